@@ -1,0 +1,87 @@
+import { readdirSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { playwright } from '@vitest/browser-playwright'
+import { defineConfig } from 'vitest/config'
+
+const root = import.meta.dirname
+const alias = { '@shared': resolve(root, 'src-shared') }
+
+/** electron-vite's `import path from './x?modulePath'`: in tests, the path of that module as it was built. */
+const builtModulePath = {
+  name: 'built-module-path',
+  enforce: 'pre' as const,
+  resolveId: (id: string) => (id.endsWith('?modulePath') ? `\0${basename(id)}` : null),
+  load(id: string) {
+    const name = /^\0(.*)\?modulePath$/.exec(id)?.[1]
+    if (name === undefined) return null
+    const chunks = resolve(root, 'out/main/chunks')
+    const file = readdirSync(chunks).find((f) => f.startsWith(`${name}-`) && f.endsWith('.js'))
+    if (file === undefined) throw new Error(`${name} is not built: run \`npm run build\` first`)
+    return `export default ${JSON.stringify(resolve(chunks, file))}`
+  },
+}
+
+export default defineConfig({
+  test: {
+    coverage: {
+      provider: 'v8',
+      include: ['src-main/**/*.ts', 'src-shared/**/*.ts', 'src-renderer/**/*.{ts,svelte}'],
+      reporter: ['text', 'json-summary'],
+    },
+    projects: [
+      {
+        resolve: { alias },
+        plugins: [builtModulePath],
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/browser/**', 'test/e2e/**'],
+          testTimeout: 60_000,
+          benchmark: { include: ['test/bench/**/*.bench.ts'] },
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'e2e',
+          environment: 'node',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        resolve: { alias },
+        plugins: [svelte({ configFile: resolve(root, 'svelte.config.js') })],
+        test: {
+          name: 'chromium',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 30_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+                args: [
+                  '--no-sandbox',
+                  '--disable-gpu',
+                  '--disable-quic',
+                  '--no-first-run',
+                  '--disable-background-networking',
+                  '--disable-component-update',
+                  '--disable-sync',
+                ],
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+})
