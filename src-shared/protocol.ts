@@ -1,0 +1,236 @@
+/**
+ * The one contract between an engine and whoever looks at it (Electron window, browser, command line).
+ * Commands go down and are answered by a `Result`; one stream of pushes comes up. Hosts forward and do not look.
+ */
+import { z } from 'zod'
+
+const pid = z.number().int().nonnegative()
+const ms = z.number().nonnegative().finite()
+/** A process is named by PID and start time, so that an action never hits a later process of the same PID. */
+const target = z.object({ pid, start_ns: z.number().nonnegative().optional() })
+
+export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64] as const
+
+export const commandSchema = z.discriminatedUnion('type', [
+  // time
+  z.object({ type: z.literal('setSpeed'), speed: z.union([z.number().min(0.25).max(64), z.literal('max')]) }),
+  z.object({ type: z.literal('pause') }),
+  z.object({ type: z.literal('resume') }),
+  /** Advance by one engine step, or to the next sample, and pause. */
+  z.object({ type: z.literal('step'), unit: z.enum(['step', 'sample']) }),
+  /** Show the instant `ms` in every view (REPLAY); the machine goes on behind it. The latest seek wins. */
+  z.object({ type: z.literal('seek'), ms }),
+  /** Plays on from the seeked instant through the history at the set speed. */
+  z.object({ type: z.literal('play') }),
+  z.object({ type: z.literal('goLive') }),
+  /** Continue live from the instant `ms` with other decisions; the old future is kept as the `original` series. */
+  z.object({ type: z.literal('branch'), ms }),
+  // history: answered with { samples: ArrayBuffer-backed Float64Array[] without processes }
+  z.object({ type: z.literal('history'), from: ms, to: ms, points: z.number().int().min(1).max(20000) }),
+  z.object({ type: z.literal('events'), from: ms, to: ms }),
+  // machine
+  z.object({ type: z.literal('scenarios') }),
+  z.object({
+    type: z.literal('loadScenario'),
+    name: z.string().optional(),
+    yaml: z.string().max(1 << 20).optional(),
+    seed: z.number().int().nonnegative().optional(),
+  }),
+  z.object({ type: z.literal('programs') }),
+  z.object({
+    type: z.literal('spawn'),
+    program: z.string(),
+    name: z.string().max(15).optional(),
+    count: z.number().int().min(1).max(1000).optional(),
+    oomScoreAdj: z.number().int().min(-1000).max(1000).optional(),
+    params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  }),
+  z.object({ type: z.literal('kill'), ...target.shape, signal: z.number().int().min(1).max(64) }),
+  z.object({ type: z.literal('setOomScoreAdj'), ...target.shape, value: z.number().int().min(-1000).max(1000) }),
+  z.object({ type: z.literal('renice'), ...target.shape, nice: z.number().int().min(-20).max(19) }),
+  z.object({ type: z.literal('sysctl'), set: z.record(z.string(), z.union([z.string(), z.number()])) }),
+  z.object({ type: z.literal('sysctls') }),
+  z.object({ type: z.literal('dropCaches'), mode: z.union([z.literal(1), z.literal(2), z.literal(3)]) }),
+  /** Hold so much memory in a `memhog` task of its own: an absolute size or a share of MemTotal; 0 ends it. */
+  z.object({
+    type: z.literal('pressure'),
+    mib: z.number().min(0).optional(),
+    percent: z.number().min(0).max(200).optional(),
+    kind: z.enum(['anonymous', 'file', 'tmpfs', 'mlock']),
+    rateMibPerS: z.number().positive().optional(),
+  }),
+  z.object({ type: z.literal('readFile'), path: z.string().max(4096) }),
+  z.object({ type: z.literal('writeFile'), path: z.string().max(4096), text: z.string().max(65536) }),
+  /** Run a lab program (its YAML text) on a machine of its own. */
+  z.object({ type: z.literal('lab'), yaml: z.string().max(1 << 20) }),
+  // detail views: a push `watch` with this id follows every sample until `unwatch`
+  z.object({
+    type: z.literal('watch'),
+    id: z.string().max(64),
+    what: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('process'), pid, address: z.number().nonnegative().optional() }),
+      z.object({ kind: z.literal('physical'), from: z.number().int().nonnegative(), count: z.number().int().positive() }),
+      z.object({ kind: z.literal('frame'), pfn: z.number().int().nonnegative() }),
+      z.object({ kind: z.literal('slab'), cache: z.string() }),
+      z.object({ kind: z.literal('swap') }),
+      z.object({ kind: z.literal('oom') }),
+    ]),
+  }),
+  z.object({ type: z.literal('unwatch'), id: z.string().max(64) }),
+  // console
+  z.object({ type: z.literal('termOpen'), id: z.string().max(64), cols: z.number().int().min(20).max(1000), rows: z.number().int().min(5).max(500) }),
+  z.object({ type: z.literal('termInput'), id: z.string().max(64), data: z.string().max(65536) }),
+  z.object({ type: z.literal('termResize'), id: z.string().max(64), cols: z.number().int().min(20).max(1000), rows: z.number().int().min(5).max(500) }),
+  z.object({ type: z.literal('termClose'), id: z.string().max(64) }),
+  // recordings
+  z.object({ type: z.literal('recordings') }),
+  z.object({ type: z.literal('openRecording'), path: z.string().max(4096) }),
+  z.object({ type: z.literal('closeRecording') }),
+  z.object({ type: z.literal('exportRecording'), path: z.string().max(4096), format: z.enum(['csv', 'json', 'memscope']) }),
+  // session
+  z.object({ type: z.literal('hello') }),
+  z.object({ type: z.literal('shutdown') }),
+])
+export type Command = z.infer<typeof commandSchema>
+export type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>
+export type WatchSpec = CommandOf<'watch'>['what']
+
+/** The answer to a command. `error` says what failed, with its errno where Linux has one, and what to do. */
+export type Result<T = unknown> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string }
+
+export type Mode = 'live' | 'paused' | 'replay'
+export const EVENT_KINDS = [
+  'oom_kill',
+  'kswapd_wake',
+  'kswapd_sleep',
+  'low_watermark',
+  'direct_reclaim', // a stall; `value` = ns
+  'fault_burst', // value = major faults/s
+  'segfault',
+  'sigbus',
+  'action', // a user's command
+  'spawn',
+  'exit',
+  'panic',
+  'swap_full',
+  'hung_task',
+] as const
+export type EventKind = (typeof EVENT_KINDS)[number]
+/** Something that happened in the machine. `kind` chooses the flag on the timeline; `text` is one line. */
+export interface TraceEvent {
+  readonly ms: number
+  readonly kind: EventKind
+  readonly text: string
+  readonly pid?: number
+  readonly name?: string
+  readonly value?: number
+  readonly oom?: OomKill
+}
+export interface OomKill {
+  readonly ms: number
+  readonly pid: number
+  readonly name: string
+  readonly oom_score_adj: number
+  readonly badness: number
+  readonly total_vm_kB: number
+  readonly anon_rss_kB: number
+  readonly file_rss_kB: number
+  readonly shmem_rss_kB: number
+  readonly swap_kB: number
+  readonly pgtables_bytes: number
+  readonly freed_kB: number
+  readonly constraint: string
+  readonly invoker: string
+  readonly invoker_pid: number
+  readonly order: number
+  readonly gfp: string
+  readonly totalpages: number
+  /** The tasks the killer compared, as in the report's task table (pages). */
+  readonly candidates: readonly OomCandidate[]
+  /** The kernel's own text. */
+  readonly report: readonly string[]
+}
+export interface OomCandidate {
+  readonly pid: number
+  readonly uid: number
+  readonly name: string
+  readonly total_vm: number
+  readonly rss: number
+  readonly rss_anon: number
+  readonly rss_file: number
+  readonly rss_shmem: number
+  readonly pgtables_bytes: number
+  readonly swapents: number
+  readonly oom_score_adj: number
+  readonly points: number | null
+}
+
+export interface MachineInfo {
+  readonly title: string
+  readonly about: string
+  readonly scenario: string
+  readonly seed: number
+  readonly ram: number
+  readonly cpus: number
+  readonly swap: number
+  readonly sampleMs: number
+  readonly stepNs: number
+  readonly kernel: string
+  readonly managedPages: number
+  readonly zones: readonly { readonly name: string; readonly start_pfn: number; readonly spanned: number; readonly managed: number }[]
+}
+export interface StateInfo {
+  readonly mode: Mode
+  readonly branch: { readonly atMs: number } | null
+  readonly speed: number | 'max'
+  /** Where the machine is, and which instant the views show (equal when live or paused). */
+  readonly liveMs: number
+  readonly viewMs: number
+  readonly firstMs: number
+  /** True when what is shown comes from an opened recording without a live machine behind it. */
+  readonly recording: string | null
+  readonly playing: boolean
+}
+export interface CrashCapsule {
+  readonly message: string
+  readonly stack: string
+  readonly scenario: string
+  readonly seed: number
+  readonly step: number
+  readonly ms: number
+  readonly commands: readonly unknown[]
+  /** One line for a shell that reproduces it. */
+  readonly reproduce: string
+  readonly file: string | null
+}
+export interface SelfCost {
+  /** The engine thread's share of one core, per cent; resident bytes of the whole process; bytes recorded. */
+  readonly cpuPercent: number
+  readonly rssBytes: number
+  readonly historyBytes: number
+}
+
+export type Push =
+  | { readonly type: 'hello'; readonly machine: MachineInfo; readonly state: StateInfo; readonly names: readonly string[]; readonly host: string; readonly recorder: string }
+  | { readonly type: 'sample'; readonly data: Float64Array }
+  /** `data` for the machine series only (nr_proc = 0 …): history between the shown samples at high speed. */
+  | { readonly type: 'series'; readonly data: readonly Float64Array[] }
+  /** The views go to this instant: a whole sample from the past. */
+  | { readonly type: 'view'; readonly data: Float64Array }
+  | { readonly type: 'names'; readonly from: number; readonly list: readonly string[] }
+  | { readonly type: 'events'; readonly list: readonly TraceEvent[] }
+  | { readonly type: 'log'; readonly lines: readonly string[] }
+  | { readonly type: 'state'; readonly state: StateInfo }
+  | { readonly type: 'cost'; readonly cost: SelfCost }
+  | { readonly type: 'watch'; readonly id: string; readonly data: unknown }
+  | { readonly type: 'term'; readonly id: string; readonly data: string }
+  | { readonly type: 'branch'; readonly original: readonly Float64Array[]; readonly atMs: number }
+  | { readonly type: 'progress'; readonly id: string; readonly text: string; readonly done: number }
+  | { readonly type: 'crash'; readonly capsule: CrashCapsule }
+
+/** What the preload or the WebSocket client offers the renderer. */
+export interface Bridge {
+  readonly kind: 'electron' | 'web'
+  request(command: Command): Promise<Result>
+  subscribe(listener: (push: Push) => void): () => void
+}
