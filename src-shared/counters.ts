@@ -5,7 +5,8 @@
  * A row is [name as Linux prints it, gauge or event, unit]. Gauges go up and down; events only grow.
  */
 export type CounterKind = 'gauge' | 'event'
-export type CounterUnit = 'pages' | 'kB' | 'KiB' | 'count' | 'ns' | 'us' | 'ms' | 'percent' | 'bytes' | 'cycles' | 'load'
+export type CounterUnit =
+  'pages' | 'kB' | 'KiB' | 'count' | 'ns' | 'us' | 'ms' | 'percent' | 'bytes' | 'cycles' | 'load'
 
 /** The names of /proc/vmstat, in the order in which Linux 6.1 prints them (mm/vmstat.c, vmstat_text). */
 export const VMSTAT = [

@@ -33,7 +33,10 @@ export const commandSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('loadScenario'),
     name: z.string().optional(),
-    yaml: z.string().max(1 << 20).optional(),
+    yaml: z
+      .string()
+      .max(1 << 20)
+      .optional(),
     seed: z.number().int().nonnegative().optional(),
   }),
   z.object({ type: z.literal('programs') }),
@@ -69,7 +72,11 @@ export const commandSchema = z.discriminatedUnion('type', [
     id: z.string().max(64),
     what: z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('process'), pid, address: z.number().nonnegative().optional() }),
-      z.object({ kind: z.literal('physical'), from: z.number().int().nonnegative(), count: z.number().int().positive() }),
+      z.object({
+        kind: z.literal('physical'),
+        from: z.number().int().nonnegative(),
+        count: z.number().int().positive(),
+      }),
       z.object({ kind: z.literal('frame'), pfn: z.number().int().nonnegative() }),
       z.object({ kind: z.literal('slab'), cache: z.string() }),
       z.object({ kind: z.literal('swap') }),
@@ -78,15 +85,29 @@ export const commandSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('unwatch'), id: z.string().max(64) }),
   // console
-  z.object({ type: z.literal('termOpen'), id: z.string().max(64), cols: z.number().int().min(20).max(1000), rows: z.number().int().min(5).max(500) }),
+  z.object({
+    type: z.literal('termOpen'),
+    id: z.string().max(64),
+    cols: z.number().int().min(20).max(1000),
+    rows: z.number().int().min(5).max(500),
+  }),
   z.object({ type: z.literal('termInput'), id: z.string().max(64), data: z.string().max(65536) }),
-  z.object({ type: z.literal('termResize'), id: z.string().max(64), cols: z.number().int().min(20).max(1000), rows: z.number().int().min(5).max(500) }),
+  z.object({
+    type: z.literal('termResize'),
+    id: z.string().max(64),
+    cols: z.number().int().min(20).max(1000),
+    rows: z.number().int().min(5).max(500),
+  }),
   z.object({ type: z.literal('termClose'), id: z.string().max(64) }),
   // recordings
   z.object({ type: z.literal('recordings') }),
   z.object({ type: z.literal('openRecording'), path: z.string().max(4096) }),
   z.object({ type: z.literal('closeRecording') }),
-  z.object({ type: z.literal('exportRecording'), path: z.string().max(4096), format: z.enum(['csv', 'json', 'memscope']) }),
+  z.object({
+    type: z.literal('exportRecording'),
+    path: z.string().max(4096),
+    format: z.enum(['csv', 'json', 'memscope']),
+  }),
   // session
   z.object({ type: z.literal('hello') }),
   z.object({ type: z.literal('shutdown') }),
@@ -96,7 +117,8 @@ export type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>
 export type WatchSpec = CommandOf<'watch'>['what']
 
 /** The answer to a command. `error` says what failed, with its errno where Linux has one, and what to do. */
-export type Result<T = unknown> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string }
+export type Result<T = unknown> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string }
 
 export type Mode = 'live' | 'paused' | 'replay'
 export const EVENT_KINDS = [
@@ -177,7 +199,12 @@ export interface MachineInfo {
   readonly stepNs: number
   readonly kernel: string
   readonly managedPages: number
-  readonly zones: readonly { readonly name: string; readonly start_pfn: number; readonly spanned: number; readonly managed: number }[]
+  readonly zones: readonly {
+    readonly name: string
+    readonly start_pfn: number
+    readonly spanned: number
+    readonly managed: number
+  }[]
 }
 export interface StateInfo {
   readonly mode: Mode
@@ -211,7 +238,14 @@ export interface SelfCost {
 }
 
 export type Push =
-  | { readonly type: 'hello'; readonly machine: MachineInfo; readonly state: StateInfo; readonly names: readonly string[]; readonly host: string; readonly recorder: string }
+  | {
+      readonly type: 'hello'
+      readonly machine: MachineInfo
+      readonly state: StateInfo
+      readonly names: readonly string[]
+      readonly host: string
+      readonly recorder: string
+    }
   | { readonly type: 'sample'; readonly data: Float64Array }
   /** `data` for the machine series only (nr_proc = 0 …): history between the shown samples at high speed. */
   | { readonly type: 'series'; readonly data: readonly Float64Array[] }

@@ -127,7 +127,8 @@ export function arena_restore(arena: Arena, image: readonly TableImage[]): void 
       const source = from.columns[column]
       assert(source !== undefined, 'arena_restore: missing column')
       const target = columns[column]!
-      if (table.meta.high > from.high) target.fill(0, source.length, (target.length / table.meta.capacity) * table.meta.high)
+      if (table.meta.high > from.high)
+        target.fill(0, source.length, (target.length / table.meta.capacity) * table.meta.high)
       target.set(source)
     }
     table.meta.free_next.fill(0)
