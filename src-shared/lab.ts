@@ -1,0 +1,284 @@
+/**
+ * Lab programs: exact system calls, step by step (`memscope: lab/1`). This file is the format: the schema, its defaults
+ * and the normalised form that `src-main/lab` runs.
+ */
+import { z } from 'zod'
+import { parseDuration, parseSize, DURATION_HINT, SIZE_HINT } from './units'
+import { loadYaml } from './yaml'
+
+const size = z.union([z.string(), z.number()]).transform((v, ctx) => parseSize(v) ?? fail(ctx, `must be ${SIZE_HINT}`))
+const duration = z.string().transform((v, ctx) => parseDuration(v) ?? fail(ctx, `must be ${DURATION_HINT}`))
+/** `"0x100000000000"`, or `"sp-12MiB"` counted from the page of sp. */
+const address = z
+  .string()
+  .transform(
+    (v, ctx) => parseAddress(v) ?? fail(ctx, 'must be a quoted hex address such as "0x100000000000", or "sp-12MiB"'),
+  )
+const name = z.string().min(1)
+const empty = z.strictObject({}).nullable().optional()
+const count = z.number().int().nonnegative()
+
+export interface LabAddress {
+  readonly base: 'zero' | 'sp'
+  readonly offset: number
+}
+
+function fail(ctx: z.RefinementCtx, message: string): never {
+  ctx.addIssue({ code: 'custom', message })
+  return z.NEVER
+}
+
+/** Null when `text` is neither a hex address nor `sp-SIZE`. */
+export function parseAddress(text: string): LabAddress | null {
+  if (/^0x[0-9a-f]{1,16}$/i.test(text)) return { base: 'zero', offset: Number(text) }
+  const match = /^sp\s*([-+])\s*(.+)$/.exec(text)
+  if (match === null) return text === 'sp' ? { base: 'sp', offset: 0 } : null
+  const bytes = parseSize(match[2]!)
+  return bytes === null ? null : { base: 'sp', offset: match[1] === '-' ? -bytes : bytes }
+}
+
+const range = { area: name, from: size.optional(), length: size.optional() }
+const advices = [
+  'normal',
+  'random',
+  'sequential',
+  'willneed',
+  'dontneed',
+  'free',
+  'cold',
+  'pageout',
+  'hugepage',
+  'nohugepage',
+  'collapse',
+  'populate_read',
+  'populate_write',
+  'dontfork',
+  'dofork',
+  'mergeable',
+  'unmergeable',
+] as const
+const mapFlags = [
+  'private',
+  'shared',
+  'anonymous',
+  'fixed',
+  'fixed_noreplace',
+  'noreserve',
+  'populate',
+  'locked',
+  'hugetlb',
+  'growsdown',
+] as const
+const prot = z.enum(['none', 'r', 'w', 'x', 'rw', 'rx', 'rwx'])
+
+/** What an `expect` may say of a figure: an exact value, or near one within a tolerance. */
+const expectation = z.record(
+  z.string(),
+  z.union([z.number(), z.string(), z.strictObject({ near: z.number(), within: z.number().nonnegative() })]),
+)
+export type Expectation = z.infer<typeof expectation>
+
+/** A step inside another's arguments: the same shape, its operation not yet told apart (`LabStep` does that). */
+export interface NestedStep extends LabStepCommon {
+  readonly op: string
+  readonly args: unknown
+}
+interface LabStepCommon {
+  readonly label?: string | undefined
+  readonly mayFail: readonly string[]
+  readonly expect?: Expectation | undefined
+}
+const nested: z.ZodType<readonly NestedStep[]> = z.lazy((): z.ZodType<readonly NestedStep[]> => stepList)
+
+/** Every operation and its arguments. */
+export const OPERATIONS = {
+  mmap: z.strictObject({
+    as: name,
+    length: size,
+    at: address.optional(),
+    align: size.optional(),
+    prot: prot.default('rw'),
+    flags: z.array(z.enum(mapFlags)).default(['private', 'anonymous']),
+    file: name.optional(),
+    offset: size.default(0),
+  }),
+  munmap: z.strictObject({ ...range, stride: size.optional(), count: count.optional() }),
+  mprotect: z.strictObject({ ...range, prot }),
+  madvise: z.strictObject({ ...range, advice: z.enum(advices), stride: size.optional(), count: count.optional() }),
+  mlock: z.strictObject({ ...range, onFault: z.boolean().default(false) }),
+  munlock: z.strictObject(range),
+  msync: z.strictObject(range),
+  mremap: z.strictObject({
+    area: name,
+    newLength: size,
+    flags: z.array(z.enum(['mayMove', 'fixed'])).default([]),
+    to: z.string().optional(),
+  }),
+  brk: z.strictObject({ as: name.optional(), grow: size.optional(), shrink: size.optional() }),
+  mlockall: z.strictObject({ flags: z.array(z.enum(['current', 'future', 'onFault'])) }),
+  munlockall: empty,
+  setrlimit: z.strictObject({
+    resource: z.enum(['stack', 'as', 'data', 'memlock']),
+    soft: z.union([z.literal('unlimited').transform(() => Number.POSITIVE_INFINITY), size]),
+  }),
+  mincore: z.strictObject(range),
+  probeMmap: z.strictObject({
+    prot: prot.default('rw'),
+    flags: z.array(z.enum(mapFlags)).default(['private', 'anonymous']),
+    chunk: size.default(0),
+    max: size.optional(),
+  }),
+  touch: z.strictObject({
+    ...range,
+    access: z.enum(['read', 'write']),
+    stride: size.default(4096),
+    order: z.enum(['forward', 'backward', 'random']).default('forward'),
+    times: count.default(1),
+    for: duration.optional(),
+    content: z.union([z.number(), z.literal('unique')]).optional(),
+  }),
+  accessAt: z.strictObject({
+    address: address.optional(),
+    area: name.optional(),
+    offset: z.union([size, z.number()]).optional(),
+    access: z.enum(['read', 'write']),
+  }),
+  stackTouch: z.strictObject({ depth: size, from: size.optional(), jump: z.boolean().default(false) }),
+  createFile: z.strictObject({
+    as: name,
+    size,
+    fs: z.enum(['ext4', 'tmpfs']).default('ext4'),
+    cached: z.boolean().default(false),
+    hole: z.boolean().default(false),
+  }),
+  open: z.strictObject({ as: name, file: name }),
+  read: z.strictObject({ file: name, offset: size.optional(), length: size.optional(), chunk: size.optional() }),
+  write: z.strictObject({ file: name, offset: size.optional(), length: size.optional(), chunk: size.optional() }),
+  truncate: z.strictObject({ file: name, length: size }),
+  fsync: z.strictObject({ file: name }),
+  sync: empty,
+  unlink: z.strictObject({ file: name }),
+  close: z.strictObject({ file: name }),
+  fork: z.strictObject({ as: name }),
+  in: z.strictObject({ task: name, steps: nested }),
+  exec: z.strictObject({ as: name }),
+  exit: z.union([z.number().int(), z.strictObject({ code: z.number().int().default(0) }).transform((v) => v.code)]),
+  wait: z.strictObject({ task: name }),
+  spawn: z.strictObject({
+    as: name,
+    oomScoreAdj: z.number().int().min(-1000).max(1000).optional(),
+    uid: count.optional(),
+    cgroup: z.string().optional(),
+    steps: nested.default([]),
+  }),
+  grow: z.strictObject({ as: name, step: size, upTo: size, pause: duration.optional() }),
+  pause: empty,
+  sleep: z.union([duration, z.strictObject({ for: duration }).transform((v) => v.for)]),
+  repeat: z.strictObject({ times: count, steps: nested }),
+  kill: z.strictObject({ task: name, signal: z.union([z.number().int().min(1).max(64), z.string()]).default(15) }),
+  setOomScoreAdj: z.strictObject({ task: name.optional(), value: z.number().int() }),
+  setuid: z.strictObject({ uid: count }),
+  sysctl: z.record(z.string(), z.union([z.number(), z.string()])),
+  writeFile: z.strictObject({ path: z.string(), text: z.union([z.string(), z.number()]).transform(String) }),
+  readFile: z.strictObject({ path: z.string() }),
+  swapon: z.strictObject({
+    size,
+    device: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),
+    priority: z.number().int().optional(),
+  }),
+  swapoff: z.strictObject({ index: count.default(0) }),
+  dropCaches: z.strictObject({ mode: z.union([z.literal(1), z.literal(2), z.literal(3)]) }),
+  compact: empty,
+  cgroup: z.strictObject({
+    path: z.string(),
+    set: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+    attach: z.array(name).optional(),
+  }),
+} as const
+export type Operation = keyof typeof OPERATIONS
+export type ArgumentsOf<K extends Operation> = z.infer<(typeof OPERATIONS)[K]>
+
+export type LabStep = {
+  [K in Operation]: { readonly op: K; readonly args: ArgumentsOf<K> } & LabStepCommon
+}[Operation]
+
+const META = new Set(['label', 'mayFail', 'expect'])
+const names = Object.keys(OPERATIONS) as Operation[]
+
+/** One step: exactly one operation beside label, mayFail and expect. */
+const step: z.ZodType<LabStep> = z.record(z.string(), z.unknown()).transform((raw, ctx): LabStep => {
+  const keys = Object.keys(raw).filter((key) => !META.has(key))
+  const unknown = keys.find((key) => !(key in OPERATIONS))
+  if (unknown !== undefined) {
+    ctx.addIssue({ code: 'custom', path: [unknown], message: `unknown operation; known: ${names.join(' ')}` })
+    return z.NEVER
+  }
+  if (keys.length !== 1) return fail(ctx, 'a step has exactly one operation')
+  const op = keys[0] as Operation
+  const args = OPERATIONS[op].safeParse(raw[op])
+  const common = z
+    .strictObject({
+      label: z.string().optional(),
+      mayFail: z.array(z.string()).default([]),
+      expect: expectation.optional(),
+    })
+    .safeParse(Object.fromEntries(Object.entries(raw).filter(([key]) => META.has(key))))
+  if (!args.success) for (const i of args.error.issues) report(ctx, [op, ...i.path], i)
+  if (!common.success) for (const i of common.error.issues) report(ctx, i.path, i)
+  if (!args.success || !common.success) return z.NEVER
+  return { op, args: args.data, ...common.data } as LabStep
+}) as unknown as z.ZodType<LabStep>
+
+function report(ctx: z.RefinementCtx, path: readonly PropertyKey[], issue: z.core.$ZodIssue): void {
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys)
+      ctx.addIssue({ code: 'custom', path: [...path, key] as string[], message: 'unknown field' })
+  } else ctx.addIssue({ code: 'custom', path: [...path] as string[], message: issue.message })
+}
+
+const stepList: z.ZodType<readonly LabStep[]> = z.array(step)
+
+const sysctlSet = z.record(z.string(), z.union([z.number(), z.string()]))
+export const labSchema = z.strictObject({
+  memscope: z.literal('lab/1', { error: 'must be lab/1' }),
+  title: z.string().optional(),
+  about: z.string().optional(),
+  seed: count.default(1),
+  machine: z
+    .strictObject({
+      ram: size.default(256 * 2 ** 20),
+      cpus: z.number().int().min(1).max(64).default(1),
+      swap: z
+        .array(
+          z.strictObject({
+            size,
+            device: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),
+            priority: z.number().int().optional(),
+          }),
+        )
+        .default([]),
+      thp: z.enum(['always', 'madvise', 'never']).default('never'),
+      disk: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),
+      psi: z.boolean().default(false),
+      cgroup: z.boolean().default(false),
+      bootParams: z.array(z.string()).default([]),
+    })
+    .prefault({}),
+  sysctl: sysctlSet.default({}),
+  steps: stepList,
+})
+export type LabProgram = z.infer<typeof labSchema>
+
+export interface LabFile {
+  readonly program: LabProgram
+  /** Line of each top-level step, for messages. */
+  readonly lines: readonly number[]
+}
+
+/** Reads a lab program. On failure the error holds `file:line: field: what would be right`, one line each. */
+export function parseLab(text: string, file: string): { ok: true; value: LabFile } | { ok: false; error: string } {
+  const loaded = loadYaml(text, file, labSchema)
+  if (!loaded.ok) return loaded
+  const lines = loaded.value.steps.map((_, i) => loaded.lineOf(['steps', i]))
+  return { ok: true, value: { program: loaded.value, lines } }
+}
