@@ -209,6 +209,11 @@ export interface Vars {
   cpu: number
   current: number
   step: number
+  /** When the running task's slice is over. */
+  slice_end: number
+  timer_seq: number
+  task_head: number
+  task_tail: number
   next_pid: number
   /** sysctls by their /proc/sys name with dots, e.g. vm.swappiness. Integers. */
   sysctl: Record<string, number>
@@ -301,6 +306,9 @@ export function open_kernel(config: MachineConfig) {
       child: 'i32',
       sibling_next: 'i32',
       sibling_prev: 'i32',
+      /** All tasks in the order of creation, from var.task_head. */
+      list_next: 'i32',
+      list_prev: 'i32',
       state: 'u8',
       flags: 'i32',
       comm: 'i32',
@@ -321,6 +329,8 @@ export function open_kernel(config: MachineConfig) {
       vruntime: 'f64',
       cpu: 'i16',
       wake_ns: 'f64',
+      /** When it went to sleep. */
+      sleep_ns: 'f64',
       timer: 'i32',
       /** What it waits for: a WAIT_… kind of sched/wait.ts and its argument; wchan is the Linux function, a string id. */
       wait_kind: 'u8',
@@ -616,7 +626,23 @@ export function open_kernel(config: MachineConfig) {
       weighted_ns: 'f64',
     }),
     /** Timer heap entries: deadline, kind, argument. Waiting is data, never a closure. */
-    timer: open_table(arena, 'timer', 1 << 17, { at: 'f64', kind: 'u8', arg: 'i32', heap: 'i32', seq: 'f64' }),
+    timer: open_table(arena, 'timer', 1 << 17, {
+      at: 'f64',
+      kind: 'u8',
+      arg: 'i32',
+      /** Row of the timer at heap place 1, 2, …; `pos` is a timer's place. */
+      heap: 'i32',
+      pos: 'i32',
+      seq: 'f64',
+    }),
+    /** Pressure stalls per CPU (row = cpu + 1): tasks by TSK_… flag, the states it is in since when, time per state. */
+    psi: open_table(arena, 'psi', cpus, {
+      nr: ['i32', 5],
+      state_mask: 'i32',
+      state_start: 'f64',
+      times: ['f64', 7],
+      times_prev: ['f64', 7],
+    }),
     cpu: open_table(arena, 'cpu', cpus, {
       now: 'f64',
       current: 'i32',
@@ -652,6 +678,10 @@ function initial_vars(): Vars {
     cpu: 0,
     current: 0,
     step: 0,
+    slice_end: 0,
+    timer_seq: 0,
+    task_head: 0,
+    task_tail: 0,
     next_pid: 1,
     sysctl: {},
     totalreserve_pages: 0,

@@ -1,0 +1,68 @@
+/**
+ * Doubly-linked lists threaded through columns: an element is a row of one table with `next` and `prev` columns, a list
+ * is a row of another table with `head` and `tail` columns. 0 ends a list; an element is on at most one list per column pair.
+ */
+export interface Links {
+  readonly next: Int32Array
+  readonly prev: Int32Array
+}
+export interface Heads {
+  readonly head: Int32Array
+  readonly tail: Int32Array
+}
+
+/** Puts `x` first. */
+export function list_add(heads: Heads, list: number, links: Links, x: number): void {
+  const first = heads.head[list]!
+  links.next[x] = first
+  links.prev[x] = 0
+  if (first !== 0) links.prev[first] = x
+  else heads.tail[list] = x
+  heads.head[list] = x
+}
+
+/** Puts `x` last. */
+export function list_add_tail(heads: Heads, list: number, links: Links, x: number): void {
+  const last = heads.tail[list]!
+  links.prev[x] = last
+  links.next[x] = 0
+  if (last !== 0) links.next[last] = x
+  else heads.head[list] = x
+  heads.tail[list] = x
+}
+
+/** Puts `x` after `at`; at 0 means first. */
+export function list_add_after(heads: Heads, list: number, links: Links, at: number, x: number): void {
+  if (at === 0) return list_add(heads, list, links, x)
+  const after = links.next[at]!
+  if (after === 0) return list_add_tail(heads, list, links, x)
+  links.next[at] = x
+  links.prev[x] = at
+  links.next[x] = after
+  links.prev[after] = x
+}
+
+export function list_del(heads: Heads, list: number, links: Links, x: number): void {
+  const next = links.next[x]!
+  const prev = links.prev[x]!
+  if (prev !== 0) links.next[prev] = next
+  else heads.head[list] = next
+  if (next !== 0) links.prev[next] = prev
+  else heads.tail[list] = prev
+  links.next[x] = 0
+  links.prev[x] = 0
+}
+
+/** Moves all of list `from` behind the last element of list `to`, of the same heads. */
+export function list_splice_tail(heads: Heads, from: number, to: number, links: Links): void {
+  const first = heads.head[from]!
+  if (first === 0) return
+  const last = heads.tail[to]!
+  if (last !== 0) {
+    links.next[last] = first
+    links.prev[first] = last
+  } else heads.head[to] = first
+  heads.tail[to] = heads.tail[from]!
+  heads.head[from] = 0
+  heads.tail[from] = 0
+}

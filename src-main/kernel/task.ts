@@ -1,0 +1,459 @@
+/**
+ * The running task as the memory code sees it: charging time, sleeping, waking, signals, the log. Everything below
+ * `sched/` may import this file; it imports only `lib/`.
+ *
+ * A system call runs to completion: what would sleep inside it changes the state at once and leaves the task in D or S
+ * until a deadline (`io_wait`, `schedule_timeout`); whoever drives the call stops when `task_blocked(k)` and the
+ * scheduler runs others until then.
+ */
+import type { TraceEvent } from '@shared/protocol'
+import { assert } from '@shared/assert'
+import {
+  PF_KTHREAD,
+  PF_OOM_VICTIM,
+  string_id,
+  TASK_DEAD,
+  TASK_IDLE,
+  TASK_INTERRUPTIBLE,
+  TASK_RUNNING,
+  TASK_STOPPED,
+  TASK_UNINTERRUPTIBLE,
+  TASK_ZOMBIE,
+  type Kernel,
+} from './kernel'
+import { COST } from './costs'
+import { timer_add, timer_del } from './lib/timer'
+
+// ---- timer kinds: what sched/timer.ts does when one is due; the argument in brackets
+/** The task sleeps no longer (task row). */
+export const TIMER_WAKE = 1
+/** A request is done (bio row). */
+export const TIMER_BIO = 2
+/** Periodic writeback (device row or 0). */
+export const TIMER_WRITEBACK = 3
+/** PSI averages. */
+export const TIMER_PSI = 4
+/** Load averages. */
+export const TIMER_LOAD = 5
+/** khugepaged, kcompactd or another kernel thread looks at the world (task row). */
+export const TIMER_KTHREAD = 6
+/** The next event of the scenario (index). */
+export const TIMER_EVENT = 7
+/** Rates that are watched: major faults per second. */
+export const TIMER_WATCH = 8
+/** The OOM reaper starts on a victim after its delay (task row). */
+export const TIMER_REAPER = 9
+
+// ---- what a task waits for (`task.wait_kind`)
+export const WAIT_NONE = 0
+/** A page or a request: D, ends early for SIGKILL. */
+export const WAIT_IO = 1
+/** A delay in D: throttling, congestion. */
+export const WAIT_TIMEOUT = 2
+/** nanosleep and the like: S, ends with any signal. */
+export const WAIT_SLEEP = 3
+/** wait4. */
+export const WAIT_CHILD = 4
+/** A request of another program (task row or channel number): pipes, sockets, poll. */
+export const WAIT_EVENT = 5
+/** A kernel thread without work. */
+export const WAIT_KTHREAD = 6
+/** Stopped by SIGSTOP. */
+export const WAIT_STOPPED = 7
+
+// ---- PSI task flags (include/linux/psi_types.h)
+export const TSK_MEMSTALL = 1
+export const TSK_IOWAIT = 2
+export const TSK_RUNNING = 4
+export const TSK_MEMSTALL_RUNNING = 8
+export const TSK_ONCPU = 16
+/** A memory stall that ends with the sleep inside it. */
+export const TSK_LEAVE_ON_WAKE = 32
+export const NR_PSI_COUNTS = 5
+
+// ---- PSI states per CPU (bits of `psi.state_mask`, words of `psi.times`)
+export const PSI_IO_SOME = 0
+export const PSI_IO_FULL = 1
+export const PSI_MEM_SOME = 2
+export const PSI_MEM_FULL = 3
+export const PSI_CPU_SOME = 4
+export const PSI_CPU_FULL = 5
+export const PSI_NONIDLE = 6
+export const NR_PSI_STATES = 7
+
+// ---- signals
+export const SIGHUP = 1
+export const SIGINT = 2
+export const SIGBUS = 7
+export const SIGKILL = 9
+export const SIGSEGV = 11
+export const SIGTERM = 15
+export const SIGCHLD = 17
+export const SIGCONT = 18
+export const SIGSTOP = 19
+export const SIGTSTP = 20
+
+/** Task rows of the kernel threads that the memory code wakes; 0 before boot is done. */
+export interface Threads {
+  kthreadd: number
+  kswapd: number
+  kcompactd: number
+  khugepaged: number
+  ksmd: number
+  flusher: number
+  oom_reaper: number
+  init: number
+}
+export function threads(k: Kernel): Threads {
+  return (k.var.mod['threads'] ??= {
+    kthreadd: 0,
+    kswapd: 0,
+    kcompactd: 0,
+    khugepaged: 0,
+    ksmd: 0,
+    flusher: 0,
+    oom_reaper: 0,
+    init: 0,
+  }) as Threads
+}
+
+// ---------------------------------------------------------------- time
+
+/** The running task spends `ns` in the kernel (a softirq when there is none). */
+export function charge(k: Kernel, ns: number): void {
+  const v = k.var
+  v.now += ns
+  if (v.current !== 0) {
+    k.task.stime[v.current]! += ns
+    k.cpu.system[v.cpu + 1]! += ns
+  } else k.cpu.softirq[v.cpu + 1]! += ns
+}
+export const charge_system = charge
+
+/** The running task spends `ns` in user mode. */
+export function charge_user(k: Kernel, ns: number): void {
+  const v = k.var
+  v.now += ns
+  k.task.utime[v.current]! += ns
+  if (k.task.nice[v.current]! > 0) k.cpu.nice[v.cpu + 1]! += ns
+  else k.cpu.user[v.cpu + 1]! += ns
+}
+
+/** True when the running task should go back to the scheduler: its slice is over or somebody else is to run. */
+export function need_resched(k: Kernel): boolean {
+  return k.var.now >= k.var.slice_end || k.cpu.need_resched[k.var.cpu + 1] !== 0
+}
+
+/** True when the running task went to sleep (or died) inside the call: go back to the scheduler. */
+export function task_blocked(k: Kernel): boolean {
+  return k.task.state[k.var.current] !== TASK_RUNNING
+}
+
+// ---------------------------------------------------------------- sleeping
+
+/** The running task waits in D for a request that is done at `until_ns`; counts as iowait. */
+export function io_wait(k: Kernel, until_ns: number, wchan = 'folio_wait_bit_common'): void {
+  sleep(k, until_ns, TASK_UNINTERRUPTIBLE, WAIT_IO, wchan, TSK_IOWAIT)
+}
+
+/** The running task sleeps in D for `ns`; `psi_flags` (TSK_IOWAIT, TSK_MEMSTALL) hold meanwhile. */
+export function schedule_timeout(k: Kernel, ns: number, wchan: string, psi_flags = 0): void {
+  sleep(k, k.var.now + ns, TASK_UNINTERRUPTIBLE, WAIT_TIMEOUT, wchan, psi_flags)
+}
+
+/** The running task sleeps in S until `until_ns` (Infinity: until woken). */
+export function sleep_interruptible(
+  k: Kernel,
+  until_ns: number,
+  wait_kind: number,
+  wait_arg: number,
+  wchan: string,
+): void {
+  k.task.wait_arg[k.var.current] = wait_arg
+  sleep(k, until_ns, TASK_INTERRUPTIBLE, wait_kind, wchan, 0)
+}
+
+/** A kernel thread without work: TASK_IDLE threads do not count in the load. */
+export function kthread_sleep(k: Kernel, t: number, until_ns = Infinity, state = TASK_INTERRUPTIBLE): void {
+  assert(t === k.var.current, 'kthread_sleep: not the running task')
+  sleep(k, until_ns, state, WAIT_KTHREAD, 'kthread', 0)
+}
+
+/** Puts the running task to sleep until a deadline; a second sleep in the same call goes on to the later deadline. */
+function sleep(k: Kernel, until: number, state: number, kind: number, wchan: string, psi_flags: number): void {
+  const t = k.var.current
+  const task = k.task
+  assert(t !== 0, 'sleep: no task runs')
+  if (task.state[t] === TASK_ZOMBIE || task.state[t] === TASK_DEAD) return
+  if (until <= k.var.now) until = k.var.now + 1
+  if (task.state[t] !== TASK_RUNNING && task.timer[t] !== 0) {
+    if (until <= task.wake_ns[t]!) return
+    timer_del(k, task.timer[t]!)
+  } else task.sleep_ns[t] = k.var.now
+  task.state[t] = state
+  task.wait_kind[t] = kind
+  task.wchan[t] = string_id(k, wchan)
+  task.wake_ns[t] = until
+  task.timer[t] = until === Infinity ? 0 : timer_add(k, until, TIMER_WAKE, t)
+  if (psi_flags !== 0) {
+    psi_task_change(k, t, 0, psi_flags)
+    if ((psi_flags & TSK_MEMSTALL) !== 0) task.psi_flags[t]! |= TSK_LEAVE_ON_WAKE
+  }
+}
+
+// ---------------------------------------------------------------- waking
+
+/** Makes a sleeping task runnable (try_to_wake_up). False when it was not asleep. */
+export function wake_up_task(k: Kernel, t: number): boolean {
+  const task = k.task
+  const state = task.state[t]!
+  if (t === 0 || (state !== TASK_INTERRUPTIBLE && state !== TASK_UNINTERRUPTIBLE && state !== TASK_IDLE)) return false
+  if (task.timer[t] !== 0) {
+    timer_del(k, task.timer[t]!)
+    task.timer[t] = 0
+  }
+  if (state === TASK_UNINTERRUPTIBLE) {
+    const slept = k.var.now - task.sleep_ns[t]!
+    if (slept > 0) task.delay_ns[t]! += slept
+  }
+  task.state[t] = TASK_RUNNING
+  task.wait_kind[t] = WAIT_NONE
+  task.wait_arg[t] = 0
+  task.wchan[t] = 0
+  task.wake_ns[t] = k.var.now
+  const leave = (task.psi_flags[t]! & TSK_LEAVE_ON_WAKE) !== 0 ? TSK_MEMSTALL | TSK_MEMSTALL_RUNNING : 0
+  task.psi_flags[t]! &= ~TSK_LEAVE_ON_WAKE
+  psi_task_change(k, t, TSK_IOWAIT | leave, 0)
+  activate_task(k, t, true)
+  return true
+}
+
+/** Puts a runnable task on its CPU's queue; a sleeper gets back to at most half a latency before the others. */
+export function activate_task(k: Kernel, t: number, wakeup: boolean): void {
+  const task = k.task
+  if (task.on_rq[t] !== 0) return
+  const rq = task.cpu[t]! + 1
+  const cpu = k.cpu
+  const floor = cpu.min_vruntime[rq]! - (wakeup ? SCHED_SLEEPER_NS : 0)
+  if (task.vruntime[t]! < floor) task.vruntime[t] = floor
+  task.on_rq[t] = 1
+  const first = cpu.rq_head[rq]!
+  task.rq_prev[t] = 0
+  task.rq_next[t] = first
+  if (first !== 0) task.rq_prev[first] = t
+  cpu.rq_head[rq] = t
+  cpu.nr_running[rq]!++
+  const memstall = (task.psi_flags[t]! & TSK_MEMSTALL) !== 0 ? TSK_MEMSTALL_RUNNING : 0
+  psi_task_change(k, t, 0, TSK_RUNNING | memstall)
+  // check_preempt_wakeup: only a clear lead takes the CPU away from the running task.
+  const curr = cpu.current[rq]!
+  if (curr === 0 || task.vruntime[curr]! - task.vruntime[t]! > SCHED_WAKEUP_GRANULARITY_NS) cpu.need_resched[rq] = 1
+}
+
+export function deactivate_task(k: Kernel, t: number): void {
+  const task = k.task
+  if (task.on_rq[t] === 0) return
+  const rq = task.cpu[t]! + 1
+  const next = task.rq_next[t]!
+  const prev = task.rq_prev[t]!
+  if (prev !== 0) task.rq_next[prev] = next
+  else k.cpu.rq_head[rq] = next
+  if (next !== 0) task.rq_prev[next] = prev
+  task.rq_next[t] = 0
+  task.rq_prev[t] = 0
+  task.on_rq[t] = 0
+  k.cpu.nr_running[rq]!--
+  psi_task_change(k, t, TSK_RUNNING | TSK_MEMSTALL_RUNNING, 0)
+}
+
+/** kernel/sched/fair.c with the defaults of one CPU: 6 ms latency, 0.75 ms granularity, 1 ms wake-up granularity. */
+export const SCHED_LATENCY_NS = 6_000_000
+export const SCHED_MIN_GRANULARITY_NS = 750_000
+const SCHED_WAKEUP_GRANULARITY_NS = 1_000_000
+const SCHED_SLEEPER_NS = SCHED_LATENCY_NS / 2
+
+/** Wakes a kernel thread of `threads(k)` when it sleeps. */
+export function wake_kthread(k: Kernel, which: keyof Threads): boolean {
+  const t = threads(k)[which]
+  return t !== 0 && wake_up_task(k, t)
+}
+
+// ---------------------------------------------------------------- tasks
+
+export function find_task_by_pid(k: Kernel, pid: number): number {
+  return Number.isInteger(pid) && pid > 0 && pid < k.pid.meta.capacity ? k.pid.task[pid]! : 0
+}
+
+/** Tasks in the order of their creation (threads too): `for (let t = first_task(k); t !== 0; t = next_task(k, t))`. */
+export function first_task(k: Kernel): number {
+  return k.var.task_head
+}
+export function next_task(k: Kernel, t: number): number {
+  return k.task.list_next[t]!
+}
+export function for_each_task(k: Kernel, visit: (t: number) => void): void {
+  for (let t = k.var.task_head; t !== 0;) {
+    const next = k.task.list_next[t]!
+    visit(t)
+    t = next
+  }
+}
+
+/** The next free process number (kernel/pid.c: cyclic, restarts at 300); 0 when there is none. */
+export function alloc_pid(k: Kernel): number {
+  const max = k.var.sysctl['kernel.pid_max'] ?? 32768
+  for (let tries = 0; tries < max; tries++) {
+    if (k.var.next_pid >= max) k.var.next_pid = 300
+    const pid = k.var.next_pid++
+    if (k.pid.task[pid] === 0) return pid
+  }
+  return 0
+}
+
+/** Gives a new task its number and puts it on the list of all tasks. */
+export function attach_pid(k: Kernel, t: number, pid: number): void {
+  k.task.pid[t] = pid
+  k.pid.task[pid] = t
+  if (pid >= k.pid.meta.high) k.pid.meta.high = pid + 1
+  const last = k.var.task_tail
+  k.task.list_prev[t] = last
+  if (last !== 0) k.task.list_next[last] = t
+  else k.var.task_head = t
+  k.var.task_tail = t
+}
+
+/** Takes a reaped task off the list and frees its number. */
+export function detach_pid(k: Kernel, t: number): void {
+  const { list_next, list_prev } = k.task
+  const next = list_next[t]!
+  const prev = list_prev[t]!
+  if (prev !== 0) list_next[prev] = next
+  else k.var.task_head = next
+  if (next !== 0) list_prev[next] = prev
+  else k.var.task_tail = prev
+  k.pid.task[k.task.pid[t]!] = 0
+}
+
+export function is_kthread(k: Kernel, t: number): boolean {
+  return (k.task.flags[t]! & PF_KTHREAD) !== 0
+}
+export function current_mm(k: Kernel): number {
+  return k.task.mm[k.var.current]!
+}
+
+// ---------------------------------------------------------------- signals
+
+/** Ignored unless handled: SIGCHLD, SIGURG, SIGWINCH; SIGCONT only continues. */
+const SIG_IGNORED_MASK = bit(SIGCHLD) | bit(SIGCONT) | bit(23) | bit(28)
+function bit(sig: number): number {
+  return 1 << (sig - 1)
+}
+
+/** Sets a signal pending and wakes its task where the signal may do so; delivery is sched/signal.ts's. */
+export function send_signal(k: Kernel, t: number, sig: number): void {
+  const task = k.task
+  const state = task.state[t]!
+  if (state === TASK_ZOMBIE || state === TASK_DEAD || t === 0) return
+  if (sig === SIGCHLD && task.wait_kind[t] === WAIT_CHILD) wake_up_task(k, t)
+  const word = t * 2 + ((sig - 1) >> 5)
+  const mask = 1 << ((sig - 1) & 31)
+  if (state === TASK_STOPPED && (sig === SIGCONT || sig === SIGKILL)) {
+    task.state[t] = TASK_INTERRUPTIBLE
+    wake_up_task(k, t)
+  }
+  if (sig <= 32 && (SIG_IGNORED_MASK & mask) !== 0 && (task.sig_handled[word]! & mask) === 0) return
+  task.sig_pending[word]! |= mask
+  if (task.state[t] === TASK_INTERRUPTIBLE) wake_up_task(k, t)
+  else if (sig === SIGKILL && task.state[t] === TASK_UNINTERRUPTIBLE && task.wait_kind[t] === WAIT_IO)
+    wake_up_task(k, t)
+}
+
+export function signal_pending(k: Kernel, t: number): boolean {
+  return (k.task.sig_pending[t * 2]! | k.task.sig_pending[t * 2 + 1]!) !== 0
+}
+export function fatal_signal_pending(k: Kernel, t: number): boolean {
+  return (k.task.sig_pending[t * 2]! & bit(SIGKILL)) !== 0
+}
+export function is_oom_victim(k: Kernel, t: number): boolean {
+  return (k.task.flags[t]! & PF_OOM_VICTIM) !== 0
+}
+
+// ---------------------------------------------------------------- pressure stalls (kernel/sched/psi.c)
+
+/** The running task enters a memory stall (reclaim, refault); true when it is the outermost one: give it to `…_leave`. */
+export function psi_memstall_enter(k: Kernel): boolean {
+  const t = k.var.current
+  if (t === 0 || (k.task.psi_flags[t]! & TSK_MEMSTALL) !== 0) return false
+  psi_task_change(k, t, 0, TSK_MEMSTALL | TSK_MEMSTALL_RUNNING)
+  return true
+}
+
+/** Ends it; when the task went to sleep inside, the stall lasts until it wakes. */
+export function psi_memstall_leave(k: Kernel, outermost: boolean): void {
+  const t = k.var.current
+  if (!outermost || t === 0) return
+  if (k.task.state[t] === TASK_UNINTERRUPTIBLE) k.task.psi_flags[t]! |= TSK_LEAVE_ON_WAKE
+  else psi_task_change(k, t, TSK_MEMSTALL | TSK_MEMSTALL_RUNNING, 0)
+}
+
+/** Changes a task's PSI flags and with them the state of its CPU; the time in the old state is recorded first. */
+export function psi_task_change(k: Kernel, t: number, clear: number, set: number): void {
+  const old = k.task.psi_flags[t]!
+  const flags = (old & ~clear) | set
+  const changed = (old ^ flags) & (TSK_LEAVE_ON_WAKE - 1)
+  if (changed === 0) return
+  k.task.psi_flags[t] = flags
+  const row = k.task.cpu[t]! + 1
+  psi_record_times(k, row)
+  const nr = k.psi.nr
+  const base = row * NR_PSI_COUNTS
+  for (let i = 0; i < NR_PSI_COUNTS; i++) {
+    const mask = 1 << i
+    if ((changed & mask) !== 0) nr[base + i]! += (flags & mask) !== 0 ? 1 : -1
+  }
+  const memstall = nr[base]!
+  const iowait = nr[base + 1]!
+  const running = nr[base + 2]!
+  const memstall_running = nr[base + 3]!
+  const oncpu = nr[base + 4]!
+  const curr = k.cpu.current[row]!
+  let mask = 0
+  if (iowait > 0) mask |= 1 << PSI_IO_SOME
+  if (iowait > 0 && running === 0) mask |= 1 << PSI_IO_FULL
+  if (memstall > 0) mask |= 1 << PSI_MEM_SOME
+  if (memstall > 0 && running === memstall_running) mask |= 1 << PSI_MEM_FULL
+  if (running > oncpu) mask |= 1 << PSI_CPU_SOME
+  if (iowait > 0 || memstall > 0 || running > 0) mask |= 1 << PSI_NONIDLE
+  // A CPU whose running task reclaims does no productive work, whoever else could run.
+  if (curr !== 0 && (k.task.psi_flags[curr]! & TSK_MEMSTALL) !== 0 && oncpu > 0) mask |= 1 << PSI_MEM_FULL
+  k.psi.state_mask[row] = mask
+}
+
+/** Adds the time since the last change to the states a CPU is in. */
+export function psi_record_times(k: Kernel, row: number): void {
+  const psi = k.psi
+  const delta = k.var.now - psi.state_start[row]!
+  if (delta <= 0) return
+  psi.state_start[row] = k.var.now
+  const mask = psi.state_mask[row]!
+  if (mask === 0) return
+  for (let s = 0; s < NR_PSI_STATES; s++) if ((mask & (1 << s)) !== 0) psi.times[row * NR_PSI_STATES + s]! += delta
+}
+
+// ---------------------------------------------------------------- log and trace
+
+/** One line of the kernel log. */
+export function printk(k: Kernel, text: string): void {
+  k.log.push([Math.round(k.var.now), text])
+  if (k.log.length > 4096) k.log.splice(0, 1024)
+}
+
+/** Tells the engine that something happened; the time is added. */
+export function trace(k: Kernel, event: Omit<TraceEvent, 'ms'>): void {
+  k.trace.push({ ms: k.var.now / 1e6, ...event })
+}
+
+/** The work of waking somebody from an interrupt. */
+export function charge_wakeup(k: Kernel): void {
+  charge(k, COST.wakeup)
+}
