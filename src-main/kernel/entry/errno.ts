@@ -1,0 +1,2 @@
+/** Error numbers as system calls return them (negated); the table is in uapi.ts, below mm/. */
+export * from '../uapi'
