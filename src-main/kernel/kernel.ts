@@ -413,7 +413,33 @@ export function open_kernel(config: MachineConfig) {
       /** Which CPUs may hold its translations, and the generation of its TLB contexts. */
       cpumask: ['i32', 2],
       tlb_gen: 'i32',
+      /** First maple-tree node and how many there are. */
+      maple: 'i32',
+      nr_maple: 'i32',
+      /** Program file (row of `file`): /proc/PID/exe. */
+      exe_file: 'i32',
       obj: ['i32', 4],
+    }),
+    /** Translation caches of each CPU (row = cpu + 1); arch/x86/tlb.ts tells the layout. */
+    tlb: open_table(arena, 'tlb', cpus, {
+      l1_tag: ['i32', 64],
+      l1_pte: ['i32', 64],
+      l1_slot: ['i32', 64],
+      l1_rr: ['u8', 16],
+      l1h_tag: ['i32', 32],
+      l1h_pte: ['i32', 32],
+      l1h_slot: ['i32', 32],
+      l1h_rr: ['u8', 8],
+      l2_tag: ['i32', 1536],
+      l2_pte: ['i32', 1536],
+      l2_slot: ['i32', 1536],
+      l2_rr: ['u8', 128],
+      pde_tag: ['i32', 32],
+      pde_slot: ['i32', 32],
+      line: ['i32', 4096],
+      ctx_mm: ['i32', 16],
+      ctx_slot: ['i32', 16],
+      ctx_next: 'u8',
     }),
     vma: open_table(arena, 'vma', 1 << 20, {
       mm: 'i32',
@@ -437,6 +463,8 @@ export function open_kernel(config: MachineConfig) {
       obj: 'i32',
       swap_ra: 'i32',
     }),
+    /** Maple-tree nodes of the address spaces: slab objects, chained from mm.maple. */
+    maple: open_table(arena, 'maple', 1 << 20, { next: 'i32', obj: 'i32' }),
     anon_vma: open_table(arena, 'anon_vma', 1 << 20, {
       root: 'i32',
       parent: 'i32',
