@@ -685,6 +685,8 @@ export function open_kernel(config: MachineConfig) {
       softirq: 'f64',
       ctxt: 'f64',
       need_resched: 'u8',
+      /** The idle task runs: leaving and entering it are context switches. */
+      is_idle: 'u8',
     }),
     /** /proc/vmstat by index `C.name` (pages or counts). */
     vmstat: new Float64Array(VMSTAT.length),

@@ -224,8 +224,40 @@ export function wake_up_task(k: Kernel, t: number): boolean {
   const leave = (task.psi_flags[t]! & TSK_LEAVE_ON_WAKE) !== 0 ? TSK_MEMSTALL | TSK_MEMSTALL_RUNNING : 0
   task.psi_flags[t]! &= ~TSK_LEAVE_ON_WAKE
   psi_task_change(k, t, TSK_IOWAIT | leave, 0)
+  if (task.on_rq[t] === 0) set_task_cpu(k, t, select_task_rq(k, t))
   activate_task(k, t, true)
   return true
+}
+
+/** Makes a new task runnable on the CPU with the least to do; it starts one slice behind (place_entity, initial). */
+export function wake_up_new_task(k: Kernel, t: number): void {
+  let best = k.var.cpu
+  for (let cpu = 0; cpu < k.config.cpus; cpu++)
+    if (k.cpu.nr_running[cpu + 1]! < k.cpu.nr_running[best + 1]!) best = cpu
+  k.task.cpu[t] = best
+  k.task.state[t] = TASK_RUNNING
+  k.task.wake_ns[t] = k.var.now
+  k.task.vruntime[t] = k.cpu.min_vruntime[best + 1]! + SCHED_MIN_GRANULARITY_NS
+  activate_task(k, t, false)
+}
+
+/** The CPU for a woken task: its last one when that is idle, else the first idle one, else its last. */
+function select_task_rq(k: Kernel, t: number): number {
+  const last = k.task.cpu[t]!
+  if (k.cpu.nr_running[last + 1] === 0) return last
+  for (let cpu = 0; cpu < k.config.cpus; cpu++) if (k.cpu.nr_running[cpu + 1] === 0) return cpu
+  return last
+}
+
+/** Changes the CPU of a task that is on no queue; its lead or lag and its pressure state go with it. */
+export function set_task_cpu(k: Kernel, t: number, cpu: number): void {
+  const last = k.task.cpu[t]!
+  if (last === cpu) return
+  const flags = k.task.psi_flags[t]!
+  psi_task_change(k, t, flags, 0)
+  k.task.vruntime[t]! += k.cpu.min_vruntime[cpu + 1]! - k.cpu.min_vruntime[last + 1]!
+  k.task.cpu[t] = cpu
+  psi_task_change(k, t, 0, flags)
 }
 
 /** Puts a runnable task on its CPU's queue; a sleeper gets back to at most half a latency before the others. */

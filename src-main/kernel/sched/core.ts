@@ -1,5 +1,30 @@
-/** Steps of the machine. */
-import { STEP_NS, type Kernel } from '../kernel'
+/**
+ * The machine's steps: 4 ms of simulated time on every CPU.
+ *
+ * Each CPU has a clock of its own. What happens next is the earliest of: the first timer, and for every CPU with work the
+ * time when it can go on; so CPUs are never further apart than one slice. An idle CPU's clock is moved on when something
+ * concerns it. A slice ends with the step, with the next timer, when the task sleeps, or when a woken task is to run.
+ */
+import { M } from '@shared/counters'
+import { PF_KTHREAD, STEP_NS, TASK_RUNNING, type Kernel } from '../kernel'
+import { COST } from '../costs'
+import { timer_first, timer_next_ns } from '../lib/timer'
+import {
+  charge,
+  deactivate_task,
+  psi_task_change,
+  SCHED_LATENCY_NS,
+  SCHED_MIN_GRANULARITY_NS,
+  signal_pending,
+  TIMER_WAKE,
+  TSK_IOWAIT,
+  TSK_ONCPU,
+  NR_PSI_COUNTS,
+} from '../task'
+import { kthread_step } from './kthread'
+import { get_signal } from './signal'
+import { run_timer } from './timer'
+import { load_balance } from './balance'
 
 /** What runs in user mode: `step` lets a task's program go on until its slice is over, it sleeps or it is gone. */
 export interface Programs {
@@ -9,7 +34,158 @@ export interface Programs {
 }
 
 /** One quantum of 4 ms on every CPU. */
-export function run_step(k: Kernel, _programs: Programs): void {
+export function run_step(k: Kernel, programs: Programs): void {
+  const end = (k.var.step + 1) * STEP_NS
+  load_balance(k)
+  while (k.var.panic === null) {
+    const timer_ns = timer_next_ns(k)
+    const row = next_cpu(k)
+    const ready = row === 0 ? Infinity : ready_ns(k, row)
+    if (Math.min(timer_ns, ready) >= end) break
+    if (timer_ns <= ready) deliver_timer(k, programs, timer_ns)
+    else run_slice(k, programs, row, ready, Math.min(end, timer_ns))
+  }
+  for (let row = 1; row <= k.config.cpus; row++) idle_to(k, row, end)
   k.var.step++
-  k.var.now = k.var.step * STEP_NS
+  k.var.now = end
+  k.var.cpu = 0
+  k.var.current = 0
+  k.machine[M.uptime_ms] = end / 1e6
 }
+
+/** The CPU with work that can go on first; 0 when all are idle. */
+function next_cpu(k: Kernel): number {
+  let best = 0
+  let best_ns = Infinity
+  for (let row = 1; row <= k.config.cpus; row++) {
+    if (k.cpu.nr_running[row] === 0) continue
+    const ns = ready_ns(k, row)
+    if (ns < best_ns) {
+      best = row
+      best_ns = ns
+    }
+  }
+  return best
+}
+
+/** When a CPU with work can go on: at its clock, or when the first of its tasks was woken, if that is later. */
+function ready_ns(k: Kernel, row: number): number {
+  const now = k.cpu.now[row]!
+  let first = Infinity
+  for (let t = k.cpu.rq_head[row]!; t !== 0; t = k.task.rq_next[t]!) {
+    const woken = k.task.wake_ns[t]!
+    if (woken <= now) return now
+    if (woken < first) first = woken
+  }
+  return first
+}
+
+/** An interrupt: its work is done at its time, on the CPU it concerns. */
+function deliver_timer(k: Kernel, programs: Programs, at: number): void {
+  const timer = timer_first(k)
+  const row = k.timer.kind[timer] === TIMER_WAKE ? k.task.cpu[k.timer.arg[timer]!]! + 1 : 1
+  idle_to(k, row, at)
+  k.var.cpu = row - 1
+  k.var.current = 0
+  k.var.now = at
+  k.machine[M.intr]!++
+  run_timer(k, programs)
+  k.cpu.now[row]! += k.var.now - at
+}
+
+/** Lets the best task of a CPU run from `start` until it sleeps, its slice is over or `limit`. */
+function run_slice(k: Kernel, programs: Programs, row: number, start: number, limit: number): void {
+  const { task, cpu } = k
+  idle_to(k, row, start)
+  k.var.cpu = row - 1
+  k.var.now = cpu.now[row]!
+  const t = pick_next_task(k, row)
+  k.var.current = t
+  cpu.need_resched[row] = 0
+  if (cpu.current[row] !== t) context_switch(k, row, t)
+  const began = k.var.now
+  k.var.slice_end = Math.min(limit, began + sched_slice(k, row))
+  if (k.var.slice_end <= began) k.var.slice_end = began + 1
+  if ((task.flags[t]! & PF_KTHREAD) !== 0) kthread_step(k, t)
+  else {
+    if (signal_pending(k, t)) get_signal(k)
+    if (task.state[t] === TASK_RUNNING) programs.step(k, t)
+  }
+  if (k.var.now === began) charge(k, COST.syscall)
+  cpu.now[row] = k.var.now
+  account_vruntime(k, row, t, k.var.now - began)
+  if (task.state[t] !== TASK_RUNNING) sleep_current(k, row, t)
+}
+
+/** The runnable task with the smallest virtual time among those that are awake by now. */
+function pick_next_task(k: Kernel, row: number): number {
+  const { vruntime, wake_ns, rq_next } = k.task
+  let best = 0
+  let least = Infinity
+  for (let t = k.cpu.rq_head[row]!; t !== 0; t = rq_next[t]!) {
+    const v = vruntime[t]!
+    if (v < least && wake_ns[t]! <= k.var.now) {
+      best = t
+      least = v
+    }
+  }
+  return best
+}
+
+function context_switch(k: Kernel, row: number, next: number): void {
+  const prev = k.cpu.current[row]!
+  if (prev !== 0) {
+    k.task.nivcsw[prev]!++
+    psi_task_change(k, prev, TSK_ONCPU, 0)
+  }
+  k.cpu.current[row] = next
+  psi_task_change(k, next, 0, TSK_ONCPU)
+  k.cpu.is_idle[row] = 0
+  k.cpu.ctxt[row]!++
+  charge(k, COST.context_switch)
+}
+
+/** The task that ran went to sleep or ended: the CPU turns to the next one, or to idle. */
+function sleep_current(k: Kernel, row: number, t: number): void {
+  k.task.nvcsw[t]!++
+  psi_task_change(k, t, TSK_ONCPU, 0)
+  if (k.cpu.current[row] === t) k.cpu.current[row] = 0
+  deactivate_task(k, t)
+}
+
+/** sched_slice: a share of the latency period by weight, at least the granularity. */
+function sched_slice(k: Kernel, row: number): number {
+  const nr = k.cpu.nr_running[row]!
+  return nr <= 1 ? SCHED_LATENCY_NS : Math.max(SCHED_MIN_GRANULARITY_NS, Math.floor(SCHED_LATENCY_NS / nr))
+}
+
+function account_vruntime(k: Kernel, row: number, t: number, ran: number): void {
+  const { vruntime, nice } = k.task
+  const weight = SCHED_PRIO_TO_WEIGHT[nice[t]! + 20]!
+  vruntime[t]! += weight === 1024 ? ran : Math.floor((ran * 1024) / weight)
+  let least = vruntime[t]!
+  for (let other = k.cpu.rq_head[row]!; other !== 0; other = k.task.rq_next[other]!)
+    if (vruntime[other]! < least) least = vruntime[other]!
+  if (least > k.cpu.min_vruntime[row]!) k.cpu.min_vruntime[row] = least
+}
+
+/** Moves an idle CPU's clock on: idle time, or iowait when a task that last ran here waits for I/O. */
+function idle_to(k: Kernel, row: number, at: number): void {
+  const cpu = k.cpu
+  const idle = at - cpu.now[row]!
+  if (idle <= 0) return
+  if (cpu.is_idle[row] === 0) {
+    cpu.is_idle[row] = 1
+    cpu.ctxt[row]!++
+  }
+  if (k.psi.nr[row * NR_PSI_COUNTS + IOWAIT_WORD]! > 0) cpu.iowait[row]! += idle
+  else cpu.idle[row]! += idle
+  cpu.now[row] = at
+}
+const IOWAIT_WORD = Math.log2(TSK_IOWAIT)
+
+/** kernel/sched/core.c: nice -20 … 19. */
+export const SCHED_PRIO_TO_WEIGHT = [
+  88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991,
+  1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+] as const

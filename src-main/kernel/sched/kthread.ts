@@ -1,0 +1,35 @@
+/** Kernel threads: which function each one runs. A step does a bounded piece of work; it sleeps in kthread_sleep. */
+import { TASK_IDLE, TASK_RUNNING, type Kernel } from '../kernel'
+import { kthread_sleep, threads } from '../task'
+import { kswapd_step } from '../mm/vmscan'
+import { kcompactd_step } from '../mm/compaction'
+import { khugepaged_step } from '../mm/khugepaged'
+import { ksmd_step } from '../mm/ksm'
+import { flusher_step } from '../mm/page_writeback'
+import { oom_reaper_step } from '../mm/oom_kill'
+import { get_signal } from './signal'
+
+const STEPS = {
+  kswapd: kswapd_step,
+  kcompactd: kcompactd_step,
+  khugepaged: khugepaged_step,
+  ksmd: ksmd_step,
+  flusher: flusher_step,
+  oom_reaper: oom_reaper_step,
+} as const
+
+/** Lets a kernel thread work until its slice is over or it has nothing to do. */
+export function kthread_step(k: Kernel, t: number): void {
+  const known = threads(k)
+  for (const name in STEPS) {
+    if (known[name as keyof typeof STEPS] !== t) continue
+    const step = STEPS[name as keyof typeof STEPS]
+    while (k.task.state[t] === TASK_RUNNING && k.var.now < k.var.slice_end) {
+      const before = k.var.now
+      if (step(k) && k.task.state[t] === TASK_RUNNING) kthread_sleep(k, t)
+      if (k.var.now === before) break
+    }
+    return
+  }
+  kthread_sleep(k, t, Infinity, TASK_IDLE)
+}
