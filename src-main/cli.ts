@@ -16,7 +16,7 @@ export interface CommandModule {
   run(call: Call): Promise<number | void>
 }
 
-const modules = import.meta.glob<CommandModule>('./cli/*.ts')
+const modules = import.meta.glob<CommandModule>('./cli/{run,exec,procfs,lab,replay,record,scenarios,serve,app}.ts')
 
 const [words, rest] = splitAtDashes(process.argv.slice(2))
 const program = new Command('memscope')
@@ -59,18 +59,21 @@ define('app [FILE]', 'open the desktop app, or serve it where there is no displa
 )
 
 program.parseAsync(words, { from: 'user' }).catch((error: unknown) => {
-  process.exitCode = report(error)
+  process.exit(report(error))
 })
 
 /** Adds a command if its module is there. */
 function define(usage: string, description: string): Command | undefined {
   const load = modules[`./cli/${usage.split(' ', 1)[0]}.ts`]
   if (load === undefined) return undefined
-  return program.command(usageOf(usage), {}).description(description).action(async (...given: unknown[]) => {
-    const command = given.at(-1) as Command
-    const { run } = await load()
-    process.exitCode = (await run({ args: command.args, options: command.opts(), rest })) ?? 0
-  })
+  return program
+    .command(usageOf(usage), {})
+    .description(description)
+    .action(async (...given: unknown[]) => {
+      const command = given.at(-1) as Command
+      const { run } = await load()
+      process.exitCode = (await run({ args: command.args, options: command.opts(), rest })) ?? 0
+    })
 }
 
 /** `run SCENARIO` reads well in the map; commander wants `run <SCENARIO>`. */

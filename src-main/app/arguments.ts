@@ -12,6 +12,7 @@ export function attachArgument(argv: readonly string[]): string | null {
   const at = argv.findIndex((word) => word === '--attach' || word.startsWith('--attach='))
   if (at < 0) return null
   const url = argv[at]!.slice('--attach='.length) || argv[at + 1]
-  if (url === undefined || !URL.canParse(url)) throw new Error('--attach: expected the address that `memscope serve` printed')
+  if (url === undefined || !URL.canParse(url))
+    throw new Error('--attach: expected the address that `memscope serve` printed')
   return url
 }

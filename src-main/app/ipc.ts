@@ -11,7 +11,8 @@ export function connectRenderer(engine: EngineClient): void {
   ipcMain.handle(REQUEST_CHANNEL, async (event, given: unknown): Promise<Result> => {
     if (!isOurPage(event.senderFrame?.url)) return { ok: false, error: 'only the page of this app may ask' }
     const { success, data: command, error } = commandSchema.safeParse(given)
-    if (!success) return { ok: false, error: `not a command: ${error.issues[0]?.path.join('.')} ${error.issues[0]?.message}` }
+    if (!success)
+      return { ok: false, error: `not a command: ${error.issues[0]?.path.join('.')} ${error.issues[0]?.message}` }
     if (command.type === 'shutdown') return { ok: false, error: 'only the host stops the engine' }
     return engine.request(command)
   })

@@ -8,7 +8,17 @@ import type { EngineClient } from '../engine/client'
 
 type Item = MenuItemConstructorOptions
 
-const VIEWS = ['Overview', 'Processes', 'Process', 'Physical memory', 'Slab', 'Reclaim and swap', 'OOM', 'Lab', 'Console']
+const VIEWS = [
+  'Overview',
+  'Processes',
+  'Process',
+  'Physical memory',
+  'Slab',
+  'Reclaim and swap',
+  'OOM',
+  'Lab',
+  'Console',
+]
 
 export function setMenu(engine: EngineClient, open: (path: string) => void): void {
   const does = (label: string, command: Command): Item => ({ label, click: () => void engine.request(command) })

@@ -40,5 +40,10 @@ function read(): WindowState | null {
 function isVisible({ x, y, width, height }: Rectangle): boolean {
   if (![x, y, width, height].every(Number.isInteger)) return false
   const { workArea } = screen.getDisplayMatching({ x, y, width, height })
-  return x < workArea.x + workArea.width && x + width > workArea.x && y < workArea.y + workArea.height && y + height > workArea.y
+  return (
+    x < workArea.x + workArea.width &&
+    x + width > workArea.x &&
+    y < workArea.y + workArea.height &&
+    y + height > workArea.y
+  )
 }

@@ -9,16 +9,18 @@ import { InputError } from './errors'
 
 export async function run({ args, options }: Call): Promise<number> {
   const scenario = args[0]
+  const port = wholeNumber('--port', options['port'], 65535)
   const engine = startEngine({
     host: 'serve',
-    userData: process.env['MEMSCOPE_DATA'] ?? join(process.env['XDG_DATA_HOME'] ?? join(homedir(), '.local/share'), 'memscope'),
+    userData:
+      process.env['MEMSCOPE_DATA'] ?? join(process.env['XDG_DATA_HOME'] ?? join(homedir(), '.local/share'), 'memscope'),
     ...(scenario === undefined ? {} : { scenario }),
     ...(options['seed'] === undefined ? {} : { seed: wholeNumber('--seed', options['seed'], 2 ** 32 - 1) }),
   })
   const server = await serve(engine, {
     root: join(import.meta.dirname, rendererFrom(import.meta.dirname)),
     host: String(options['host']),
-    port: wholeNumber('--port', options['port'], 65535),
+    port,
   })
   console.log(server.address)
   if (options['open'] === true) openInBrowser(server.address)

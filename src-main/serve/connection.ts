@@ -37,7 +37,8 @@ export function connect(socket: WebSocket, engine: EngineClient): void {
 /** Checks a command and passes it on; what it opens is closed when the browser leaves. */
 async function answer(given: unknown, engine: EngineClient, opened: Map<string, Command>): Promise<Result> {
   const { success, data: command, error } = commandSchema.safeParse(given)
-  if (!success) return { ok: false, error: `not a command: ${error.issues[0]?.path.join('.')} ${error.issues[0]?.message}` }
+  if (!success)
+    return { ok: false, error: `not a command: ${error.issues[0]?.path.join('.')} ${error.issues[0]?.message}` }
   if (command.type === 'shutdown') return { ok: false, error: 'only the host stops the engine' }
   if (command.type === 'watch') opened.set(`watch ${command.id}`, { type: 'unwatch', id: command.id })
   if (command.type === 'termOpen') opened.set(`term ${command.id}`, { type: 'termClose', id: command.id })
