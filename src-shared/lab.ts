@@ -282,3 +282,32 @@ export function parseLab(text: string, file: string): { ok: true; value: LabFile
   const lines = loaded.value.steps.map((_, i) => loaded.lineOf(['steps', i]))
   return { ok: true, value: { program: loaded.value, lines } }
 }
+
+/** The published JSON schema of a lab program (resources/lab.schema.json). */
+export function labJsonSchema(): Record<string, unknown> {
+  const input = (schema: z.ZodType): Record<string, unknown> => {
+    const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+    return rest
+  }
+  const common = {
+    label: { type: 'string' },
+    mayFail: { type: 'array', items: { type: 'string' } },
+    expect: input(expectation),
+  }
+  const steps = { type: 'array', items: { $ref: '#/$defs/step' } }
+  const operation = (name: Operation): unknown => {
+    const schema = input(OPERATIONS[name])
+    const properties = schema['properties'] as Record<string, unknown> | undefined
+    if (properties?.['steps'] !== undefined) properties['steps'] = steps
+    return { type: 'object', required: [name], additionalProperties: false, properties: { [name]: schema, ...common } }
+  }
+  const program = input(labSchema) as { properties: Record<string, unknown> }
+  program.properties['steps'] = steps
+  delete (program as Record<string, unknown>)['$defs']
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Memscope lab program',
+    ...program,
+    $defs: { step: { oneOf: names.map(operation) } },
+  }
+}
