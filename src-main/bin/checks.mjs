@@ -13,7 +13,16 @@ const CHECKS = [
   ['types: page', bin('svelte-check/bin/svelte-check'), '--tsconfig', './tsconfig.web.json', '--fail-on-warnings'],
   ['types: node', tsc, '-p', 'tsconfig.node.json'],
   ['types: kernel', tsc, '-p', 'tsconfig.kernel.json'],
-  ['format', bin('prettier/bin/prettier.cjs'), '--check', '--cache', '--cache-location', cache('prettier'), '--log-level=warn', '.'],
+  [
+    'format',
+    bin('prettier/bin/prettier.cjs'),
+    '--check',
+    '--cache',
+    '--cache-location',
+    cache('prettier'),
+    '--log-level=warn',
+    '.',
+  ],
 ]
 
 /** Runs all; returns how many passed and how many failed. */

@@ -15,25 +15,29 @@ rm -f Cypress/browser_v8_context_snapshot.bin
 mv Cypress/Cypress Cypress/electron
 # Playwright attaches through --inspect, which this build's fuses had turned off.
 npx --yes @electron/fuses@2.1.3 write --app Cypress/electron EnableNodeCliInspectArguments=on LoadBrowserProcessSpecificV8Snapshot=off >/dev/null
-# The package has no default app: this one runs the folder named on the command line, as Electron's own does.
+# The package has no default app: this one runs the folder named on the command line, as Electron's own does. It is an
+# ES module that waits for the app's, so that the app is loaded before 'ready', as it is with Electron's own.
 mkdir -p Cypress/resources/app
 cat >Cypress/resources/app/package.json <<'JSON'
-{ "name": "default-app", "version": "0.0.0", "main": "main.cjs" }
+{ "name": "default-app", "version": "0.0.0", "type": "module", "main": "main.js" }
 JSON
-cat >Cypress/resources/app/main.cjs <<'JS'
-const { app } = require('electron')
-const { readFileSync } = require('node:fs')
-const { join, resolve } = require('node:path')
-const { pathToFileURL } = require('node:url')
+cat >Cypress/resources/app/main.js <<'JS'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { app } from 'electron'
+
 const dir = resolve(process.argv.slice(1).find((arg) => !arg.startsWith('-')) ?? '.')
 const pkg = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
 app.setAppPath(dir)
 app.setName(pkg.productName ?? pkg.name)
 app.setVersion?.(pkg.version)
-import(pathToFileURL(join(dir, pkg.main)).href).catch((error) => {
+try {
+  await import(pathToFileURL(join(dir, pkg.main)).href)
+} catch (error) {
   console.error(error)
   process.exit(1)
-})
+}
 JS
 echo 33.2.1 >Cypress/version
 cp -r Cypress/. "$dir/"

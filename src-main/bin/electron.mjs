@@ -48,7 +48,10 @@ export async function fetchElectron() {
   const ok = await watch(child, () => sizeOf(temporary) + sizeOf(join(own, 'dist')))
   rmSync(temporary, { recursive: true, force: true })
   if (ok && findElectron() !== null) return findElectron()
-  writeFileSync(askedFile, 'Electron could not be fetched; this is asked again a day later, or when this file is gone.\n')
+  writeFileSync(
+    askedFile,
+    'Electron could not be fetched; this is asked again a day later, or when this file is gone.\n',
+  )
   console.log('the Electron runtime is out of reach (set ELECTRON_OVERRIDE_DIST_PATH to one that you have)')
   return null
 }
@@ -93,5 +96,8 @@ function sizeOf(dir) {
   if (!existsSync(dir)) return 0
   return readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0), 0)
+    .reduce(
+      (sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    )
 }

@@ -25,7 +25,9 @@ const checks = chosen.length === 0 ? await runChecks() : { passed: 0, failed: 0 
 const tests = runTests()
 console.log(`took ${Math.round((Date.now() - started) / 1000)} s`)
 if (chosen.length === 0) console.log(`checks: ${checks.passed} passed, ${checks.failed} failed`)
-console.log(`tests: ${tests.passed} passed, ${tests.failed} failed${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ''}`)
+console.log(
+  `tests: ${tests.passed} passed, ${tests.failed} failed${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ''}`,
+)
 process.exit(checks.failed + tests.failed === 0 && tests.ran ? 0 : 1)
 
 /** The tests of the window need a runtime; without one they are skipped, and say so. */
