@@ -221,6 +221,8 @@ export interface Vars {
   /** vm_committed_as, pages. */
   committed_as: number
   totalram_pages: number
+  /** One past the last frame of RAM. */
+  max_pfn: number
   late_freed_pages: number
   min_free_kbytes_user: number
   load: [number, number, number]
@@ -279,6 +281,8 @@ export function open_kernel(config: MachineConfig) {
       compact_cached_migrate_pfn: 'f64',
       pcp_high: 'i32',
       pcp_batch: 'i32',
+      /** ZONE_BOOSTED_WATERMARK, ZONE_RECLAIM_ACTIVE of mm/watermark. */
+      flags: 'i32',
     }),
     /** Buddy free lists: row = 1 + (zone * MIGRATE_TYPES + type) * MAX_ORDER + order. */
     free_area: open_table(arena, 'free_area', 1 + MAX_NR_ZONES * MIGRATE_TYPES * MAX_ORDER, {
@@ -717,6 +721,7 @@ function initial_vars(): Vars {
     totalreserve_pages: 0,
     committed_as: 0,
     totalram_pages: 0,
+    max_pfn: 0,
     late_freed_pages: 0,
     min_free_kbytes_user: -1,
     load: [0, 0, 0],
