@@ -232,8 +232,7 @@ export function wake_up_task(k: Kernel, t: number): boolean {
 /** Makes a new task runnable on the CPU with the least to do; it starts one slice behind (place_entity, initial). */
 export function wake_up_new_task(k: Kernel, t: number): void {
   let best = k.var.cpu
-  for (let cpu = 0; cpu < k.config.cpus; cpu++)
-    if (k.cpu.nr_running[cpu + 1]! < k.cpu.nr_running[best + 1]!) best = cpu
+  for (let cpu = 0; cpu < k.config.cpus; cpu++) if (k.cpu.nr_running[cpu + 1]! < k.cpu.nr_running[best + 1]!) best = cpu
   k.task.cpu[t] = best
   k.task.state[t] = TASK_RUNNING
   k.task.wake_ns[t] = k.var.now

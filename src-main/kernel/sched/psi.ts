@@ -56,7 +56,8 @@ export function psi_avgs_work(k: Kernel): void {
   for (let s = 0; s < PSI_NONIDLE; s++) {
     const sample = Math.min(group.total[s]! - group.avg_total[s]!, period)
     group.avg_total[s] = group.total[s]!
-    const pct = Math.floor((sample * 100) / period) * FIXED_1 + Math.floor((((sample * 100) % period) * FIXED_1) / period)
+    const pct =
+      Math.floor((sample * 100) / period) * FIXED_1 + Math.floor((((sample * 100) % period) * FIXED_1) / period)
     for (let i = 0; i < 3; i++) group.avg[s * 3 + i] = calc_load(group.avg[s * 3 + i]!, EXP[i]!, pct)
   }
   timer_add(k, k.var.now + PSI_FREQ_NS, TIMER_PSI, 0)
