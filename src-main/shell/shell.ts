@@ -1,0 +1,102 @@
+/** A shell inside the machine: pipes, redirections, variables and loops come from just-bash, the commands from `tools/`. */
+import { Bash, defineCommand } from 'just-bash'
+import { machineFs } from './fs'
+import { Errno, type Inside, type Io, type Tool } from './inside'
+import { UsageError } from './options'
+import { TOOLS } from './tools'
+
+export interface Output {
+  readonly stdout: string
+  readonly stderr: string
+  readonly status: number
+}
+export interface Shell {
+  /** Runs a script; what waits in it lets simulated time pass. */
+  exec(script: string, options?: { signal?: AbortSignal; cols?: number; rows?: number }): Promise<Output>
+  cwd(): string
+  readonly inside: Inside
+}
+
+/** What people type in a shell and what only confuses there. */
+const COMMANDS = [
+  'echo', 'cat', 'printf', 'ls', 'mkdir', 'rmdir', 'touch', 'rm', 'cp', 'mv', 'ln', 'pwd', 'readlink', 'head', 'tail', 'wc', 'stat',
+  'grep', 'fgrep', 'egrep', 'sed', 'awk', 'sort', 'uniq', 'comm', 'cut', 'paste', 'tr', 'rev', 'nl', 'fold', 'expand', 'column', 'tee',
+  'find', 'basename', 'dirname', 'tree', 'du', 'env', 'printenv', 'xargs', 'true', 'false', 'clear', 'bash', 'sh', 'sleep', 'seq', 'expr',
+  'tac', 'od', 'diff', 'date', 'time', 'timeout', 'which', 'help', 'jq',
+] as const // prettier-ignore
+
+export function openShell(inside: Inside): Shell {
+  let size = { cols: 80, rows: 24 }
+  const run = async (script: string, signal?: AbortSignal): Promise<Output> => {
+    const { stdout, stderr, exitCode, env } = await bash.exec(script, {
+      ...(signal === undefined ? {} : { signal }),
+      cwd,
+      env: kept,
+    })
+    cwd = env['PWD'] ?? cwd
+    kept = env
+    return { stdout, stderr, status: exitCode }
+  }
+  let cwd = '/root'
+  let kept: Record<string, string> = {
+    HOME: '/root',
+    USER: 'root',
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    LANG: 'C.UTF-8',
+    PWD: '/root',
+  }
+  const bash = new Bash({
+    fs: machineFs(inside),
+    cwd,
+    commands: [...COMMANDS],
+    customCommands: [...TOOLS.values()].map((tool) =>
+      defineCommand(
+        tool.name,
+        async (args, ctx) => {
+          const out: string[] = []
+          const err: string[] = []
+          const status = await runTool(tool, args, {
+            inside,
+            out: (text) => void out.push(text),
+            err: (text) => void err.push(text),
+            stdin: String(ctx.stdin),
+            ...size,
+            tty: false,
+            ...(ctx.signal === undefined ? {} : { signal: ctx.signal }),
+            run: async (line) => {
+              const result = await ctx.exec!(line, { cwd: ctx.cwd })
+              return { stdout: result.stdout, stderr: result.stderr, status: result.exitCode }
+            },
+          })
+          return { stdout: out.join(''), stderr: err.join(''), exitCode: status }
+        },
+        { trusted: true },
+      ),
+    ),
+    sleep: (ms) => inside.sleep(ms),
+    defenseInDepth: false,
+    executionLimitProfile: 'normal',
+    processInfo: { pid: 1, ppid: 0, uid: 0, gid: 0 },
+  })
+  return {
+    inside,
+    cwd: () => cwd,
+    exec(script, options = {}) {
+      size = { cols: options.cols ?? 80, rows: options.rows ?? 24 }
+      return run(script, options.signal)
+    },
+  }
+}
+
+/** Runs a tool; what a user or the kernel did wrong becomes its one line and status. */
+export async function runTool(tool: Tool, args: readonly string[], io: Io): Promise<number> {
+  try {
+    return await tool.run(args, io)
+  } catch (error) {
+    if (error instanceof Errno && error.code === 'EINTR') return 130
+    if (!(error instanceof UsageError) && !(error instanceof Errno)) throw error
+    const line = error.message
+    io.err(`${line.startsWith(`${tool.name}: `) || line.startsWith('error: ') ? '' : `${tool.name}: `}${line}\n`)
+    return 1
+  }
+}

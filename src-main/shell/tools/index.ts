@@ -1,0 +1,22 @@
+/** The commands of the machine beyond those of the shell itself. */
+import type { Tool } from '../inside'
+import { free } from './free'
+import { pmap } from './pmap'
+import { ps } from './ps'
+import { kill, killall, pgrep, pidof, pkill, renice } from './signals'
+import { slabtop } from './slabtop'
+import { smem } from './smem'
+import { stress } from './stress'
+import { swapoff, swapon } from './swap'
+import { dmesg, hostname, nproc, sysctl, uname, whoami } from './system'
+import { top } from './top'
+import { uptime } from './uptime'
+import { vmstat } from './vmstat'
+import { watch } from './watch'
+
+const list: readonly Tool[] = [
+  free, vmstat, slabtop, ps, top, pmap, smem, uptime, kill, killall, pkill, pgrep, pidof, renice, swapon, swapoff, sysctl, dmesg,
+  stress, { ...stress, name: 'stress-ng' }, watch, uname, nproc, hostname, whoami,
+] // prettier-ignore
+
+export const TOOLS: ReadonlyMap<string, Tool> = new Map(list.map((tool) => [tool.name, tool]))
