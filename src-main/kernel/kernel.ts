@@ -302,6 +302,12 @@ export function open_kernel(config: MachineConfig) {
       nonresident_age: 'f64',
       refaults: ['f64', 2],
     }),
+    /** Per-CPU folio batches (mm/swap.ts): row = 1 + cpu * 8 + kind. */
+    lru_batch: open_table(arena, 'lru_batch', 1 + 64 * 8, { nr: 'u8', pfn: ['i32', 15] }),
+    /** list_lru of the shrinkers: 1 dentries, 2 inodes, 3 shadow nodes. */
+    list_lru: open_table(arena, 'list_lru', 5, { head: 'i32', tail: 'i32', nr: 'f64', nr_deferred: 'f64' }),
+    /** Dirty inodes by the time of their first dirtying: 1 waiting (b_dirty), 2 under writeback (b_io). */
+    wb: open_table(arena, 'wb', 4, { head: 'i32', tail: 'i32' }),
     pid: open_table(arena, 'pid', 1 << 22, { task: 'i32' }),
     task: open_table(arena, 'task', 1 << 16, {
       pid: 'i32',
@@ -465,7 +471,9 @@ export function open_kernel(config: MachineConfig) {
       /** 0 normal, 1 vdso, 2 vvar (special mappings). */
       special: 'u8',
       obj: 'i32',
+      /** VMA swap readahead: window << 8 | hits, of the last fault's page number. */
       swap_ra: 'i32',
+      swap_ra_pfn: 'f64',
     }),
     /** Maple-tree nodes of the address spaces: slab objects, chained from mm.maple. */
     maple: open_table(arena, 'maple', 1 << 20, { next: 'i32', obj: 'i32' }),
@@ -517,7 +525,10 @@ export function open_kernel(config: MachineConfig) {
       i_mmap: 'i32',
       /** First block on its device, in pages; -1 for holes (tmpfs). */
       start_block: 'f64',
-      io_link: 'i32',
+      /** On a list of `wb`: which one, and the links. */
+      wb_list: 'u8',
+      io_next: 'i32',
+      io_prev: 'i32',
       lru_next: 'i32',
       lru_prev: 'i32',
       flags: 'i32',
@@ -536,6 +547,8 @@ export function open_kernel(config: MachineConfig) {
       refcount: 'i32',
       obj: 'i32',
     }),
+    /** Chains of dentries by hash of parent and name. */
+    dentry_hash: open_table(arena, 'dentry_hash', 1 << 14, { head: 'i32' }),
     file: open_table(arena, 'file', 1 << 18, {
       inode: 'i32',
       refcount: 'i32',
@@ -567,8 +580,8 @@ export function open_kernel(config: MachineConfig) {
     }),
     /** Swap slots of all areas (row = slot; an area owns a range of rows). */
     swap: open_table(arena, 'swap', slots, {
-      /** swap_map: references by page-table entries and shmem; SWAP_HAS_CACHE 0x40; 0x3f bad. */
-      map: 'u8',
+      /** swap_map: references by page-table entries and shmem; SWAP_HAS_CACHE 0x4000; 0x3fff bad. */
+      map: 'u16',
       /** Swap cache: pfn (>0) or shadow (<0). */
       cache: 'i32',
       memcg: 'u16',
@@ -588,6 +601,28 @@ export function open_kernel(config: MachineConfig) {
       cluster_nr: 'i32',
       lowest: 'i32',
       highest: 'i32',
+      /** Clusters of 256 slots on solid-state devices: rows of `swap_cluster`, and the free ones as a list. */
+      cluster_start: 'i32',
+      nr_clusters: 'i32',
+      head: 'i32',
+      tail: 'i32',
+    }),
+    /** A cluster of 256 slots: its slots in use; free clusters are linked. */
+    swap_cluster: open_table(arena, 'swap_cluster', (slots >> 8) + 66, {
+      count: 'u16',
+      on_free: 'u8',
+      next: 'i32',
+      prev: 'i32',
+    }),
+    /** Per area and CPU (row = 1 + area * 64 + cpu): the cluster it allocates from and the next slot. */
+    swap_percpu: open_table(arena, 'swap_percpu', 1 + 33 * 64, { cluster: 'i32', next: 'i32', cluster_next: 'i32' }),
+    /** Per CPU (row = cpu + 1): slots taken in advance and slots to give back in a batch. */
+    swap_slots: open_table(arena, 'swap_slots', 65, {
+      nr: 'i32',
+      cur: 'i32',
+      slot: ['i32', 64],
+      nr_ret: 'i32',
+      ret: ['i32', 64],
     }),
     /** kmem_cache. */
     kmem_cache: open_table(arena, 'kmem_cache', 1024, {
@@ -641,6 +676,8 @@ export function open_kernel(config: MachineConfig) {
       next: 'i32',
       kind: 'u8',
       obj: 'i32',
+      /** Page index in the file of `obj`, for file I/O. */
+      index: 'f64',
     }),
     device: open_table(arena, 'device', 34, {
       kind: 'u8',
@@ -656,6 +693,17 @@ export function open_kernel(config: MachineConfig) {
       busy_ns: 'f64',
       inflight: 'i32',
       weighted_ns: 'f64',
+      read_merges: 'f64',
+      write_merges: 'f64',
+      /** Per direction (read, write): when its pipe is free, the block after the last request, requests in order of completion. */
+      pipe_until: ['f64', 2],
+      next_block: ['f64', 2],
+      head: ['i32', 2],
+      tail: ['i32', 2],
+      timer: ['i32', 2],
+      /** Pages on the device, and where the next new file begins. */
+      pages: 'f64',
+      next_free: 'f64',
     }),
     /** Timer heap entries: deadline, kind, argument. Waiting is data, never a closure. */
     timer: open_table(arena, 'timer', 1 << 17, {
