@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
@@ -16,8 +16,8 @@ const builtModulePath = {
     const name = /^\0(.*)\?modulePath$/.exec(id)?.[1]
     if (name === undefined) return null
     const chunks = resolve(root, 'out/main/chunks')
-    const file = readdirSync(chunks).find((f) => f.startsWith(`${name}-`) && f.endsWith('.js'))
-    if (file === undefined) throw new Error(`${name} is not built: run \`npm run build\` first`)
+    const built = existsSync(chunks) ? readdirSync(chunks) : []
+    const file = built.find((f) => f.startsWith(`${name}-`) && f.endsWith('.js')) ?? `${name}.js (run npm run build)`
     return `export default ${JSON.stringify(resolve(chunks, file))}`
   },
 }
