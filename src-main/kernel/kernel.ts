@@ -223,6 +223,8 @@ export interface Vars {
   totalram_pages: number
   /** One past the last frame of RAM. */
   max_pfn: number
+  /** Pages of kmalloc beyond 8 KiB: counted as unreclaimable slab, in no cache. */
+  kmalloc_large_pages: number
   late_freed_pages: number
   min_free_kbytes_user: number
   load: [number, number, number]
@@ -770,6 +772,7 @@ function initial_vars(): Vars {
     committed_as: 0,
     totalram_pages: 0,
     max_pfn: 0,
+    kmalloc_large_pages: 0,
     late_freed_pages: 0,
     min_free_kbytes_user: -1,
     load: [0, 0, 0],

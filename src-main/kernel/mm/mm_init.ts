@@ -1,0 +1,313 @@
+/**
+ * Memory at boot: the PC's memory map, the zones, what the kernel keeps for itself, and the hand-over of the rest to the
+ * buddy system. MemTotal, the watermarks and the pinned pages in /proc/buddyinfo come from here.
+ *
+ *   0 ──── 640 KiB   1 MiB ──── 16 MiB ──── 3 GiB ∙∙∙ PCI hole ∙∙∙ 4 GiB ────
+ *   (reserved)       DMA         DMA32: kernel image … initrd        Normal: struct pages, hash tables
+ *
+ * Linux: arch/x86/kernel/{e820,setup}.c, mm/page_alloc.c (free_area_init, init_per_zone_wmark_min),
+ * mm/memblock.c (memblock_free_all), fs/dcache.c and fs/inode.c (hash tables), kernel/dma/{swiotlb,pool}.c.
+ * Simplified: deferred struct-page initialisation is done at once; the sizes of the kernel image, initrd and of what
+ * drivers take at boot are those of the Debian kernel 6.1.192 that the reference measurements used.
+ */
+import { assert } from '@shared/assert'
+import { get_order, int_div, roundup_pow_of_two } from '../lib/math'
+import { row_touch } from '../lib/arena'
+import {
+  __GFP_DMA,
+  __GFP_DMA32,
+  GFP_KERNEL,
+  MAX_NR_ZONES,
+  MAX_ORDER,
+  MIGRATE_MOVABLE,
+  PG_reserved,
+  spanned_bytes,
+  ZONE_DMA,
+  ZONE_NORMAL,
+  type Kernel,
+} from '../kernel'
+import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL } from './buddy'
+import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
+import { __free_pages_ok, alloc_pages } from './page_alloc'
+import { kmem_cache_init, slab_boot_objects } from './slab_common'
+import { init_per_zone_wmark_min, set_recommended_min_free_kbytes } from './watermark'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+/** Frames below 640 KiB that the firmware leaves, and where memory goes on. */
+const LOWMEM_END = 0x9f
+const HIGH_START = 0x100
+/** ACPI tables at the end of the memory below the PCI hole. */
+const ACPI_PAGES = 32
+/** Frames whose struct pages are one allocation: a sparse section of 128 MiB. */
+const SECTION_PAGES = 0x8000
+
+/** The kernel image from 16 MiB: text, gaps, read-only data, data, init, bss (52 MiB with its alignment). */
+const KERNEL_START = 0x1000
+const KERNEL_PAGES = 13312
+const INITRD_PAGES = 269
+const NODE_DATA_PAGES = 43
+const PERCPU_PAGES = 62
+/** Direct-map tables, section maps, resources, per-node arrays: small early allocations. */
+const EARLY_PAGES = 34
+/** Bounce buffers for devices that reach 4 GiB only: 64 MiB, 24 bytes for each 2 KiB of them, and the areas. */
+const SWIOTLB_PAGES = 16384
+const SWIOTLB_SLOT_PAGES = 192
+const SWIOTLB_AREA_PAGES = 3
+
+/** Freed while the kernel boots, before the watermarks are computed: SMP alternatives (36 KiB). */
+const EARLY_FREED: readonly Range[] = [{ start: 0x3307, end: 0x3310 }]
+/** Freed at the end of boot, with the initrd: what the image needs no longer. */
+const LATE_FREED: readonly Range[] = [
+  { start: 0x3403, end: 0x3600 }, // unused decrypted memory (2036 KiB)
+  { start: 0x3045, end: 0x3307 }, // init text and data (2824 KiB)
+  { start: 0x1e02, end: 0x2000 }, // text / rodata gap (2040 KiB)
+  { start: 0x28eb, end: 0x2a00 }, // rodata / data gap (1108 KiB)
+]
+
+interface BootMap {
+  initrd: number
+}
+
+// ---------------------------------------------------------------- zones
+
+/** All of it, in the order of a boot: zones, slab caches, what the kernel itself allocates, and the late frees. */
+export function mm_init(k: Kernel): void {
+  init_zones(k)
+  kmem_cache_init(k)
+  slab_boot_objects(k)
+  mm_init_late(k)
+  free_initmem(k)
+}
+
+/** Opens the zones, reserves what boot needs, frees the rest to the buddy system and computes the watermarks. */
+export function init_zones(k: Kernel): void {
+  init_sysctls(k)
+  const block: Memblock = { memory: memory_map(k.config.ram), reserved: [] }
+  const max_pfn = block.memory.at(-1)!.end
+  k.var.max_pfn = max_pfn
+  row_touch(k.page, max_pfn)
+  row_touch(k.pageblock, (max_pfn - 1) >> 9)
+  row_touch(k.zone, MAX_NR_ZONES)
+  row_touch(k.free_area, k.free_area.meta.capacity - 1)
+  row_touch(k.pcp, k.config.cpus * MAX_NR_ZONES * 16)
+  row_touch(k.pcp_set, k.config.cpus * MAX_NR_ZONES)
+  k.pageblock.migratetype.fill(MIGRATE_MOVABLE, 0, k.pageblock.meta.high)
+  calculate_zone_sizes(k, block)
+  reserve_boot_memory(k, block)
+  memblock_free_all(k, block)
+  free_reserved_area(k, EARLY_FREED)
+  init_per_zone_wmark_min(k)
+  // hugepage_init asks khugepaged for its recommendation; with less than 512 MiB it switches huge pages off instead.
+  if (k.var.totalram_pages >= (512 * MiB) / 4096) set_recommended_min_free_kbytes(k, k.config.thp !== 'never')
+}
+
+function init_sysctls(k: Kernel): void {
+  k.var.sysctl['vm.min_free_kbytes'] ??= 1024
+  k.var.sysctl['vm.watermark_scale_factor'] ??= 10
+  k.var.sysctl['vm.watermark_boost_factor'] ??= 15000
+  k.var.sysctl['vm.percpu_pagelist_high_fraction'] ??= 0
+}
+
+/** RAM as the firmware tells it (e820), in whole frames; frame 0 stays out. */
+export function memory_map(ram: number): Range[] {
+  const low_end = int_div(Math.min(ram, 3 * GiB), 4096)
+  const map = [
+    { start: 1, end: LOWMEM_END },
+    { start: HIGH_START, end: low_end - ACPI_PAGES },
+  ]
+  if (ram > 3 * GiB) map.push({ start: DMA32_PFN_END, end: int_div(spanned_bytes(ram), 4096) })
+  return map
+}
+
+/** Spanned: from the first to the last frame. Present: without holes. */
+function calculate_zone_sizes(k: Kernel, block: Memblock): void {
+  const zone = k.zone
+  const max_pfn = k.var.max_pfn
+  const borders = [1, DMA_PFN_END, DMA32_PFN_END, Infinity]
+  for (let z = ZONE_DMA; z <= ZONE_NORMAL; z++) {
+    const start = borders[z]!
+    const end = Math.min(borders[z + 1]!, max_pfn)
+    if (start >= end) continue
+    zone.start_pfn[z + 1] = start
+    zone.spanned_pages[z + 1] = end - start
+    zone.present_pages[z + 1] = block.memory.reduce((sum, r) => sum + overlap(r, start, end), 0)
+  }
+}
+function overlap(range: Range, start: number, end: number): number {
+  return Math.max(0, Math.min(range.end, end) - Math.max(range.start, start))
+}
+
+// ---------------------------------------------------------------- what the kernel takes
+
+function reserve_boot_memory(k: Kernel, block: Memblock): void {
+  const top = k.var.max_pfn
+  const low_top = block.memory[1]!.end
+  // The first MiB is left to firmware and real-mode code.
+  memblock_reserve(block, 1, LOWMEM_END)
+  memblock_reserve(block, KERNEL_START, KERNEL_START + KERNEL_PAGES)
+  const initrd = low_top - INITRD_PAGES
+  memblock_reserve(block, initrd, low_top)
+  const map = (k.var.mod['boot_map'] ??= { initrd: 0 }) as BootMap
+  map.initrd = initrd
+
+  const bounce = needs_swiotlb(k)
+  const early_high = bounce ? 17 : 0
+  // Direct-map tables of low memory come first and stay low; the rest follows the top of memory.
+  memblock_alloc(block, EARLY_PAGES - early_high, 1, bounce ? low_top : top)
+  memblock_alloc(block, NODE_DATA_PAGES, 1, top)
+  if (early_high > 0) memblock_alloc(block, early_high, 1, top)
+  // Struct pages of all sections in one piece, aligned to the 2 MiB pages that map them.
+  memblock_alloc(block, nr_sections(block) * (SECTION_PAGES >> 6), 512, top)
+  reserve_percpu(k, block, top)
+  for (const scale of [13, 14]) memblock_alloc(block, hash_pages(k, scale), 1, top)
+  if (!bounce) return
+  memblock_alloc(block, SWIOTLB_PAGES, 1, DMA32_PFN_END)
+  memblock_alloc(block, SWIOTLB_SLOT_PAGES, 1, top)
+  memblock_alloc(block, SWIOTLB_AREA_PAGES, 1, top)
+}
+
+/** RAM above 4 GiB cannot be reached by 32-bit devices. */
+function needs_swiotlb(k: Kernel): boolean {
+  return k.var.max_pfn > DMA32_PFN_END
+}
+
+/** Sections that hold any RAM. */
+function nr_sections(block: Memblock): number {
+  const sections = new Set<number>()
+  for (const { start, end } of block.memory)
+    for (let s = int_div(start, SECTION_PAGES); s * SECTION_PAGES < end; s++) sections.add(s)
+  return sections.size
+}
+
+/** The first chunk: one unit of a power of two (2 MiB over all units) a CPU, of which only the used part stays. */
+function reserve_percpu(k: Kernel, block: Memblock, top: number): void {
+  const unit = roundup_pow_of_two(PERCPU_PAGES)
+  for (let cpu = 0; cpu < k.config.cpus; cpu++) memblock_alloc(block, PERCPU_PAGES, unit, top)
+}
+
+/** alloc_large_system_hash: 8 bytes for each 2^scale bytes of kernel memory, rounded up to a power of two. */
+function hash_pages(k: Kernel, scale: number): number {
+  const entries = roundup_pow_of_two(int_div(Math.ceil(nr_kernel_pages(k) / 256) * 256, 2 ** (scale - 12)))
+  return Math.max(1, int_div(entries * 8, 4096))
+}
+
+/** Present pages without the struct pages of their zones and without the reserved part of DMA ("Total pages"). */
+export function nr_kernel_pages(k: Kernel): number {
+  let sum = -(LOWMEM_END - 1)
+  for (let z = ZONE_DMA; z <= ZONE_NORMAL; z++) {
+    const present = k.zone.present_pages[z + 1]!
+    const spanned = k.zone.spanned_pages[z + 1]!
+    const pages = spanned > present + int_div(present, 16) ? present : spanned
+    sum += present - Math.ceil((pages * 64) / 4096)
+  }
+  return sum
+}
+
+// ---------------------------------------------------------------- hand-over
+
+/** Frees all that is not taken, low addresses first and each block to its list's tail. */
+function memblock_free_all(k: Kernel, block: Memblock): void {
+  const flags = k.page.flags
+  for (const { start, end } of block.memory) flags.fill(PG_reserved, start, end)
+  for (const { start, end } of memblock_free(block)) {
+    flags.fill(0, start, end)
+    for (let pfn = start; pfn < end;) {
+      let order = Math.min(MAX_ORDER - 1, 31 - Math.clz32(pfn & -pfn))
+      while (pfn + (1 << order) > end) order--
+      __free_pages_ok(k, pfn, order, FPI_TO_TAIL)
+      pfn += 1 << order
+    }
+    count_managed(k, start, end)
+  }
+}
+
+/** Frees reserved frames one by one (free_reserved_page) and counts them as managed. */
+function free_reserved_area(k: Kernel, ranges: readonly Range[]): void {
+  for (const { start, end } of ranges) {
+    for (let pfn = start; pfn < end; pfn++) {
+      assert(k.page.flags[pfn] === PG_reserved, 'free_reserved_area: the frame is not reserved')
+      k.page.flags[pfn] = 0
+      __free_pages_ok(k, pfn, 0, 0)
+    }
+    count_managed(k, start, end)
+  }
+}
+
+function count_managed(k: Kernel, start: number, end: number): void {
+  const borders = [0, DMA_PFN_END, DMA32_PFN_END, Infinity]
+  for (let z = ZONE_DMA; z <= ZONE_NORMAL; z++)
+    k.zone.managed_pages[z + 1]! += overlap({ start, end }, borders[z]!, borders[z + 1]!)
+  k.var.totalram_pages += end - start
+}
+
+/** At the end of boot: initrd and init sections become ordinary memory; the watermarks are not computed again. */
+export function free_initmem(k: Kernel): void {
+  const { initrd } = k.var.mod['boot_map'] as BootMap
+  const before = k.var.totalram_pages
+  free_reserved_area(k, [{ start: initrd, end: initrd + INITRD_PAGES }, ...LATE_FREED])
+  k.var.late_freed_pages = k.var.totalram_pages - before
+}
+
+// ---------------------------------------------------------------- what drivers and subsystems take
+
+/** Memory that initcalls allocate and keep: DMA pools, network hash tables, ftrace, buffers of modules built in. */
+export function mm_init_late(k: Kernel): void {
+  dma_atomic_pool_init(k)
+  for (const bytes of network_hashes(k)) alloc_kernel(k, bytes)
+  for (let bytes = INITCALL_BYTES, i = 0; bytes > 0; i++) {
+    const chunk = INITCALL_CHUNKS[i % INITCALL_CHUNKS.length]!
+    alloc_kernel(k, chunk)
+    bytes -= chunk
+  }
+}
+
+/** What initcalls of the Debian kernel keep whatever the size of memory (ftrace, crypto, console, vmalloc areas). */
+const INITCALL_BYTES = 2000 * 4 * KiB
+/** Mostly single pages for vmalloc areas, with the blocks of some orders that kmalloc and page users take. */
+const INITCALL_CHUNKS = [4, 4, 8, 4, 4, 16, 4, 4, 4, 32, 4, 4, 8, 4, 4, 64].map((kb) => kb * KiB)
+
+/** Exact pages as alloc_pages_exact and vmalloc would take them: whole blocks below a page's multiple, singles else. */
+function alloc_kernel(k: Kernel, bytes: number): void {
+  let pages = Math.ceil(bytes / 4096)
+  for (let order = Math.min(get_order(bytes), MAX_ORDER - 1); pages > 0; order--)
+    while (pages >= 1 << order) {
+      const pfn = alloc_pages(k, GFP_KERNEL, order)
+      assert(pfn !== 0, 'alloc_kernel: no memory at boot')
+      pages -= 1 << order
+    }
+}
+
+/** kernel/dma/pool.c: 128 KiB for each GiB in each of three zones, one block. */
+function dma_atomic_pool_init(k: Kernel): void {
+  const pages = Math.min(int_div(k.var.totalram_pages, 8192), 1 << (MAX_ORDER - 1))
+  const order = get_order(Math.max(pages * 4096, 128 * KiB))
+  for (const gfp of [GFP_KERNEL, GFP_KERNEL | __GFP_DMA, GFP_KERNEL | __GFP_DMA32]) alloc_pages(k, gfp, order)
+}
+
+/** Sizes in bytes of the tables that grow with memory: IP idents, TCP, UDP, MPTCP, mounts, futexes. */
+function network_hashes(k: Kernel): number[] {
+  const pages = nr_kernel_pages(k)
+  const entries = (scale: number, low: number, high: number): number =>
+    Math.min(Math.max(roundup_pow_of_two(int_div(Math.ceil(pages / 256) * 256 * 4096, 2 ** scale)), low), high)
+  const tcp = entries(17, 512, 524288)
+  const bind = tcp
+  const udp = entries(21, 256, 65536)
+  const mount = entries(19, 512, 1 << 20)
+  const listen = entries(21, 256, 65536)
+  return [
+    entries(16, 2048, 262144) * 8,
+    tcp * 8,
+    bind * 32,
+    udp * 32,
+    udp * 32,
+    mount * 8,
+    mount * 8,
+    listen * 16,
+    tcp * 3,
+    65536 * 4,
+    256 * k.config.cpus * 64,
+    4096,
+  ]
+}

@@ -1,0 +1,267 @@
+/**
+ * When no zone has room above its low mark: wake kswapd, go down to the min mark, compact for high orders, reclaim,
+ * retry while that helps, and in the end ask the OOM killer.
+ *
+ * Linux: mm/page_alloc.c (__alloc_pages_slowpath and what it calls).
+ * Simplified: cpusets and zonelist updates cannot change under us. After an OOM kill Linux goes on retrying until the
+ * victim gave its memory back; here a call runs to completion, so the page comes from the reserves at once and the task
+ * sleeps the jiffy in which the victim exits.
+ */
+import {
+  fatal_signal_pending,
+  is_oom_victim,
+  printk,
+  psi_memstall_enter,
+  psi_memstall_leave,
+  schedule_timeout,
+} from '../task'
+import {
+  __GFP_ATOMIC,
+  __GFP_DIRECT_RECLAIM,
+  __GFP_HARDWALL,
+  __GFP_HIGH,
+  __GFP_KSWAPD_RECLAIM,
+  __GFP_MEMALLOC,
+  __GFP_NOFAIL,
+  __GFP_NOMEMALLOC,
+  __GFP_NORETRY,
+  __GFP_NOWARN,
+  __GFP_RETRY_MAYFAIL,
+  __GFP_THISNODE,
+  JIFFY_NS,
+  MIGRATE_MOVABLE,
+  PF_MEMALLOC,
+  ZONE_NORMAL,
+  type Kernel,
+} from '../kernel'
+import { C } from '@shared/counters'
+import {
+  COMPACT_DEFERRED,
+  COMPACT_PRIO_ASYNC,
+  COMPACT_PRIO_SYNC_LIGHT,
+  COMPACT_SKIPPED,
+  should_compact_retry,
+  try_to_compact_pages,
+  type CompactRetry,
+} from './compaction'
+import { NR_ZONE_STATS } from './buddy'
+import { unreserve_highatomic_pageblock } from './fallback'
+import { out_of_memory } from './oom_kill'
+import { get_page_from_freelist, gfp_migratetype, gfp_zone, preferred_zone } from './page_alloc'
+import { drain_all_pages, PAGE_ALLOC_COSTLY_ORDER } from './pcp'
+import { show_mem } from './show_mem'
+import { try_to_free_pages, wakeup_kswapd } from './vmscan'
+import {
+  __zone_watermark_ok,
+  ALLOC_CPUSET,
+  ALLOC_HARDER,
+  ALLOC_KSWAPD,
+  ALLOC_NO_WATERMARKS,
+  ALLOC_OOM,
+  ALLOC_WMARK_HIGH,
+  ALLOC_WMARK_MIN,
+  min_wmark_pages,
+} from './watermark'
+
+/** Rounds of reclaim without progress before the OOM killer is asked. */
+export const MAX_RECLAIM_RETRIES = 16
+
+export function __alloc_pages_slowpath(k: Kernel, gfp: number, order: number): number {
+  const can_direct_reclaim = (gfp & __GFP_DIRECT_RECLAIM) !== 0
+  const can_compact = order > 0
+  const costly_order = order > PAGE_ALLOC_COSTLY_ORDER
+  const compact: CompactRetry = { priority: COMPACT_PRIO_SYNC_LIGHT, retries: 0, result: COMPACT_SKIPPED }
+  let alloc_flags = gfp_to_alloc_flags(gfp)
+  let no_progress_loops = 0
+
+  wake_all_kswapds(k, gfp, order)
+  let pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
+  if (pfn !== 0) return pfn
+
+  const movable = gfp_migratetype(gfp) === MIGRATE_MOVABLE
+  if (can_direct_reclaim && can_compact && (costly_order || !movable) && pfmemalloc_flags(k, gfp) === 0) {
+    compact.result = COMPACT_SKIPPED
+    pfn = direct_compact(k, gfp, order, alloc_flags, COMPACT_PRIO_ASYNC, compact)
+    if (pfn !== 0) return pfn
+    if (costly_order && (gfp & __GFP_NORETRY) !== 0) {
+      if (compact.result === COMPACT_SKIPPED || compact.result === COMPACT_DEFERRED) return fail(k, gfp, order)
+      compact.priority = COMPACT_PRIO_ASYNC
+    }
+  }
+
+  for (;;) {
+    wake_all_kswapds(k, gfp, order)
+    const reserve_flags = pfmemalloc_flags(k, gfp)
+    if (reserve_flags !== 0) alloc_flags = reserve_flags | (alloc_flags & ALLOC_KSWAPD)
+    pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
+    if (pfn !== 0) return pfn
+    if (!can_direct_reclaim || (k.task.flags[k.var.current]! & PF_MEMALLOC) !== 0) break
+
+    const progress = { made: 0 }
+    pfn = direct_reclaim(k, gfp, order, alloc_flags, progress)
+    if (pfn !== 0) return pfn
+    if (can_compact) pfn = direct_compact(k, gfp, order, alloc_flags, compact.priority, compact)
+    if (pfn !== 0) return pfn
+
+    if ((gfp & __GFP_NORETRY) !== 0) break
+    if (costly_order && (!can_compact || (gfp & __GFP_RETRY_MAYFAIL) === 0)) break
+
+    if (progress.made > 0 && order <= PAGE_ALLOC_COSTLY_ORDER) no_progress_loops = 0
+    else no_progress_loops++
+    if (should_reclaim_retry(k, gfp, order, alloc_flags, no_progress_loops)) continue
+    if (progress.made > 0 && can_compact && should_compact_retry(k, gfp, order, alloc_flags, compact)) continue
+
+    const oom = { killed: false }
+    pfn = may_oom(k, gfp, order, oom)
+    if (pfn !== 0) return pfn
+    const reserves = (alloc_flags & ALLOC_OOM) !== 0 || (gfp & __GFP_NOMEMALLOC) !== 0
+    if (!oom.killed || (is_oom_victim(k, k.var.current) && reserves)) break
+    no_progress_loops = 0
+  }
+  return fail(k, gfp, order)
+}
+
+/** The end of a request: one that must not fail gets what the reserves hold, any other fails with a line in the log. */
+function fail(k: Kernel, gfp: number, order: number): number {
+  if ((gfp & __GFP_NOFAIL) !== 0) {
+    const pfn = get_page_from_freelist(k, gfp, order, ALLOC_HARDER)
+    return pfn !== 0 ? pfn : get_page_from_freelist(k, gfp, order, ALLOC_NO_WATERMARKS)
+  }
+  if ((gfp & __GFP_NOWARN) === 0 && !fatal_signal_pending(k, k.var.current)) warn_alloc(k, gfp, order)
+  return 0
+}
+
+/** Not more often than ten times in five seconds, as the kernel's rate limit. */
+function warn_alloc(k: Kernel, gfp: number, order: number): void {
+  const limit = (k.var.mod['warn_alloc'] ??= { begin: 0, printed: 0 }) as { begin: number; printed: number }
+  if (k.var.now - limit.begin > 5e9) {
+    limit.begin = k.var.now
+    limit.printed = 0
+  }
+  if (limit.printed++ >= 10) return
+  const comm = k.strings.list[k.task.comm[k.var.current]!]!
+  printk(k, `${comm}: page allocation failure: order:${order}, mode:0x${gfp.toString(16)}, nodemask=(null)`)
+  if (limit.printed === 1) show_mem(k)
+}
+
+/** Down to the min mark; atomic and high-priority requests go below it. */
+function gfp_to_alloc_flags(gfp: number): number {
+  let flags = ALLOC_WMARK_MIN | ALLOC_CPUSET | (gfp & (__GFP_HIGH | __GFP_KSWAPD_RECLAIM))
+  if ((gfp & __GFP_ATOMIC) !== 0) {
+    if ((gfp & __GFP_NOMEMALLOC) === 0) flags |= ALLOC_HARDER
+    flags &= ~ALLOC_CPUSET
+  }
+  return flags
+}
+
+/** Who may use the reserves: reclaimers all of them, the dying half. */
+function pfmemalloc_flags(k: Kernel, gfp: number): number {
+  if ((gfp & __GFP_NOMEMALLOC) !== 0) return 0
+  if ((gfp & __GFP_MEMALLOC) !== 0) return ALLOC_NO_WATERMARKS
+  const current = k.var.current
+  if ((k.task.flags[current]! & PF_MEMALLOC) !== 0) return ALLOC_NO_WATERMARKS
+  return is_oom_victim(k, current) ? ALLOC_OOM : 0
+}
+
+/** Every node's kswapd: here the one of the preferred zone. */
+function wake_all_kswapds(k: Kernel, gfp: number, order: number): void {
+  if ((gfp & __GFP_KSWAPD_RECLAIM) !== 0) wakeup_kswapd(k, preferred_zone(k, gfp), gfp, order)
+}
+
+function direct_compact(
+  k: Kernel,
+  gfp: number,
+  order: number,
+  alloc_flags: number,
+  priority: number,
+  compact: CompactRetry,
+): number {
+  if (order === 0) return 0
+  const outermost = psi_memstall_enter(k)
+  compact.result = try_to_compact_pages(k, gfp, order, alloc_flags, priority)
+  psi_memstall_leave(k, outermost)
+  if (compact.result === COMPACT_SKIPPED || compact.result === COMPACT_DEFERRED) return 0
+  k.vmstat[C.compact_stall]!++
+  const pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
+  k.vmstat[pfn !== 0 ? C.compact_success : C.compact_fail]!++
+  if (pfn !== 0) {
+    const row = preferred_zone(k, gfp) + 1
+    k.zone.compact_considered[row] = 0
+    k.zone.compact_defer_shift[row] = 0
+    if (order >= k.zone.compact_order_failed[row]!) k.zone.compact_order_failed[row] = order + 1
+  }
+  return pfn
+}
+
+/** Reclaims as a memory allocator (PF_MEMALLOC), then looks again; the per-CPU lists are the last place to look. */
+function direct_reclaim(
+  k: Kernel,
+  gfp: number,
+  order: number,
+  alloc_flags: number,
+  progress: { made: number },
+): number {
+  const current = k.var.current
+  const outermost = psi_memstall_enter(k)
+  k.task.flags[current]! |= PF_MEMALLOC
+  progress.made = try_to_free_pages(k, order, gfp)
+  k.task.flags[current]! &= ~PF_MEMALLOC
+  psi_memstall_leave(k, outermost)
+  if (progress.made === 0) return 0
+  const pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
+  if (pfn !== 0) return pfn
+  unreserve_highatomic_pageblock(k, preferred_zone(k, gfp), gfp_migratetype(gfp), false)
+  drain_all_pages(k)
+  return get_page_from_freelist(k, gfp, order, alloc_flags)
+}
+
+/** Would reclaiming everything help? Then once more, up to MAX_RECLAIM_RETRIES rounds without progress. */
+function should_reclaim_retry(
+  k: Kernel,
+  gfp: number,
+  order: number,
+  alloc_flags: number,
+  no_progress_loops: number,
+): boolean {
+  const highest = preferred_zone(k, gfp)
+  if (no_progress_loops > MAX_RECLAIM_RETRIES)
+    return unreserve_highatomic_pageblock(k, highest, gfp_migratetype(gfp), true)
+  for (let zone = highest; zone >= 0; zone--) {
+    if (k.zone.managed_pages[zone + 1] === 0) continue
+    const available = zone_reclaimable_pages(k, zone) + k.zone.nr_free[zone + 1]!
+    if (__zone_watermark_ok(k, zone, order, min_wmark_pages(k, zone), gfp_zone(gfp), alloc_flags, available))
+      return true
+  }
+  return false
+}
+
+/** File pages, and anonymous pages as long as there is swap space. */
+export function zone_reclaimable_pages(k: Kernel, zone: number): number {
+  const base = (zone + 1) * NR_ZONE_STATS
+  const stat = k.zone.stat
+  const file = stat[base + C.nr_zone_inactive_file]! + stat[base + C.nr_zone_active_file]!
+  return nr_swap_pages(k) > 0
+    ? file + stat[base + C.nr_zone_inactive_anon]! + stat[base + C.nr_zone_active_anon]!
+    : file
+}
+function nr_swap_pages(k: Kernel): number {
+  const { pages, inuse, meta } = k.swap_info
+  let free = 0
+  for (let row = 1; row < meta.high; row++) free += pages[row]! - inuse[row]!
+  return free
+}
+
+/** One last look at the high mark (somebody may just have freed), then the OOM killer. */
+function may_oom(k: Kernel, gfp: number, order: number, oom: { killed: boolean }): number {
+  const look = (gfp | __GFP_HARDWALL) & ~__GFP_DIRECT_RECLAIM
+  let pfn = get_page_from_freelist(k, look, order, ALLOC_WMARK_HIGH | ALLOC_CPUSET)
+  if (pfn !== 0) return pfn
+  if (order > PAGE_ALLOC_COSTLY_ORDER) return 0
+  if ((gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)) !== 0 || gfp_zone(gfp) < ZONE_NORMAL) return 0
+  oom.killed = out_of_memory(k, gfp, order) || (gfp & __GFP_NOFAIL) !== 0
+  if (!oom.killed || is_oom_victim(k, k.var.current)) return 0
+  if (k.var.current !== 0) schedule_timeout(k, JIFFY_NS, 'out_of_memory')
+  pfn = get_page_from_freelist(k, gfp, order, ALLOC_NO_WATERMARKS)
+  if (pfn === 0) oom.killed = false
+  return pfn
+}
