@@ -62,6 +62,18 @@ export const commandSchema = z.discriminatedUnion('type', [
     kind: z.enum(['anonymous', 'file', 'tmpfs', 'mlock']),
     rateMibPerS: z.number().positive().optional(),
   }),
+  /** A new swap area of `bytes` on its own device (or a file of the root file system), or an old one back in use. */
+  z.object({
+    type: z.literal('swapon'),
+    path: z.string().max(4096),
+    bytes: z.number().int().positive().optional(),
+    device: z.enum(['hdd', 'ssd', 'nvme']).optional(),
+    priority: z.number().int().min(-1).max(32767).optional(),
+  }),
+  z.object({ type: z.literal('swapoff'), path: z.string().max(4096) }),
+  /** cgroups are folders. */
+  z.object({ type: z.literal('makeDir'), path: z.string().max(4096) }),
+  z.object({ type: z.literal('removeDir'), path: z.string().max(4096) }),
   z.object({ type: z.literal('readFile'), path: z.string().max(4096) }),
   z.object({ type: z.literal('writeFile'), path: z.string().max(4096), text: z.string().max(65536) }),
   /** Run a lab program (its YAML text) on a machine of its own. */
@@ -119,6 +131,140 @@ export type WatchSpec = CommandOf<'watch'>['what']
 /** The answer to a command. `error` says what failed, with its errno where Linux has one, and what to do. */
 export type Result<T = unknown> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string }
+
+// ---- what a `watch` push carries, by the kind that was asked for. Everything is of the instant that the views show.
+/** A VMA as /proc/PID/smaps tells it; `figures` in kB by their names there. */
+export interface WatchArea {
+  readonly start: number
+  readonly end: number
+  readonly perms: string
+  readonly offset: number
+  readonly device: string
+  readonly inode: number
+  readonly name: string
+  readonly flags: readonly string[]
+  readonly figures: Readonly<Record<string, number>>
+}
+/** One table on the way from an address to its frame. `entry` is what a real x86-64 entry would hold. */
+export interface WalkLevel {
+  readonly level: 'PGD' | 'P4D' | 'PUD' | 'PMD' | 'PTE'
+  readonly index: number
+  /** Frame of the table. */
+  readonly table_pfn: number
+  readonly entry: string
+  readonly flags: readonly string[]
+}
+export interface Walk {
+  readonly address: number
+  readonly levels: readonly WalkLevel[]
+  /** The frame (with the offset in `physical`), a swap slot, or why there is none. */
+  readonly pfn: number | null
+  readonly physical: number | null
+  readonly swap_slot: number | null
+  readonly page_size: number
+  readonly result: string
+}
+export interface WatchProcess {
+  readonly kind: 'process'
+  readonly ms: number
+  readonly pid: number
+  readonly gone: boolean
+  readonly status: string
+  readonly areas: readonly WatchArea[]
+  readonly walk: Walk | null
+}
+/** What a frame is used for: the value of `use` is the place in this list. */
+export const FRAME_USES = [
+  'hole',
+  'free',
+  'per-CPU list',
+  'reserved',
+  'kernel',
+  'slab',
+  'page table',
+  'anonymous, inactive',
+  'anonymous, active',
+  'file, inactive',
+  'file, active',
+  'file, dirty',
+  'writeback',
+  'shmem',
+  'swap cache',
+  'unevictable',
+  'huge page',
+] as const
+export interface WatchPhysical {
+  readonly kind: 'physical'
+  readonly ms: number
+  readonly from: number
+  readonly count: number
+  /** One byte a frame each: FRAME_USES, place in `owners` + 1 (0: nobody), order of its block, migrate type. */
+  readonly use: Uint8Array
+  readonly owner: Uint8Array
+  readonly order: Uint8Array
+  readonly migratetype: Uint8Array
+  readonly owners: readonly { readonly pid: number; readonly name: string }[]
+}
+export interface WatchFrame {
+  readonly kind: 'frame'
+  readonly ms: number
+  readonly pfn: number
+  readonly zone: string
+  readonly use: (typeof FRAME_USES)[number]
+  readonly flags: readonly string[]
+  readonly mapcount: number
+  readonly order: number
+  readonly migratetype: string
+  /** Who maps it, and where. */
+  readonly maps: readonly { readonly pid: number; readonly name: string; readonly address: number }[]
+  /** The cache, file or other thing that it belongs to. */
+  readonly belongs: string
+}
+export interface WatchSlab {
+  readonly kind: 'slab'
+  readonly ms: number
+  readonly cache: string
+  readonly objsize: number
+  readonly objects: number
+  readonly order: number
+  /** Each slab: its first frame, where it hangs, and a bit an object. */
+  readonly slabs: readonly {
+    readonly pfn: number
+    readonly list: 'full' | 'partial' | 'cpu'
+    readonly inuse: number
+    readonly used: readonly number[]
+  }[]
+}
+export interface WatchSwap {
+  readonly kind: 'swap'
+  readonly ms: number
+  readonly areas: readonly {
+    readonly name: string
+    readonly pages: number
+    readonly used: number
+    readonly priority: number
+    /** A byte a slot: references, 0x40 when it is also in the swap cache, 0 free. */
+    readonly map: Uint8Array
+  }[]
+}
+export interface WatchOom {
+  readonly kind: 'oom'
+  readonly ms: number
+  readonly totalpages: number
+  /** Who would die first comes first. */
+  readonly ranking: readonly {
+    readonly pid: number
+    readonly name: string
+    readonly rss: number
+    readonly swapents: number
+    readonly pgtables: number
+    readonly oom_score_adj: number
+    readonly adjustment: number
+    readonly points: number | null
+    readonly oom_score: number
+  }[]
+}
+export type WatchData = WatchProcess | WatchPhysical | WatchFrame | WatchSlab | WatchSwap | WatchOom
 
 export type Mode = 'live' | 'paused' | 'replay'
 export const EVENT_KINDS = [
@@ -256,7 +402,7 @@ export type Push =
   | { readonly type: 'log'; readonly lines: readonly string[] }
   | { readonly type: 'state'; readonly state: StateInfo }
   | { readonly type: 'cost'; readonly cost: SelfCost }
-  | { readonly type: 'watch'; readonly id: string; readonly data: unknown }
+  | { readonly type: 'watch'; readonly id: string; readonly data: WatchData }
   | { readonly type: 'term'; readonly id: string; readonly data: string }
   | { readonly type: 'branch'; readonly original: readonly Float64Array[]; readonly atMs: number }
   | { readonly type: 'progress'; readonly id: string; readonly text: string; readonly done: number }
