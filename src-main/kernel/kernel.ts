@@ -225,6 +225,8 @@ export interface Vars {
   max_pfn: number
   /** Pages of kmalloc beyond 8 KiB: counted as unreclaimable slab, in no cache. */
   kmalloc_large_pages: number
+  /** Page-cache pages of block devices: Buffers. */
+  blockdev_pages: number
   late_freed_pages: number
   min_free_kbytes_user: number
   load: [number, number, number]
@@ -773,6 +775,7 @@ function initial_vars(): Vars {
     totalram_pages: 0,
     max_pfn: 0,
     kmalloc_large_pages: 0,
+    blockdev_pages: 0,
     late_freed_pages: 0,
     min_free_kbytes_user: -1,
     load: [0, 0, 0],
