@@ -28,7 +28,7 @@ import {
 } from '../kernel'
 import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL } from './buddy'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
-import { __free_pages_ok, alloc_pages } from './page_alloc'
+import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { kmem_cache_init, slab_boot_objects } from './slab_common'
 import { init_per_zone_wmark_min, set_recommended_min_free_kbytes } from './watermark'
 
@@ -49,8 +49,10 @@ const KERNEL_PAGES = 13312
 const INITRD_PAGES = 269
 const NODE_DATA_PAGES = 43
 const PERCPU_PAGES = 62
-/** Direct-map tables, section maps, resources, per-node arrays: small early allocations. */
-const EARLY_PAGES = 34
+/** Early page tables and firmware tables, in the image's brk area. */
+const BRK_PAGES = 17
+/** Section maps, resources, per-node arrays: small early allocations. */
+const EARLY_PAGES = 17
 /** Bounce buffers for devices that reach 4 GiB only: 64 MiB, 24 bytes for each 2 KiB of them, and the areas. */
 const SWIOTLB_PAGES = 16384
 const SWIOTLB_SLOT_PAGES = 192
@@ -93,7 +95,8 @@ export function init_zones(k: Kernel): void {
   row_touch(k.free_area, k.free_area.meta.capacity - 1)
   row_touch(k.pcp, k.config.cpus * MAX_NR_ZONES * 16)
   row_touch(k.pcp_set, k.config.cpus * MAX_NR_ZONES)
-  k.pageblock.migratetype.fill(MIGRATE_MOVABLE, 0, k.pageblock.meta.high)
+  // memmap_init_range sets the type at pageblock borders: the first range starts at frame 1, so block 0 stays 0.
+  k.pageblock.migratetype.fill(MIGRATE_MOVABLE, 1, k.pageblock.meta.high)
   calculate_zone_sizes(k, block)
   reserve_boot_memory(k, block)
   memblock_free_all(k, block)
@@ -146,23 +149,19 @@ function reserve_boot_memory(k: Kernel, block: Memblock): void {
   const low_top = block.memory[1]!.end
   // The first MiB is left to firmware and real-mode code.
   memblock_reserve(block, 1, LOWMEM_END)
-  memblock_reserve(block, KERNEL_START, KERNEL_START + KERNEL_PAGES)
+  memblock_reserve(block, KERNEL_START, KERNEL_START + KERNEL_PAGES + BRK_PAGES)
   const initrd = low_top - INITRD_PAGES
   memblock_reserve(block, initrd, low_top)
   const map = (k.var.mod['boot_map'] ??= { initrd: 0 }) as BootMap
   map.initrd = initrd
 
-  const bounce = needs_swiotlb(k)
-  const early_high = bounce ? 17 : 0
-  // Direct-map tables of low memory come first and stay low; the rest follows the top of memory.
-  memblock_alloc(block, EARLY_PAGES - early_high, 1, bounce ? low_top : top)
   memblock_alloc(block, NODE_DATA_PAGES, 1, top)
-  if (early_high > 0) memblock_alloc(block, early_high, 1, top)
+  memblock_alloc(block, EARLY_PAGES, 1, top)
   // Struct pages of all sections in one piece, aligned to the 2 MiB pages that map them.
   memblock_alloc(block, nr_sections(block) * (SECTION_PAGES >> 6), 512, top)
   reserve_percpu(k, block, top)
   for (const scale of [13, 14]) memblock_alloc(block, hash_pages(k, scale), 1, top)
-  if (!bounce) return
+  if (!needs_swiotlb(k)) return
   memblock_alloc(block, SWIOTLB_PAGES, 1, DMA32_PFN_END)
   memblock_alloc(block, SWIOTLB_SLOT_PAGES, 1, top)
   memblock_alloc(block, SWIOTLB_AREA_PAGES, 1, top)
@@ -229,7 +228,7 @@ function free_reserved_area(k: Kernel, ranges: readonly Range[]): void {
     for (let pfn = start; pfn < end; pfn++) {
       assert(k.page.flags[pfn] === PG_reserved, 'free_reserved_area: the frame is not reserved')
       k.page.flags[pfn] = 0
-      __free_pages_ok(k, pfn, 0, 0)
+      free_page(k, pfn)
     }
     count_managed(k, start, end)
   }
@@ -246,7 +245,12 @@ function count_managed(k: Kernel, start: number, end: number): void {
 export function free_initmem(k: Kernel): void {
   const { initrd } = k.var.mod['boot_map'] as BootMap
   const before = k.var.totalram_pages
-  free_reserved_area(k, [{ start: initrd, end: initrd + INITRD_PAGES }, ...LATE_FREED])
+  const cpu = k.var.cpu
+  free_reserved_area(k, [{ start: initrd, end: initrd + INITRD_PAGES }])
+  // kernel_init is the second task: it runs beside the boot CPU where there is another.
+  k.var.cpu = Math.min(1, k.config.cpus - 1)
+  free_reserved_area(k, LATE_FREED)
+  k.var.cpu = cpu
   k.var.late_freed_pages = k.var.totalram_pages - before
 }
 
@@ -264,7 +268,7 @@ export function mm_init_late(k: Kernel): void {
 }
 
 /** What initcalls of the Debian kernel keep whatever the size of memory (ftrace, crypto, console, vmalloc areas). */
-const INITCALL_BYTES = 2000 * 4 * KiB
+const INITCALL_BYTES = 1996 * 4 * KiB
 /** Mostly single pages for vmalloc areas, with the blocks of some orders that kmalloc and page users take. */
 const INITCALL_CHUNKS = [4, 4, 8, 4, 4, 16, 4, 4, 4, 32, 4, 4, 8, 4, 4, 64].map((kb) => kb * KiB)
 

@@ -203,10 +203,10 @@ const PAGE_FLAGS_CHECK_AT_FREE =
 /** Gives back what `alloc_pages` of the same order returned. */
 export function free_pages(k: Kernel, pfn: number, order: number): void {
   free_pages_prepare(k, pfn, order)
-  k.vmstat[C.pgfree]! += 1 << order
   charge(k, COST.page_free)
-  if (pcp_allowed_order(order)) free_unref_page_commit(k, pfn, order)
-  else __free_pages_ok(k, pfn, order, 0)
+  if (!pcp_allowed_order(order)) return __free_pages_ok(k, pfn, order, 0)
+  k.vmstat[C.pgfree]! += 1 << order
+  free_unref_page_commit(k, pfn, order)
 }
 
 export function free_page(k: Kernel, pfn: number): void {
@@ -222,6 +222,7 @@ export function free_unref_page_list(k: Kernel, pfns: ArrayLike<number>, nr: num
 
 /** Straight into the buddy system, past the per-CPU lists. */
 export function __free_pages_ok(k: Kernel, pfn: number, order: number, fpi_flags: number): void {
+  k.vmstat[C.pgfree]! += 1 << order
   __free_one_page(k, pfn, zone_of(k, pfn), order, get_pageblock_migratetype(k, pfn), fpi_flags)
 }
 

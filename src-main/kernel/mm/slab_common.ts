@@ -48,6 +48,13 @@ kmalloc-8 1536; kmalloc-16 768; kmalloc-32 1280; kmalloc-64 1600; kmalloc-96 420
 kmalloc-256 412; kmalloc-512 240; kmalloc-1k 244; kmalloc-2k 120; kmalloc-4k 24; kmalloc-8k 12; kmalloc-rcl-64 64
 kmalloc-cg-8 512; kmalloc-cg-16 256; kmalloc-cg-32 128; kmalloc-cg-64 64; kmalloc-cg-96 42; kmalloc-cg-128 64
 kmalloc-cg-192 42; kmalloc-cg-256 16; kmalloc-cg-512 24; kmalloc-cg-1k 8; kmalloc-cg-2k 16; kmalloc-cg-4k 16`
+/** Larger than 8 KiB, from the page allocator (286 pages in all). */
+const KMALLOC_LARGE_BOOT = [
+  [16384, 22],
+  [32768, 9],
+  [65536, 4],
+  [131072, 2],
+] as const
 /** A memory block of 128 MiB has a device in sysfs: its kernfs nodes, itself and its names. */
 const MEMORY_BLOCK_OBJECTS = { kernfs_node_cache: 22, 'kmalloc-1k': 1, 'kmalloc-256': 1 } as const
 const MEMORY_BLOCK_PAGES = 0x8000
@@ -259,6 +266,8 @@ export function slab_boot_objects(k: Kernel): void {
     const [name, nr] = entry.split(' ')
     hold(k, name!, Number(nr))
   }
+  for (const [bytes, nr] of KMALLOC_LARGE_BOOT)
+    for (let i = 0; i < nr; i++) assert(kmalloc(k, bytes, GFP_KERNEL) !== 0, 'slab_boot_objects: no memory')
   const blocks = Math.ceil(k.var.max_pfn / MEMORY_BLOCK_PAGES)
   for (const [name, nr] of Object.entries(MEMORY_BLOCK_OBJECTS))
     for (let i = 0; i < (blocks - MEMORY_BLOCKS_OF_TABLE) * nr; i++)

@@ -1,0 +1,140 @@
+/**
+ * What /proc/meminfo and /proc/vmstat say, from the counters. Counters are exact at any moment: Linux folds per-CPU
+ * differences in once a second, which nothing here needs.
+ *
+ * Linux: fs/proc/meminfo.c (meminfo_proc_show), arch/x86/mm/pat/set_memory.c (arch_report_meminfo), mm/vmstat.c.
+ */
+import { C, MEMINFO, type MeminfoName } from '@shared/counters'
+import { int_div } from '../lib/math'
+import { type Kernel } from '../kernel'
+import { si_mem_available } from './page_alloc'
+import { vm_commit_limit } from './util'
+
+/** 4-KiB entries of the kernel's direct map: what set_memory split for text, read-only data and the ends of RAM. */
+const DIRECT_MAP_4K_KB = 24448
+const VMALLOC_TOTAL_KB = 34359738367
+/** Pages that the kernel holds in vmalloc areas after boot, its stacks not counted. */
+const VMALLOC_BOOT_PAGES = 1654
+/** Per-CPU areas of one CPU: the first chunk and what was added at boot. */
+const PERCPU_PAGES = 65
+
+/** State of the hugetlb pools as /proc/meminfo shows it: pages of the default size, and kB of all sizes. */
+export interface HugetlbMeminfo {
+  total: number
+  free: number
+  rsvd: number
+  surp: number
+  hugepagesize_kb: number
+  hugetlb_kb: number
+}
+const NO_HUGETLB: HugetlbMeminfo = { total: 0, free: 0, rsvd: 0, surp: 0, hugepagesize_kb: 2048, hugetlb_kb: 0 }
+
+/** /proc/meminfo by name, in the units it prints. */
+export function meminfo(k: Kernel): Record<MeminfoName, number> {
+  const out = new Float64Array(MEMINFO.length)
+  meminfo_into(k, out, 0)
+  return Object.fromEntries(MEMINFO.map(([name], i) => [name, out[i]])) as Record<MeminfoName, number>
+}
+
+/** The same into `out[at…]`, in MEMINFO's order. */
+export function meminfo_into(k: Kernel, out: Float64Array, at: number): void {
+  const v = k.vmstat
+  let i = at
+  const pages = (nr: number): void => {
+    out[i++] = nr * 4
+  }
+  const plain = (value: number): void => {
+    out[i++] = value
+  }
+  const [swap_total, swap_free] = si_swapinfo(k)
+  const zswap = k.var.mod['zswap'] as { pool_pages?: number; stored_pages?: number } | undefined
+  const huge = (k.var.mod['hugetlb_meminfo'] as HugetlbMeminfo | undefined) ?? NO_HUGETLB
+  const direct_4k = Math.min(DIRECT_MAP_4K_KB, k.var.max_pfn * 4)
+
+  pages(k.var.totalram_pages)
+  pages(v[C.nr_free_pages]!)
+  pages(si_mem_available(k))
+  pages(k.var.blockdev_pages)
+  pages(Math.max(0, v[C.nr_file_pages]! - v[C.nr_swapcached]! - k.var.blockdev_pages))
+  pages(v[C.nr_swapcached]!)
+  pages(v[C.nr_active_anon]! + v[C.nr_active_file]!)
+  pages(v[C.nr_inactive_anon]! + v[C.nr_inactive_file]!)
+  pages(v[C.nr_active_anon]!)
+  pages(v[C.nr_inactive_anon]!)
+  pages(v[C.nr_active_file]!)
+  pages(v[C.nr_inactive_file]!)
+  pages(v[C.nr_unevictable]!)
+  pages(v[C.nr_mlock]!)
+  pages(swap_total)
+  pages(swap_free)
+  pages(zswap?.pool_pages ?? 0)
+  pages(zswap?.stored_pages ?? 0)
+  pages(v[C.nr_dirty]!)
+  pages(v[C.nr_writeback]!)
+  pages(v[C.nr_anon_pages]!)
+  pages(v[C.nr_mapped]!)
+  pages(v[C.nr_shmem]!)
+  pages(v[C.nr_slab_reclaimable]! + v[C.nr_kernel_misc_reclaimable]!)
+  pages(v[C.nr_slab_reclaimable]! + v[C.nr_slab_unreclaimable]!)
+  pages(v[C.nr_slab_reclaimable]!)
+  pages(v[C.nr_slab_unreclaimable]!)
+  plain(v[C.nr_kernel_stack]!)
+  pages(v[C.nr_page_table_pages]!)
+  pages(v[C.nr_sec_page_table_pages]!)
+  plain(0) // NFS_Unstable
+  pages(v[C.nr_bounce]!)
+  pages(v[C.nr_writeback_temp]!)
+  pages(vm_commit_limit(k))
+  pages(Math.max(0, k.var.committed_as))
+  plain(VMALLOC_TOTAL_KB)
+  plain(VMALLOC_BOOT_PAGES * 4 + v[C.nr_kernel_stack]!)
+  plain(0) // VmallocChunk
+  pages(PERCPU_PAGES * k.config.cpus)
+  plain(0) // HardwareCorrupted
+  pages(v[C.nr_anon_transparent_hugepages]! * 512)
+  pages(v[C.nr_shmem_hugepages]! * 512)
+  pages(v[C.nr_shmem_pmdmapped]! * 512)
+  pages(v[C.nr_file_hugepages]! * 512)
+  pages(v[C.nr_file_pmdmapped]! * 512)
+  plain(huge.total)
+  plain(huge.free)
+  plain(huge.rsvd)
+  plain(huge.surp)
+  plain(huge.hugepagesize_kb)
+  plain(huge.hugetlb_kb)
+  plain(direct_4k)
+  plain(k.var.max_pfn * 4 - direct_4k - hole_kb(k))
+}
+
+/** Physical addresses below max_pfn that hold no RAM and are not mapped. */
+function hole_kb(k: Kernel): number {
+  const spanned = k.zone.spanned_pages
+  const present = k.zone.present_pages
+  // The first MiB is mapped whole; the PCI hole below 4 GiB is not.
+  return (spanned[2]! - present[2]! + (spanned[3]! - present[3]!)) * 4
+}
+
+/** Pages of all swap areas, and the free ones of them. */
+export function si_swapinfo(k: Kernel): [total: number, free: number] {
+  const { pages, inuse, meta } = k.swap_info
+  let total = 0
+  let used = 0
+  for (let row = 1; row < meta.high; row++) {
+    total += pages[row]!
+    used += inuse[row]!
+  }
+  return [total, total - used]
+}
+
+/** Frames of a zone that are neither free nor on a per-CPU list nor the kernel's own: in use by somebody. */
+export function zone_used_pages(k: Kernel, zone: number): number {
+  return k.zone.managed_pages[zone + 1]! - k.zone.nr_free[zone + 1]!
+}
+
+/** Share of free memory that cannot serve a request of `order`, in 1/1000 (fragmentation index of mm/vmstat.c). */
+export function extfrag_index(free_pages: number, free_blocks: number, suitable: number, order: number): number {
+  if (free_blocks === 0) return 0
+  if (suitable > 0) return -1000
+  const requested = 2 ** order
+  return 1000 - int_div(1000 + int_div(free_pages * 1000, requested), free_blocks)
+}
