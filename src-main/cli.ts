@@ -13,7 +13,7 @@ export interface Call {
   readonly rest: readonly string[]
 }
 export interface CommandModule {
-  run(call: Call): Promise<number | void>
+  readonly run: (call: Call) => Promise<number | void>
 }
 
 const modules = import.meta.glob<CommandModule>('./cli/{run,exec,procfs,lab,replay,record,scenarios,serve,app}.ts')

@@ -19,7 +19,7 @@ const CHECKS = [
     '--check',
     '--cache',
     '--cache-location',
-    cache('prettier'),
+    cache('prettier.json'),
     '--log-level=warn',
     '.',
   ],

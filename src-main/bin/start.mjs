@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { fetchElectron, findElectron, hasDisplay } from './electron.mjs'
 import { buildIfStale, node, root } from './project.mjs'
 
+/** What the loader answers. */
+const LIBRARY_MISSING = 127
 const words = process.argv.slice(2)
 if (!buildIfStale()) {
   console.error('memscope: the build failed')
@@ -18,12 +20,23 @@ if (electron === null && words.some((word) => word.startsWith('--attach'))) {
   process.exit(1)
 }
 if (electron === null) console.log(`serving the app to a browser (${reason}); Ctrl+C ends it`)
-const [command, args] = electron === null ? served() : desktop(electron)
 const env = { ...process.env }
 delete env.ELECTRON_RUN_AS_NODE
-const child = spawn(command, args, { stdio: 'inherit', env })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 0 : 1)))
+let status = await run(...(electron === null ? served() : desktop(electron)))
+if (electron !== null && status === LIBRARY_MISSING) {
+  console.log('Electron lacks a library of this system: serving the app to a browser instead; Ctrl+C ends it')
+  status = await run(...served())
+}
+process.exit(status)
+
+function run(command, args) {
+  const child = spawn(command, args, { stdio: 'inherit', env })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => resolve(code ?? (signal === null ? 0 : 1)))
+  })
+}
 
 /** Why there is none, and null; or the path of its executable. */
 async function chooseElectron() {

@@ -58,6 +58,8 @@ export async function serve(engine: EngineClient, options: ServeOptions): Promis
     if (refused !== null) return void response.writeHead(403, { 'content-type': 'text/plain' }).end(`${refused}\n`)
     if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end()
     response.setHeader('set-cookie', `${cookieName(http)}=${token}; HttpOnly; SameSite=Strict; Path=/`)
+    // The page brings its own icon; browsers ask nevertheless.
+    if (request.url === '/favicon.ico') return void response.writeHead(204).end()
     files(request, response, () => void response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n'))
   })
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_COMMAND_BYTES })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { ElectronApplication, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { electronPath, launchDesktop, openDisplay, processesWith, type Display } from '../support/desktop'
+import { railIds } from '../support/page'
 
 if (electronPath === undefined) console.warn('skipped: no Electron runtime (see src-main/bin/electron.mjs)')
 
@@ -40,8 +41,7 @@ describe.skipIf(electronPath === undefined)('the desktop app', () => {
   })
 
   test('shows every view of the rail', async () => {
-    const rails = page.locator('[data-testid^="rail-"]')
-    const ids = await rails.evaluateAll((all) => all.map((rail) => rail.dataset['testid']!.slice('rail-'.length)))
+    const ids = await railIds(page)
     expect(ids.length).toBeGreaterThanOrEqual(9)
     for (const id of ids) {
       await page.getByTestId(`rail-${id}`).click()
@@ -52,7 +52,7 @@ describe.skipIf(electronPath === undefined)('the desktop app', () => {
 
   test('gives the page no Node, and no way out', async () => {
     expect(await page.evaluate('[typeof require, typeof process, typeof module]')).toEqual(Array(3).fill('undefined'))
-    await page.evaluate('window.open("about:blank"); location.href = "about:blank"')
+    await page.evaluate('window.open("https://memscope.invalid/"); location.href = "https://memscope.invalid/"')
     expect(app.windows()).toHaveLength(1)
     expect(page.url()).toMatch(/^memscope:\/\/app\//)
     expect(await page.evaluate('bridge.request({ type: "shutdown" })')).toMatchObject({ ok: false })
@@ -61,11 +61,8 @@ describe.skipIf(electronPath === undefined)('the desktop app', () => {
 
   test('has a menu that takes no key of the page', async () => {
     const items = await app.evaluate(({ Menu }) => {
-      const all = (menu: Electron.Menu | null): Electron.MenuItem[] =>
-        (menu?.items ?? []).flatMap((item) => [item, ...all(item.submenu ?? null)])
-      return all(Menu.getApplicationMenu())
-        .filter((item) => item.registerAccelerator)
-        .map((item) => item.accelerator ?? '')
+      const entries = Menu.getApplicationMenu()!.items.flatMap((item) => [item, ...(item.submenu?.items ?? [])])
+      return entries.filter((item) => item.registerAccelerator).map((item) => item.accelerator ?? '')
     })
     expect(items.filter((key) => /^F\d+$|\+R$|^Ctrl\+R/.test(key))).toEqual([])
     const labels = await app.evaluate(({ Menu }) => Menu.getApplicationMenu()!.items.map((item) => item.label))
@@ -76,7 +73,8 @@ describe.skipIf(electronPath === undefined)('the desktop app', () => {
     const choose = (label: string): Promise<void> =>
       app.evaluate(({ Menu }, wanted) => {
         const machine = Menu.getApplicationMenu()!.items.find((item) => item.label === 'Machine')!
-        machine.submenu!.items.find((item) => item.label === wanted)!.click()
+        const entry = machine.submenu!.items.find((item) => item.label === wanted)! as unknown as { click: () => void }
+        entry.click()
       }, label)
     const mode = (): Promise<string> => page.getByTestId('mode').innerText()
     await choose('Pause')

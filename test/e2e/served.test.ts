@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { electronPath, firstLine, launchDesktop, openDisplay } from '../support/desktop'
+import { railIds } from '../support/page'
 import { root } from '../support/sources'
 
 const userData = mkdtempSync(join(tmpdir(), 'memscope-served-'))
@@ -47,8 +48,7 @@ describe('the served app', () => {
   })
 
   test('shows every view of the rail', async () => {
-    const rails = page.locator('[data-testid^="rail-"]')
-    const ids = await rails.evaluateAll((all) => all.map((rail) => rail.dataset['testid']!.slice('rail-'.length)))
+    const ids = await railIds(page)
     expect(ids.length).toBeGreaterThanOrEqual(9)
     for (const id of ids) {
       await page.getByTestId(`rail-${id}`).click()
