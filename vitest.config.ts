@@ -32,7 +32,7 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        plugins: [builtModulePath],
+        plugins: [builtModulePath, svelte({ configFile: resolve(root, 'svelte.config.js') })],
         test: {
           name: 'node',
           environment: 'node',

@@ -29,7 +29,8 @@ async function main(): Promise<void> {
   servePage()
 
   const remote = attachArgument(process.argv)
-  const engine = remote === null ? startEngine({ host: 'electron', userData: app.getPath('userData') }) : attachEngine(remote)
+  const engine =
+    remote === null ? startEngine({ host: 'electron', userData: app.getPath('userData') }) : attachEngine(remote)
   const open = (path: string): void => void engine.request({ type: 'openRecording', path })
   connectRenderer(engine)
   setMenu(engine, open)

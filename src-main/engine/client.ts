@@ -28,7 +28,8 @@ export interface EngineClient {
   stop(): Promise<void>
 }
 
-type FromWorker = { readonly id: number; readonly result: Result } | { readonly push: Push } | { readonly stopped: true }
+type FromWorker =
+  { readonly id: number; readonly result: Result } | { readonly push: Push } | { readonly stopped: true }
 
 /** A worker that has not said `stopped` by then is ended by force. */
 const STOP_TIMEOUT_MS = 10_000
