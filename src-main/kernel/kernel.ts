@@ -316,6 +316,8 @@ export function open_kernel(config: MachineConfig) {
     task: open_table(arena, 'task', 1 << 16, {
       pid: 'i32',
       tgid: 'i32',
+      /** Threads of the group (in its leader's row); 0 means 1. */
+      nr_threads: 'i32',
       parent: 'i32',
       child: 'i32',
       sibling_next: 'i32',
@@ -358,6 +360,13 @@ export function open_kernel(config: MachineConfig) {
       nivcsw: 'f64',
       min_flt: 'f64',
       maj_flt: 'f64',
+      /** Of children that were waited for. */
+      cmin_flt: 'f64',
+      cmaj_flt: 'f64',
+      cutime: 'f64',
+      cstime: 'f64',
+      /** Time on the run queue without running. */
+      run_delay: 'f64',
       delay_ns: 'f64',
       read_bytes: 'f64',
       write_bytes: 'f64',
