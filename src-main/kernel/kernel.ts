@@ -281,6 +281,8 @@ export function open_kernel(config: MachineConfig) {
       compact_considered: 'i32',
       compact_defer_shift: 'i32',
       compact_order_failed: 'i32',
+      /** The scanners met in direct compaction: kswapd forgets the skip hints. */
+      compact_blockskip_flush: 'u8',
       compact_cached_free_pfn: 'f64',
       compact_cached_migrate_pfn: 'f64',
       pcp_high: 'i32',

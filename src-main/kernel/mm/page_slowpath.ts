@@ -50,6 +50,7 @@ import { out_of_memory } from './oom_kill'
 import { get_page_from_freelist, gfp_migratetype, gfp_zone, preferred_zone } from './page_alloc'
 import { drain_all_pages, PAGE_ALLOC_COSTLY_ORDER } from './pcp'
 import { show_mem } from './show_mem'
+import { nr_swap_pages } from './swapfile'
 import { try_to_free_pages, wakeup_kswapd } from './vmscan'
 import {
   __zone_watermark_ok,
@@ -244,13 +245,6 @@ export function zone_reclaimable_pages(k: Kernel, zone: number): number {
     ? file + stat[base + C.nr_zone_inactive_anon]! + stat[base + C.nr_zone_active_anon]!
     : file
 }
-function nr_swap_pages(k: Kernel): number {
-  const { pages, inuse, meta } = k.swap_info
-  let free = 0
-  for (let row = 1; row < meta.high; row++) free += pages[row]! - inuse[row]!
-  return free
-}
-
 /** One last look at the high mark (somebody may just have freed), then the OOM killer. */
 function may_oom(k: Kernel, gfp: number, order: number, oom: { killed: boolean }): number {
   const look = (gfp | __GFP_HARDWALL) & ~__GFP_DIRECT_RECLAIM

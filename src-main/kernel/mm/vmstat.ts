@@ -5,9 +5,10 @@
  * Linux: fs/proc/meminfo.c (meminfo_proc_show), arch/x86/mm/pat/set_memory.c (arch_report_meminfo), mm/vmstat.c.
  */
 import { C, MEMINFO, type MeminfoName } from '@shared/counters'
-import { int_div } from '../lib/math'
 import { type Kernel } from '../kernel'
 import { si_mem_available } from './page_alloc'
+import { global_dirty_limits } from './page_writeback'
+import { si_swapinfo } from './swapfile'
 import { vm_commit_limit } from './util'
 
 /** 4-KiB entries of the kernel's direct map: what set_memory split for text, read-only data and the ends of RAM. */
@@ -46,7 +47,7 @@ export function meminfo_into(k: Kernel, out: Float64Array, at: number): void {
   const plain = (value: number): void => {
     out[i++] = value
   }
-  const [swap_total, swap_free] = si_swapinfo(k)
+  const swap = si_swapinfo(k)
   const zswap = k.var.mod['zswap'] as { pool_pages?: number; stored_pages?: number } | undefined
   const huge = (k.var.mod['hugetlb_meminfo'] as HugetlbMeminfo | undefined) ?? NO_HUGETLB
   const direct_4k = Math.min(DIRECT_MAP_4K_KB, k.var.max_pfn * 4)
@@ -65,8 +66,8 @@ export function meminfo_into(k: Kernel, out: Float64Array, at: number): void {
   pages(v[C.nr_inactive_file]!)
   pages(v[C.nr_unevictable]!)
   pages(v[C.nr_mlock]!)
-  pages(swap_total)
-  pages(swap_free)
+  pages(swap.total)
+  pages(swap.free)
   pages(zswap?.pool_pages ?? 0)
   pages(zswap?.stored_pages ?? 0)
   pages(v[C.nr_dirty]!)
@@ -114,27 +115,10 @@ function hole_kb(k: Kernel): number {
   return (spanned[2]! - present[2]! + (spanned[3]! - present[3]!)) * 4
 }
 
-/** Pages of all swap areas, and the free ones of them. */
-export function si_swapinfo(k: Kernel): [total: number, free: number] {
-  const { pages, inuse, meta } = k.swap_info
-  let total = 0
-  let used = 0
-  for (let row = 1; row < meta.high; row++) {
-    total += pages[row]!
-    used += inuse[row]!
-  }
-  return [total, total - used]
-}
-
-/** Frames of a zone that are neither free nor on a per-CPU list nor the kernel's own: in use by somebody. */
-export function zone_used_pages(k: Kernel, zone: number): number {
-  return k.zone.managed_pages[zone + 1]! - k.zone.nr_free[zone + 1]!
-}
-
-/** Share of free memory that cannot serve a request of `order`, in 1/1000 (fragmentation index of mm/vmstat.c). */
-export function extfrag_index(free_pages: number, free_blocks: number, suitable: number, order: number): number {
-  if (free_blocks === 0) return 0
-  if (suitable > 0) return -1000
-  const requested = 2 ** order
-  return 1000 - int_div(1000 + int_div(free_pages * 1000, requested), free_blocks)
+/** Brings the gauges up to date that depend on others: the dirty limits. */
+export function refresh_vm_stats(k: Kernel): void {
+  const v = k.vmstat
+  const [background, dirty] = global_dirty_limits(k)
+  v[C.nr_dirty_background_threshold] = background
+  v[C.nr_dirty_threshold] = dirty
 }
