@@ -90,7 +90,7 @@ export function smap_gather_stats(k: Kernel, vma: number, mss: MemSizeStats): vo
   const end = k.vma.vm_end[vma]!
   const flags = k.vma.vm_flags[vma]!
   const locked = (flags & VM_LOCKED) !== 0
-  for (let addr = k.vma.vm_start[vma]!; addr < end; ) {
+  for (let addr = k.vma.vm_start[vma]!; addr < end;) {
     const stop = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const slot = pmd_offset(k, mm, addr)
     const pmd = slot === 0 ? 0 : k.pt.entry[slot]!

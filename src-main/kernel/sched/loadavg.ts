@@ -1,7 +1,7 @@
 /** Load averages (kernel/sched/loadavg.c): every 5 s and a tick, fixed point with 11 bits. */
 import { JIFFY_NS, TASK_UNINTERRUPTIBLE, type Kernel } from '../kernel'
 import { timer_add } from '../lib/timer'
-import { first_task, next_task, TIMER_LOAD } from '../task'
+import { first_task, next_task, NR_PSI_COUNTS, TIMER_LOAD } from '../task'
 
 export const FSHIFT = 11
 export const FIXED_1 = 1 << FSHIFT
@@ -36,6 +36,13 @@ export function nr_running(k: Kernel): number {
 export function nr_uninterruptible(k: Kernel): number {
   let nr = 0
   for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.state[t] === TASK_UNINTERRUPTIBLE) nr++
+  return nr
+}
+
+/** Tasks that wait for I/O: procs_blocked. */
+export function nr_iowait(k: Kernel): number {
+  let nr = 0
+  for (let row = 1; row <= k.config.cpus; row++) nr += k.psi.nr[row * NR_PSI_COUNTS + 1]!
   return nr
 }
 
