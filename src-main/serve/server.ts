@@ -58,6 +58,7 @@ export async function serve(engine: EngineClient, options: ServeOptions): Promis
     if (refused !== null) return void response.writeHead(403, { 'content-type': 'text/plain' }).end(`${refused}\n`)
     if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end()
     response.setHeader('set-cookie', `${cookieName(http)}=${token}; HttpOnly; SameSite=Strict; Path=/`)
+    if (/^\/(proc|sys)\//.test(request.url ?? '')) return void sendKernelFile(request, response, engine)
     // The page brings its own icon; browsers ask nevertheless.
     if (request.url === '/favicon.ico') return void response.writeHead(204).end()
     files(request, response, () => void response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n'))
@@ -84,6 +85,18 @@ export async function serve(engine: EngineClient, options: ServeOptions): Promis
         http.closeAllConnections()
       }),
   }
+}
+
+/** The machine's /proc and /sys, read-only: `curl ADDRESS/proc/meminfo?token=…`. */
+async function sendKernelFile(request: IncomingMessage, response: ServerResponse, engine: EngineClient): Promise<void> {
+  const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname)
+  const result = await engine.request({ type: 'readFile', path })
+  const text = result.ok ? String(result.value) : `${result.error}\n`
+  response.writeHead(result.ok ? 200 : 404, {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+  })
+  response.end(text)
 }
 
 function setHeaders(response: ServerResponse): void {

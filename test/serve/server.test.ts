@@ -64,6 +64,13 @@ describe('a page', () => {
     expect(policy).toContain("script-src 'self';")
   })
 
+  test("may be a file of the machine's /proc", async () => {
+    const response = await fetch(`${address.origin}/proc/meminfo${address.search}`)
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain/)
+    expect(engine.asked).toEqual([{ type: 'readFile', path: '/proc/meminfo' }])
+    expect((await fetch(`${address.origin}/proc/meminfo`)).status).toBe(403)
+  })
+
   test('never leaves its folder', async () => {
     for (const path of ['/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt']) {
       expect(await statusOf({}, path + address.search)).toBe(404)
