@@ -46,6 +46,7 @@ export async function serve(engine: EngineClient, options: ServeOptions): Promis
   const token = options.token ?? randomBytes(24).toString('base64url')
   const files = sirv(options.root, { etag: true, dev: false })
   const guard = (request: IncomingMessage): string | null => {
+    if (urlOf(request) === null) return 'this is no address'
     if (!hostAllowed(request.headers.host, options.host)) return 'this host name is not served'
     if (!originAllowed(request)) return 'another site may not ask'
     if (!holdsToken(request, token)) return 'open the address with ?token=… that `memscope serve` printed'
@@ -58,15 +59,15 @@ export async function serve(engine: EngineClient, options: ServeOptions): Promis
     if (refused !== null) return void response.writeHead(403, { 'content-type': 'text/plain' }).end(`${refused}\n`)
     if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end()
     response.setHeader('set-cookie', `${cookieName(http)}=${token}; HttpOnly; SameSite=Strict; Path=/`)
-    if (/^\/(proc|sys)\//.test(request.url ?? '')) return void sendKernelFile(request, response, engine)
+    if (/^\/(proc|sys)\//.test(urlOf(request)!.pathname)) return void sendKernelFile(request, response, engine)
     // The page brings its own icon; browsers ask nevertheless.
     if (request.url === '/favicon.ico') return void response.writeHead(204).end()
     files(request, response, () => void response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n'))
   })
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_COMMAND_BYTES })
   http.on('upgrade', (request, socket, head) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname
-    if (path !== '/ws' || guard(request) !== null) return socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+    if (urlOf(request)?.pathname !== '/ws' || guard(request) !== null)
+      return socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
     sockets.handleUpgrade(request, socket, head, (client) => connect(client, engine))
   })
 
@@ -89,7 +90,7 @@ export async function serve(engine: EngineClient, options: ServeOptions): Promis
 
 /** The machine's /proc and /sys, read-only: `curl ADDRESS/proc/meminfo?token=…`. */
 async function sendKernelFile(request: IncomingMessage, response: ServerResponse, engine: EngineClient): Promise<void> {
-  const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname)
+  const path = urlOf(request)!.pathname
   const result = await engine.request({ type: 'readFile', path })
   const text = result.ok ? String(result.value) : `${result.error}\n`
   response.writeHead(result.ok ? 200 : 404, {
@@ -107,6 +108,12 @@ function setHeaders(response: ServerResponse): void {
   response.setHeader('cross-origin-resource-policy', 'same-origin')
 }
 
+function urlOf(request: IncomingMessage): URL | null {
+  // Two slashes at its beginning would make a host of a path.
+  const path = (request.url ?? '/').replace(/^\/+/, '/')
+  return path.startsWith('/') ? URL.parse(path, 'http://localhost') : null
+}
+
 /** A name that resolves to this machine is not enough (DNS rebinding): only addresses, localhost and what was asked for. */
 function hostAllowed(header: string | undefined, listening: string): boolean {
   if (header === undefined) return false
@@ -120,7 +127,7 @@ function originAllowed(request: IncomingMessage): boolean {
 }
 
 function holdsToken(request: IncomingMessage, token: string): boolean {
-  const given = new URL(request.url ?? '/', 'http://localhost').searchParams.get('token')
+  const given = urlOf(request)?.searchParams.get('token') ?? null
   if (given !== null) return same(given, token)
   const cookies = request.headers.cookie?.split(/;\s*/) ?? []
   return cookies.some((cookie) => cookie.startsWith('memscope-') && same(cookie.slice(cookie.indexOf('=') + 1), token))

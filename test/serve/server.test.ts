@@ -71,6 +71,14 @@ describe('a page', () => {
     expect((await fetch(`${address.origin}/proc/meminfo`)).status).toBe(403)
   })
 
+  test('is refused, and nothing worse, where the address is none', async () => {
+    for (const path of ['//', 'http://[', '*', '/proc/%ff', '/%ff']) {
+      expect([403, 404]).toContain(await statusOf({}, path))
+      expect([403, 404, 200]).toContain(await statusOf({}, path + address.search))
+    }
+    expect((await fetch(address)).status).toBe(200)
+  })
+
   test('never leaves its folder', async () => {
     for (const path of ['/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt']) {
       expect(await statusOf({}, path + address.search)).toBe(404)
