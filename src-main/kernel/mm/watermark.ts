@@ -159,7 +159,7 @@ export function setup_per_zone_wmarks(k: Kernel): void {
 
 /** How much of a lower zone is kept from requests that could be served from higher ones. */
 export function setup_per_zone_lowmem_reserve(k: Kernel): void {
-  const ratio = lowmem_reserve_ratio(k)
+  const ratio = ratios(k)
   const { managed_pages, lowmem_reserve } = k.zone
   for (let i = 0; i < MAX_NR_ZONES; i++) {
     let managed = 0
@@ -204,14 +204,21 @@ export function set_recommended_min_free_kbytes(k: Kernel, hugepage_enabled: boo
 
 // ---------------------------------------------------------------- sysctl
 
-/** The three ratios of DMA, DMA32 and Normal and two that nothing uses, as /proc/sys/vm/lowmem_reserve_ratio shows. */
-export function lowmem_reserve_ratio(k: Kernel): number[] {
+/**
+ * The ratios of DMA, DMA32 and Normal and two that nothing uses, as /proc/sys/vm/lowmem_reserve_ratio shows. Linux's
+ * handler computes the protection again even when it is only read: after boot that counts the late-freed pages in.
+ */
+export function lowmem_reserve_ratio(k: Kernel): readonly number[] {
+  setup_per_zone_lowmem_reserve(k)
+  return ratios(k)
+}
+function ratios(k: Kernel): number[] {
   return (k.var.mod['lowmem_reserve_ratio'] ??= [256, 256, 32, 0, 0]) as number[]
 }
 
 /** vm.lowmem_reserve_ratio: values below 1 switch a zone's protection off. */
 export function write_lowmem_reserve_ratio(k: Kernel, ratio: readonly number[]): void {
-  const current = lowmem_reserve_ratio(k)
+  const current = ratios(k)
   ratio.forEach((value, i) => {
     if (i < current.length) current[i] = value < 1 ? 0 : value
   })

@@ -1,0 +1,305 @@
+/** The buddy system, per-CPU lists, fallback and reserves, first as promises, then under random load. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { C } from '@shared/counters'
+import { arena_hash } from '../../../src-main/kernel/lib/arena'
+import {
+  __GFP_COMP,
+  GFP_ATOMIC,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_KERNEL,
+  GFP_NOWAIT,
+  __GFP_DMA,
+  __GFP_RECLAIMABLE,
+  MIGRATE_HIGHATOMIC,
+  MIGRATE_MOVABLE,
+  MIGRATE_RECLAIMABLE,
+  MIGRATE_UNMOVABLE,
+  PG_head,
+  PG_tail,
+  type Kernel,
+} from '../../../src-main/kernel/kernel'
+import { area_nr_free, free_block_of } from '../../../src-main/kernel/mm/buddy'
+import {
+  alloc_page,
+  alloc_pages,
+  compound_head,
+  drain_all_pages,
+  free_page,
+  free_pages,
+  get_pageblock_migratetype,
+  nr_free_pages,
+  page_order,
+  zone_of,
+} from '../../../src-main/kernel/mm/page_alloc'
+import { nr_pcp_pages } from '../../../src-main/kernel/mm/pcp'
+import { bootMemory, machine, random, verifyMemory } from './machine'
+import { init_zones } from '../../../src-main/kernel/mm/page_alloc'
+
+/** Free memory wherever it is. */
+function free_everywhere(k: Kernel): number {
+  return nr_free_pages(k) + nr_pcp_pages(k, 0) + nr_pcp_pages(k, 1) + nr_pcp_pages(k, 2)
+}
+/** Takes all that GFP_NOWAIT may have, in single movable frames. */
+function fill(k: Kernel, gfp = GFP_NOWAIT | (GFP_HIGHUSER_MOVABLE & 0x10a)): number[] {
+  const pages: number[] = []
+  for (let pfn = alloc_page(k, gfp); pfn !== 0; pfn = alloc_page(k, gfp)) pages.push(pfn)
+  return pages
+}
+
+describe('alloc_pages', () => {
+  test('hands out different frames and takes them back', () => {
+    const k = bootMemory(128)
+    const before = free_everywhere(k)
+    const pages = Array.from({ length: 1000 }, () => alloc_page(k, GFP_KERNEL))
+    expect(new Set(pages).size).toBe(1000)
+    expect(pages).not.toContain(0)
+    expect(free_everywhere(k)).toBe(before - 1000)
+    for (const pfn of pages) free_page(k, pfn)
+    expect(free_everywhere(k)).toBe(before)
+    verifyMemory(k)
+  })
+
+  test('splits a large block, and merges it when its parts come back', () => {
+    const k = machine(128)
+    init_zones(k)
+    drain_all_pages(k)
+    const before = Array.from({ length: 11 }, (_, order) => area_nr_free(k, 1, order))
+    const pages = Array.from({ length: 64 }, () => alloc_pages(k, GFP_KERNEL, 4))
+    for (const pfn of pages) expect(pfn % 16).toBe(0)
+    verifyMemory(k)
+    for (const pfn of pages) free_pages(k, pfn, 4)
+    expect(Array.from({ length: 11 }, (_, order) => area_nr_free(k, 1, order))).toEqual(before)
+    verifyMemory(k)
+  })
+
+  test('fills the per-CPU list with a batch and counts only the buddy system as free', () => {
+    const k = bootMemory(1024)
+    drain_all_pages(k)
+    const batch = k.zone.pcp_batch[2]!
+    const before = nr_free_pages(k)
+    const pfn = alloc_page(k, GFP_KERNEL)
+    expect(nr_free_pages(k)).toBe(before - batch)
+    expect(nr_pcp_pages(k, 1)).toBe(batch - 1)
+    free_page(k, pfn)
+    expect(nr_pcp_pages(k, 1)).toBe(batch)
+    expect(alloc_page(k, GFP_KERNEL)).toBe(pfn)
+  })
+
+  test('drains the per-CPU list when it passes high, more each time while only frees come', () => {
+    const k = bootMemory(512)
+    const high = k.zone.pcp_high[2]!
+    const pages = Array.from({ length: 3 * high }, () => alloc_page(k, GFP_KERNEL))
+    for (const pfn of pages) {
+      free_page(k, pfn)
+      expect(nr_pcp_pages(k, 1)).toBeLessThanOrEqual(high)
+    }
+    expect(k.pcp_set.free_factor[2]).toBeGreaterThan(2)
+    verifyMemory(k)
+  })
+
+  test('marks compound pages and finds their head', () => {
+    const k = bootMemory(256)
+    const pfn = alloc_pages(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP, 9)
+    expect(k.page.flags[pfn]! & PG_head).toBe(PG_head)
+    expect(k.page.flags[pfn + 511]! & PG_tail).toBe(PG_tail)
+    expect(page_order(k, pfn)).toBe(9)
+    expect(compound_head(k, pfn + 300)).toBe(pfn)
+    expect(compound_head(k, pfn)).toBe(pfn)
+    free_pages(k, pfn, 9)
+    expect(k.page.flags[pfn + 300]).toBe(0)
+    verifyMemory(k)
+  })
+
+  test('counts allocations by zone and frees in all', () => {
+    const k = bootMemory(128)
+    const [alloc, dma, freed, hits] = [C.pgalloc_dma32, C.pgalloc_dma, C.pgfree, C.numa_hit].map((c) => k.vmstat[c]!)
+    free_pages(k, alloc_pages(k, GFP_KERNEL, 3), 3)
+    free_page(k, alloc_page(k, GFP_KERNEL | __GFP_DMA))
+    expect(k.vmstat[C.pgalloc_dma32]! - alloc!).toBe(8)
+    expect(k.vmstat[C.pgalloc_dma]! - dma!).toBe(1)
+    expect(k.vmstat[C.pgfree]! - freed!).toBe(9)
+    expect(k.vmstat[C.numa_hit]! - hits!).toBe(2)
+  })
+
+  test('a page freed twice or still mapped is a bug', () => {
+    const k = bootMemory(128)
+    const pfn = alloc_page(k, GFP_KERNEL)
+    k.page.mapcount[pfn] = 1
+    expect(() => free_page(k, pfn)).toThrow('mapped')
+    k.page.mapcount[pfn] = 0
+    free_page(k, pfn)
+    expect(() => free_page(k, pfn)).toThrow('free already')
+  })
+})
+
+describe('zones and reserves', () => {
+  test('Normal is used first, then DMA32, and DMA is kept by its protection', () => {
+    const k = bootMemory(4096)
+    const order: number[] = []
+    for (const pfn of fill(k)) {
+      const zone = zone_of(k, pfn)
+      if (order.at(-1) !== zone) order.push(zone)
+    }
+    // Down to the low marks first; then kswapd is woken and the same order again, down to the min marks.
+    expect(order).toEqual([2, 1, 2, 1])
+    expect(zone_of(k, alloc_page(k, GFP_NOWAIT | __GFP_DMA))).toBe(0)
+    verifyMemory(k)
+  })
+
+  test('ordinary requests stop at the min mark, atomic ones go below it', () => {
+    const k = bootMemory(256)
+    fill(k)
+    // The last movable pages come out of mixed pageblocks, which boosts the marks.
+    const min = k.zone.watermark[2 * 3]!
+    expect(k.zone.nr_free[2]).toBeLessThanOrEqual(min + k.zone.watermark_boost[2]!)
+    expect(k.zone.nr_free[2]).toBeGreaterThan(min - k.zone.pcp_batch[2]! - 1)
+    let atomic = 0
+    while (alloc_page(k, GFP_ATOMIC) !== 0) atomic++
+    expect(atomic).toBeGreaterThan(min / 2)
+    expect(k.zone.nr_free[2]).toBeLessThan(min / 2)
+    expect(k.zone.nr_free[2]).toBeGreaterThan(0)
+    verifyMemory(k)
+  })
+
+  test('an atomic high-order request reserves its pageblock for the next one', () => {
+    const k = bootMemory(512)
+    fill(k).forEach((pfn, i) => {
+      if (i % 64 < 32) free_page(k, pfn)
+    })
+    drain_all_pages(k)
+    // Leave no room above min for order 2, so that the request has to try harder.
+    fill(k)
+    const pfn = alloc_pages(k, GFP_ATOMIC, 2)
+    if (pfn === 0) return
+    expect(get_pageblock_migratetype(k, pfn)).toBe(MIGRATE_HIGHATOMIC)
+    expect(k.zone.nr_reserved_highatomic[zone_of(k, pfn) + 1]).toBe(512)
+    verifyMemory(k)
+  })
+})
+
+describe('migrate types', () => {
+  test('keep apart: unmovable pages claim whole pageblocks of movable memory', () => {
+    const k = machine(256)
+    init_zones(k)
+    const unmovable = Array.from({ length: 600 }, () => alloc_page(k, GFP_KERNEL))
+    const reclaimable = Array.from({ length: 600 }, () => alloc_page(k, GFP_KERNEL | __GFP_RECLAIMABLE))
+    const movable = Array.from({ length: 600 }, () => alloc_page(k, GFP_HIGHUSER_MOVABLE))
+    const types = (pages: number[]): Set<number> => new Set(pages.map((p) => get_pageblock_migratetype(k, p)))
+    expect(types(unmovable)).toEqual(new Set([MIGRATE_UNMOVABLE]))
+    expect(types(reclaimable)).toEqual(new Set([MIGRATE_RECLAIMABLE]))
+    expect(types(movable)).toEqual(new Set([MIGRATE_MOVABLE]))
+    verifyMemory(k)
+  })
+
+  test('mixing types raises the watermark boost, and the next request asks kswapd to look', () => {
+    const k = machine(256)
+    init_zones(k)
+    const pages = fill(k)
+    // One frame of each 32 comes back: no block is larger than one page, all of them movable.
+    pages.forEach((pfn, i) => {
+      if (i % 8 === 0) free_page(k, pfn)
+    })
+    drain_all_pages(k)
+    expect(k.zone.watermark_boost[2]).toBe(0)
+    for (let i = 0; i < 100; i++) alloc_page(k, GFP_NOWAIT)
+    expect(k.zone.watermark_boost[2]).toBeGreaterThan(0)
+    verifyMemory(k)
+  })
+})
+
+describe('under random load', () => {
+  /** The naive model: a set of taken frames. */
+  test.each([1, 2, 3, 4])('no frame has two owners, nothing is lost (seed %d)', (seed) => {
+    const next = random(seed * 7919)
+    const k = bootMemory(128, { cpus: 1 + (seed % 3) })
+    const before = free_everywhere(k)
+    const owned = new Set<number>()
+    const live: [number, number][] = []
+    const kinds = [GFP_NOWAIT, GFP_HIGHUSER_MOVABLE & ~0xc00, GFP_NOWAIT | __GFP_RECLAIMABLE, GFP_ATOMIC]
+    let taken = 0
+    for (let step = 0; step < 20_000; step++) {
+      k.var.cpu = next(k.config.cpus)
+      if (live.length === 0 || next(100) < (step < 12_000 ? 55 : 40)) {
+        const order = next(4) === 0 ? next(11) : 0
+        const comp = next(2) === 0 ? __GFP_COMP : 0
+        const pfn = alloc_pages(k, kinds[next(4)]! | comp, order)
+        if (pfn === 0) continue
+        for (let i = 0; i < 1 << order; i++) {
+          if (owned.has(pfn + i)) throw new Error('handed out twice')
+          owned.add(pfn + i)
+        }
+        taken += 1 << order
+        live.push([pfn, order])
+      } else {
+        const at = next(live.length)
+        const [pfn, order] = live[at]!
+        live[at] = live.at(-1)!
+        live.pop()
+        for (let i = 0; i < 1 << order; i++) owned.delete(pfn + i)
+        free_pages(k, pfn, order)
+        taken -= 1 << order
+      }
+      if (step % 4000 === 0) {
+        expect(free_everywhere(k)).toBe(before - taken)
+        verifyMemory(k)
+      }
+    }
+    for (const [pfn, order] of live) free_pages(k, pfn, order)
+    drain_all_pages(k)
+    expect(nr_free_pages(k)).toBe(before)
+    verifyMemory(k)
+  })
+
+  test('any sequence of requests leaves a state that verifies', () => {
+    const operation = fc.record({ order: fc.nat(10), kind: fc.nat(2), back: fc.nat(3) })
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
+        const k = machine(64)
+        init_zones(k)
+        const total = free_everywhere(k)
+        const live: [number, number][] = []
+        let taken = 0
+        for (const { order, kind, back } of operations) {
+          const gfp = [GFP_NOWAIT, GFP_HIGHUSER_MOVABLE & ~0xc00, GFP_NOWAIT | __GFP_RECLAIMABLE][kind]!
+          const pfn = alloc_pages(k, gfp, order)
+          if (pfn !== 0) {
+            live.push([pfn, order])
+            taken += 1 << order
+            expect(free_block_of(k, pfn)).toBe(0)
+          }
+          for (let i = 0; i < back && live.length > 0; i++) {
+            const [p, o] = live.shift()!
+            free_pages(k, p, o)
+            taken -= 1 << o
+          }
+        }
+        verifyMemory(k)
+        expect(free_everywhere(k)).toBe(total - taken)
+      }),
+      { numRuns: 30, seed: 42 },
+    )
+  })
+
+  test('the same requests give the same frames and the same state', () => {
+    const run = (): [number, number] => {
+      const next = random(99)
+      const k = bootMemory(128)
+      const live: [number, number][] = []
+      let sum = 0
+      for (let step = 0; step < 5000; step++) {
+        if (next(2) === 0 || live.length === 0) {
+          const order = next(5)
+          const pfn = alloc_pages(k, GFP_NOWAIT, order)
+          if (pfn !== 0) live.push([pfn, order])
+          sum = (sum * 31 + pfn) >>> 0
+        } else {
+          const [pfn, order] = live.splice(next(live.length), 1)[0]!
+          free_pages(k, pfn, order)
+        }
+      }
+      return [sum, arena_hash(k.arena)]
+    }
+    expect(run()).toEqual(run())
+  })
+})

@@ -1,0 +1,209 @@
+/** Slab caches: geometry against the measured kernel, the life of a slab, random load. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { C } from '@shared/counters'
+import { GFP_KERNEL, __GFP_ACCOUNT, __GFP_DMA, __GFP_RECLAIMABLE, type Kernel } from '../../../src-main/kernel/kernel'
+import { nr_free_pages, drain_all_pages } from '../../../src-main/kernel/mm/page_alloc'
+import {
+  all_caches,
+  cache_by_name,
+  CACHES,
+  flush_cpu_slabs,
+  kfree,
+  kmalloc,
+  kmem_cache_alloc,
+  kmem_cache_free,
+  kmem_cache_shrink,
+  objects_in_use,
+  slabinfo_row,
+} from '../../../src-main/kernel/mm/slub'
+import { bootMemory, random, verifyMemory } from './machine'
+
+interface Slabinfo {
+  slabinfo: [name: string, objsize: number, objperslab: number, pagesperslab: number][]
+  partial: Record<string, [min_partial: number, cpu_partial: number, order: number]>
+}
+const reference = (
+  JSON.parse(readFileSync('test/conformance/reference/memory.json', 'utf8')) as {
+    slab: Record<string, Slabinfo | string>
+  }
+).slab
+
+describe.each([
+  ['smp1', 512, 1],
+  ['smp1-4G', 4096, 1],
+  ['smp2', 512, 2],
+  ['smp8', 512, 8],
+])('slabinfo of %s', (id, mib, cpus) => {
+  const k = bootMemory(mib, { cpus })
+  const entry = reference[id]!
+  const real = (typeof entry === 'string' ? reference[entry] : entry) as Slabinfo
+  test('has every cache with the real object size, objects and pages a slab, in the same order', () => {
+    const rows = all_caches(k).map((cache) => slabinfo_row(k, cache))
+    const ours = rows.map((r) => [r.name, r.objsize, r.objperslab, r.pagesperslab])
+    const key = (row: unknown[]): string => String(row[0])
+    expect([...ours].sort((a, b) => (key(a) < key(b) ? -1 : 1))).toEqual(
+      [...real.slabinfo].sort((a, b) => (key(a) < key(b) ? -1 : 1)),
+    )
+    const core = (list: unknown[][]): string[] => list.map(key).filter((n) => !/^(ext4|jbd2|mbcache|bio)/.test(n))
+    expect(core(ours)).toEqual(core(real.slabinfo))
+  })
+  test('has the real min_partial and cpu_partial', () => {
+    for (const [name, want] of Object.entries(real.partial)) {
+      const cache = cache_by_name(k, name)
+      const kc = k.kmem_cache
+      expect([name, kc.min_partial[cache], kc.cpu_partial[cache], kc.order[cache]]).toEqual([name, ...want])
+    }
+  })
+})
+
+describe('after boot', () => {
+  test('what the kernel holds takes the real amount of slab memory but for the processes', () => {
+    const k = bootMemory(512)
+    // Measured: 8716 kB reclaimable; 5768 kB unreclaimable, of which about 600 kB belong to 55 tasks.
+    expect(k.vmstat[C.nr_slab_reclaimable]! * 4).toBeGreaterThan(8500)
+    expect(k.vmstat[C.nr_slab_reclaimable]! * 4).toBeLessThan(8900)
+    expect(k.vmstat[C.nr_slab_unreclaimable]! * 4).toBeGreaterThan(4900)
+    expect(k.vmstat[C.nr_slab_unreclaimable]! * 4).toBeLessThan(5500)
+  })
+  test('alike caches are one, unless slab_nomerge is given', () => {
+    const merged = bootMemory(128)
+    expect(cache_by_name(merged, 'fs_cache')).toBe(CACHES(merged).anon_vma_chain)
+    expect(cache_by_name(merged, 'UNIX')).toBe(cache_by_name(merged, 'PING'))
+    const apart = bootMemory(128, { bootParams: ['slab_nomerge'] })
+    expect(cache_by_name(apart, 'fs_cache')).not.toBe(CACHES(apart).anon_vma_chain)
+    expect(slabinfo_row(apart, cache_by_name(apart, 'UNIX')).name).toBe('UNIX')
+    verifyMemory(apart)
+  })
+})
+
+describe('kmem_cache_alloc', () => {
+  const fresh = (): [Kernel, number] => {
+    const k = bootMemory(128)
+    return [k, cache_by_name(k, 'task_struct')]
+  }
+
+  test('fills one slab before it takes the next', () => {
+    const [k, cache] = fresh()
+    const handles = Array.from({ length: 11 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    expect(new Set(handles).size).toBe(11)
+    expect(handles.map((h) => Math.floor(h / 512) - Math.floor(handles[0]! / 512))).toEqual([
+      0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2,
+    ])
+    expect(slabinfo_row(k, cache)).toMatchObject({ active_objs: 15, num_objs: 15, num_slabs: 3 })
+    expect(objects_in_use(k, cache)).toBe(11)
+    verifyMemory(k)
+  })
+
+  test('a full slab that gets a hole waits on the CPU partial list and is used again first', () => {
+    const [k, cache] = fresh()
+    const handles = Array.from({ length: 10 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    kmem_cache_free(k, cache, handles[2]!)
+    expect(k.kmem_cache_cpu.partial_slabs[cache * 64]).toBe(1)
+    expect(kmem_cache_alloc(k, cache, GFP_KERNEL)).toBe(handles[2])
+    verifyMemory(k)
+  })
+
+  test('surplus partial slabs go to the node, empty ones back to the page allocator', () => {
+    const [k, cache] = fresh()
+    drain_all_pages(k)
+    const before = nr_free_pages(k)
+    const handles = Array.from({ length: 500 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    expect(k.kmem_cache.nr_slabs[cache]).toBe(100)
+    for (const handle of handles) kmem_cache_free(k, cache, handle)
+    const left = k.kmem_cache.nr_slabs[cache]!
+    expect(left).toBeLessThanOrEqual(1 + k.kmem_cache.min_partial[cache]! + k.kmem_cache.cpu_partial_slabs[cache]! + 1)
+    expect(left).toBeGreaterThanOrEqual(k.kmem_cache.min_partial[cache]!)
+    const row = slabinfo_row(k, cache)
+    expect(row.active_objs).toBeLessThan(row.num_objs)
+    verifyMemory(k)
+    kmem_cache_shrink(k, cache)
+    expect(k.kmem_cache.nr_slabs[cache]).toBe(0)
+    drain_all_pages(k)
+    expect(nr_free_pages(k)).toBe(before)
+    verifyMemory(k)
+  })
+
+  test('every CPU has its own slab', () => {
+    const k = bootMemory(128, { cpus: 4 })
+    const cache = cache_by_name(k, 'mm_struct')
+    const slabs = [0, 1, 2, 3].map((cpu) => {
+      k.var.cpu = cpu
+      return Math.floor(kmem_cache_alloc(k, cache, GFP_KERNEL) / 512)
+    })
+    expect(new Set(slabs).size).toBe(4)
+    flush_cpu_slabs(k, cache)
+    expect(k.kmem_cache.nr_partial[cache]).toBe(4)
+    verifyMemory(k)
+  })
+
+  test('freeing twice or into another cache is a bug', () => {
+    const [k, cache] = fresh()
+    const handle = kmem_cache_alloc(k, cache, GFP_KERNEL)
+    expect(() => kmem_cache_free(k, cache_by_name(k, 'dentry'), handle)).toThrow('another cache')
+    kmem_cache_free(k, cache, handle)
+    expect(() => kmem_cache_free(k, cache, handle)).toThrow('free')
+  })
+})
+
+describe('kmalloc', () => {
+  test.each([
+    [1, GFP_KERNEL, 'kmalloc-8'],
+    [65, GFP_KERNEL, 'kmalloc-96'],
+    [129, GFP_KERNEL, 'kmalloc-192'],
+    [193, GFP_KERNEL | __GFP_ACCOUNT, 'kmalloc-cg-256'],
+    [4097, GFP_KERNEL | __GFP_RECLAIMABLE, 'kmalloc-rcl-8k'],
+    [1000, GFP_KERNEL | __GFP_DMA, 'dma-kmalloc-1k'],
+  ])('of %d bytes takes the right cache', (size, gfp, name) => {
+    const k = bootMemory(128)
+    const cache = cache_by_name(k, name)
+    const before = objects_in_use(k, cache)
+    const handle = kmalloc(k, size, gfp)
+    expect(objects_in_use(k, cache)).toBe(before + 1)
+    kfree(k, handle)
+    expect(objects_in_use(k, cache)).toBe(before)
+    verifyMemory(k)
+  })
+
+  test('beyond 8 KiB takes pages and counts them as unreclaimable slab', () => {
+    const k = bootMemory(128)
+    const before = k.vmstat[C.nr_slab_unreclaimable]!
+    const handle = kmalloc(k, 20_000, GFP_KERNEL)
+    expect(handle).toBeLessThan(0)
+    expect(k.vmstat[C.nr_slab_unreclaimable]).toBe(before + 8)
+    verifyMemory(k)
+    kfree(k, handle)
+    expect(k.vmstat[C.nr_slab_unreclaimable]).toBe(before)
+    verifyMemory(k)
+  })
+})
+
+test.each([1, 2, 3])('random load over caches and CPUs loses no object (seed %d)', (seed) => {
+  const next = random(seed * 104_729)
+  const k = bootMemory(256, { cpus: 1 + (seed % 3) })
+  const names = ['dentry', 'kmalloc-64', 'task_struct', 'inode_cache', 'kmalloc-8', 'vm_area_struct', 'kmalloc-8k']
+  const caches = names.map((name) => cache_by_name(k, name))
+  const base = caches.map((cache) => objects_in_use(k, cache))
+  const live = caches.map(() => new Map<number, true>())
+  for (let step = 0; step < 30_000; step++) {
+    k.var.cpu = next(k.config.cpus)
+    const i = next(caches.length)
+    const cache = caches[i]!
+    const mine = live[i]!
+    if (mine.size === 0 || next(100) < (Math.floor(step / 5000) % 2 === 0 ? 65 : 35)) {
+      const handle = kmem_cache_alloc(k, cache, GFP_KERNEL)
+      expect(handle).toBeGreaterThan(0)
+      if (mine.has(handle)) throw new Error('handed out twice')
+      mine.set(handle, true)
+    } else {
+      // Some of the oldest, some of the newest.
+      const keys = next(2) === 0 ? mine.keys().next().value! : [...mine.keys()].at(-1)!
+      mine.delete(keys)
+      kmem_cache_free(k, cache, keys)
+    }
+    if (step % 6000 === 0) verifyMemory(k)
+  }
+  caches.forEach((cache, i) => expect(objects_in_use(k, cache)).toBe(base[i]! + live[i]!.size))
+  caches.forEach((cache) => kmem_cache_shrink(k, cache))
+  verifyMemory(k)
+})
