@@ -117,7 +117,10 @@ export const commandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('closeRecording') }),
   z.object({
     type: z.literal('exportRecording'),
+    /** Where to: a file, or for CSV also a folder. */
     path: z.string().max(4096),
+    /** Of which recording; the shown one, or the session so far, when it is left out. */
+    recording: z.string().max(4096).optional(),
     format: z.enum(['csv', 'json', 'memscope']),
   }),
   // session

@@ -13,7 +13,9 @@ const VIEWS = ['v_meminfo', 'v_vmstat', 'v_process', 'v_slab', 'v_swap', 'v_psi'
 export async function exportRecording(db: Database, out: string, format: ExportFormat): Promise<string[]> {
   if (format === 'memscope') {
     rmSync(out, { force: true })
+    db.pragma('query_only = OFF')
     db.prepare('VACUUM INTO ?').run(out)
+    if (db.readonly) db.pragma('query_only = ON')
     return [out]
   }
   if (format === 'json') return [await writeLines(out, jsonLines(db))]

@@ -17,7 +17,7 @@ export interface Questions {
   available: { ask: void; answer: string | null }
   record: { ask: { file: string; meta: RecordingMeta; keep: boolean }; answer: void }
   /** Goes on in a new file that holds what came before `ms`. */
-  fork: { ask: { file: string; ms: number }; answer: void }
+  fork: { ask: Of & { file: string; ms: number }; answer: void }
   commit: { ask: void; answer: void }
   finish: { ask: void; answer: void }
   open: { ask: { file: string }; answer: RecordingInfo }
@@ -98,13 +98,14 @@ export function recorderHere(): Recorder {
       for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
       begin(createRecording(constructor, file, meta), file)
     },
-    async fork({ file, ms }) {
+    async fork({ of, file, ms }) {
       const constructor = await loaded()
-      if (writer === null) throw new Error('nothing is being recorded')
-      writer.writer.commit()
-      rmSync(file, { force: true })
-      writer.writer.db.prepare('VACUUM INTO ?').run(file)
+      const from = of === 'written' ? writer?.writer.db : opened?.db
+      if (from === undefined) throw new Error('there is no recording to branch from')
+      writer?.writer.commit()
+      await exportRecording(from, file, 'memscope')
       finish()
+      if (of === 'opened') closeFile()
       const db = new constructor(file)
       db.pragma('journal_mode = WAL')
       db.pragma('synchronous = NORMAL')

@@ -3,6 +3,7 @@ import { Bash, defineCommand } from 'just-bash'
 import { machineFs } from './fs'
 import { Errno, type Inside, type Io, type Tool } from './inside'
 import { UsageError } from './options'
+import { SHELL_COMMANDS } from './commandNames'
 import { TOOLS } from './tools'
 
 export interface Output {
@@ -16,14 +17,6 @@ export interface Shell {
   cwd(): string
   readonly inside: Inside
 }
-
-/** What people type in a shell and what only confuses there. */
-const COMMANDS = [
-  'echo', 'cat', 'printf', 'ls', 'mkdir', 'rmdir', 'touch', 'rm', 'cp', 'mv', 'ln', 'pwd', 'readlink', 'head', 'tail', 'wc', 'stat',
-  'grep', 'fgrep', 'egrep', 'sed', 'awk', 'sort', 'uniq', 'comm', 'cut', 'paste', 'tr', 'rev', 'nl', 'fold', 'expand', 'column', 'tee',
-  'find', 'basename', 'dirname', 'tree', 'du', 'env', 'printenv', 'xargs', 'true', 'false', 'clear', 'bash', 'sh', 'sleep', 'seq', 'expr',
-  'tac', 'od', 'diff', 'date', 'time', 'timeout', 'which', 'help', 'jq',
-] as const // prettier-ignore
 
 export function openShell(inside: Inside): Shell {
   let size = { cols: 80, rows: 24 }
@@ -48,7 +41,7 @@ export function openShell(inside: Inside): Shell {
   const bash = new Bash({
     fs: machineFs(inside),
     cwd,
-    commands: [...COMMANDS],
+    commands: [...SHELL_COMMANDS],
     customCommands: [...TOOLS.values()].map((tool) =>
       defineCommand(
         tool.name,

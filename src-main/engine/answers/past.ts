@@ -1,0 +1,80 @@
+/** Answers about the past: series and events of a range, recordings, export. */
+import type { CommandOf, Result } from '@shared/protocol'
+import { openHistory, eventsBetween, seriesBetween } from '../history'
+import { sessionsFolder } from '../../recorder/library'
+import { stand } from '../loop'
+import { isRecording, pushState, type Session } from '../session'
+import { seek } from '../view'
+import { pushHello } from './hello'
+import { restart } from './load'
+
+const NO_RECORDER = { ok: false, error: 'recording is not available here' } as const
+
+export async function history(s: Session, { from, to, points }: CommandOf<'history'>): Promise<Result> {
+  const isOpened = s.live === null && s.opened !== null
+  const samples = isOpened
+    ? await s.recorder!.ask('series', { of: 'opened', from, to, points })
+    : seriesBetween(s.history, from, to, points)
+  return { ok: true, value: { samples } }
+}
+
+export async function events(s: Session, { from, to }: CommandOf<'events'>): Promise<Result> {
+  const isOpened = s.live === null && s.opened !== null
+  const list = isOpened
+    ? await s.recorder!.ask('events', { of: 'opened', from, to })
+    : eventsBetween(s.history, from, to)
+  return { ok: true, value: { list } }
+}
+
+export async function recordings(s: Session): Promise<Result> {
+  if (s.recorder === null || s.options.userData === null)
+    return { ok: true, value: { list: [], folder: null, current: s.file } }
+  const folder = sessionsFolder(s.options.userData)
+  const list = await s.recorder.ask('list', { folder })
+  return { ok: true, value: { list, folder, current: s.file } }
+}
+
+/** Shows a recording instead of the machine that runs. */
+export async function openRecording(s: Session, { path }: CommandOf<'openRecording'>): Promise<Result> {
+  if (s.recorder === null) return NO_RECORDER
+  const info = await s.recorder.ask('open', { file: path })
+  const meta = await s.recorder.ask('meta', { of: 'opened' })
+  stand(s)
+  if (isRecording(s)) await s.recorder.ask('finish', undefined)
+  Object.assign(s, {
+    live: null,
+    past: null,
+    crashed: null,
+    running: false,
+    branchedAt: null,
+    file: null,
+    opened: { info, meta },
+  })
+  s.history = openHistory()
+  s.kept.list = []
+  s.view.playing = false
+  s.view.ms = info.firstMs
+  pushHello(s)
+  if (info.samples > 0) await seek(s, info.firstMs)
+  else pushState(s)
+  return { ok: true, value: info }
+}
+
+/** Back to a machine that runs: the scenario from before, from its start. */
+export async function closeRecording(s: Session): Promise<Result> {
+  if (s.recorder === null || s.opened === null) return { ok: false, error: 'no recording is open' }
+  await s.recorder.ask('closeFile', undefined)
+  s.opened = null
+  return restart(s)
+}
+
+/** Writes the shown recording, or the session so far, to `path`. */
+export async function exportRecording(
+  s: Session,
+  { path, format, recording }: CommandOf<'exportRecording'>,
+): Promise<Result> {
+  if (s.recorder === null) return NO_RECORDER
+  const file = recording ?? (s.live === null ? s.opened?.info.path : s.file) ?? null
+  if (file === null) return { ok: false, error: s.recorderNote || 'nothing is being recorded' }
+  return { ok: true, value: { files: await s.recorder.ask('export', { file, out: path, format }) } }
+}

@@ -1,0 +1,176 @@
+/**
+ * What a user can do to the machine, as system calls and writes to /proc. Everything that fails says its errno. A process
+ * is named by PID and start time, so that a command never hits a later process of the same PID.
+ */
+import type { CommandOf, Result } from '@shared/protocol'
+import { findProgram } from '@shared/scenario'
+import { parseSize } from '@shared/units'
+import { errno_name } from '../kernel/entry/errno'
+import { sys_swapoff, sys_swapon, type SwapDevice } from '../kernel/entry/swap'
+import { proc_mkdir, proc_read, proc_rmdir, proc_write } from '../kernel/proc'
+import { find_task_by_pid, send_signal } from '../kernel/task'
+import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
+import { PROGRAM_INFOS, set_program_params, spawn_program } from '../workload'
+import { ERRNO_TEXT } from '../shell/inside'
+import type { Machine, MachineCommand } from './machine'
+
+const done: Result = { ok: true, value: null }
+
+/** Carries out a command on the machine as it is now. Depends on nothing but the machine and the command. */
+export function perform(m: Machine, command: MachineCommand): Result {
+  const k = m.k
+  switch (command.type) {
+    case 'spawn':
+      return spawn(k, command)
+    case 'kill':
+      return onTask(k, command, (t) => send_signal(k, t, command.signal))
+    case 'setOomScoreAdj':
+      return onTask(k, command, () => proc_write(k, `/proc/${command.pid}/oom_score_adj`, `${command.value}\n`))
+    case 'renice':
+      return onTask(k, command, (t) => {
+        k.task.nice[t] = command.nice
+      })
+    case 'sysctl':
+      return setAll(k, command.set)
+    case 'dropCaches':
+      return write(k, '/proc/sys/vm/drop_caches', `${command.mode}\n`)
+    case 'pressure':
+      return pressure(m, command)
+    case 'writeFile':
+      return write(k, command.path, command.text)
+    case 'makeDir':
+      return answer(proc_mkdir(k, command.path), command.path)
+    case 'removeDir':
+      return answer(proc_rmdir(k, command.path), command.path)
+    case 'swapon':
+      return swapon(k, command)
+    case 'swapoff':
+      return answer(sys_swapoff(k, command.path), `swapoff ${command.path}`)
+  }
+}
+
+/** One line for the timeline and the event log. */
+export function describe(command: MachineCommand): string {
+  switch (command.type) {
+    case 'spawn':
+      return `started ${command.count ?? 1} × ${command.program}`
+    case 'kill':
+      return `sent signal ${command.signal} to PID ${command.pid}`
+    case 'setOomScoreAdj':
+      return `oom_score_adj of PID ${command.pid} = ${command.value}`
+    case 'renice':
+      return `nice of PID ${command.pid} = ${command.nice}`
+    case 'sysctl':
+      return Object.entries(command.set)
+        .map(([name, value]) => `${name} = ${value}`)
+        .join(', ')
+    case 'dropCaches':
+      return `drop_caches = ${command.mode}`
+    case 'pressure':
+      return `pressure: ${command.percent === undefined ? `${command.mib ?? 0} MiB` : `${command.percent} % of MemTotal`} ${command.kind}`
+    case 'writeFile':
+      return `echo ${command.text.trim().slice(0, 40)} > ${command.path}`
+    case 'makeDir':
+      return `mkdir ${command.path}`
+    case 'removeDir':
+      return `rmdir ${command.path}`
+    case 'swapon':
+      return `swapon ${command.path}`
+    case 'swapoff':
+      return `swapoff ${command.path}`
+  }
+}
+
+function answer(returned: number | void, what: string): Result {
+  if (typeof returned === 'number' && returned < 0) return fail(errno_name(returned), what)
+  return done
+}
+
+function fail(errno: string, what: string): Result {
+  return { ok: false, error: `${errno}: ${what}: ${ERRNO_TEXT[errno] ?? errno}` }
+}
+
+function onTask(
+  k: Kernel,
+  { pid, start_ns }: { pid: number; start_ns?: number | undefined },
+  act: (t: number) => number | void,
+): Result {
+  const t = find_task_by_pid(k, pid)
+  const gone = t === 0 || k.task.state[t] === TASK_DEAD || k.task.state[t] === TASK_ZOMBIE
+  if (gone || (start_ns !== undefined && k.task.start_ns[t] !== start_ns)) return fail('ESRCH', `PID ${pid}`)
+  return answer(act(t), `PID ${pid}`)
+}
+
+function write(k: Kernel, path: string, text: string): Result {
+  return answer(proc_write(k, path, text), path)
+}
+
+/** Stops at the first value that the kernel refuses. */
+function setAll(k: Kernel, set: CommandOf<'sysctl'>['set']): Result {
+  for (const [name, value] of Object.entries(set)) {
+    const result = write(k, `/proc/sys/${name.replaceAll('.', '/')}`, `${value}\n`)
+    if (!result.ok) return result
+  }
+  return done
+}
+
+function spawn(k: Kernel, command: CommandOf<'spawn'>): Result {
+  const found = findProgram(PROGRAM_INFOS, command.program, command.params ?? {})
+  if ('hint' in found) return { ok: false, error: `${command.program}: ${found.field}: ${found.hint}` }
+  const pids: number[] = []
+  for (let i = 0; i < (command.count ?? 1); i++) {
+    const pid = spawn_program(k, {
+      program: command.program,
+      params: found.params,
+      ...(command.name === undefined ? {} : { name: command.name }),
+      ...(command.oomScoreAdj === undefined ? {} : { oomScoreAdj: command.oomScoreAdj }),
+    })
+    if (pid < 0) return fail(errno_name(pid), `fork (${pids.length} of ${command.count ?? 1} started)`)
+    pids.push(pid)
+  }
+  return { ok: true, value: { pids } }
+}
+
+/** The task that holds pressure is found again by its name; a new target changes what it holds. */
+const PRESSURE_NAME = 'pressure'
+
+function pressure(m: Machine, command: CommandOf<'pressure'>): Result {
+  const k = m.k
+  const bytes =
+    command.percent === undefined ? (command.mib ?? 0) * 2 ** 20 : (k.var.totalram_pages * 4096 * command.percent) / 100
+  const name = `${PRESSURE_NAME}-${command.kind}`.slice(0, 15)
+  const held = taskNamed(k, name)
+  if (bytes === 0) {
+    if (held !== 0) send_signal(k, held, 9)
+    return done
+  }
+  const params = { size: Math.round(bytes), rate: (command.rateMibPerS ?? 256) * 2 ** 20, kind: command.kind }
+  if (held !== 0) {
+    set_program_params(k, held, params)
+    return { ok: true, value: { pids: [k.task.pid[held]] } }
+  }
+  return spawn(k, { type: 'spawn', program: 'memhog', name, params })
+}
+
+function taskNamed(k: Kernel, name: string): number {
+  for (let t = 1; t < k.task.meta.high; t++) {
+    const alive = k.task.pid[t] !== 0 && k.task.state[t] !== TASK_ZOMBIE && k.task.state[t] !== TASK_DEAD
+    if (alive && k.strings.list[k.task.comm[t]!] === name) return t
+  }
+  return 0
+}
+
+function swapon(k: Kernel, { path, bytes, device, priority }: CommandOf<'swapon'>): Result {
+  const area: SwapDevice = {
+    bytes: bytes ?? parseSize('512MiB')!,
+    device: device ?? 'ssd',
+    ...(priority === undefined ? {} : { priority }),
+  }
+  return answer(sys_swapon(k, path, area), `swapon ${path}`)
+}
+
+/** The kernel's word for what can be set, with its value now. */
+export function readSysctl(k: Kernel, name: string): string | null {
+  const text = proc_read(k, `/proc/sys/${name.replaceAll('.', '/')}`)
+  return typeof text === 'string' ? text.trimEnd() : null
+}
