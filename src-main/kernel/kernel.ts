@@ -385,6 +385,8 @@ export function open_kernel(config: MachineConfig) {
       si_signo: 'i32',
       si_code: 'i32',
       si_addr: 'f64',
+      /** Page + 1 of a fault that waits for I/O and will be tried again (FAULT_FLAG_TRIED). */
+      fault_retry: 'f64',
       rlim_stack: 'f64',
       rlim_data: 'f64',
       rlim_as: 'f64',
@@ -518,6 +520,9 @@ export function open_kernel(config: MachineConfig) {
       /** Entries in use (present or swap): a table is freed with its range, as Linux does, not when it gets empty. */
       nr: 'u16',
       level: 'u8',
+      /** PTE tables kept ready for the huge entries of a PMD table: first, and the chain. */
+      deposit: 'i32',
+      deposit_next: 'i32',
     }),
     inode: open_table(arena, 'inode', 1 << 20, {
       /** FS_… of mm/filemap.ts: ext4, tmpfs, anonymous shmem, block device, sysfs/proc. */
