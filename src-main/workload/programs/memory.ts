@@ -1,0 +1,281 @@
+/** Programs that are about memory alone: leak, memhog, thrash, forker, fork-bomb, segfaulter. */
+import * as calls from '../calls'
+import {
+  below,
+  cpu,
+  exit,
+  ns_of,
+  num,
+  pages,
+  random,
+  read,
+  skewed,
+  sleep,
+  spawn,
+  touch,
+  write,
+  type Proc,
+} from '../process'
+import { choice, duration, int, percent, rate, size, type Program } from '../program'
+
+const MIB_PAGES = 256
+const TICK_NS = 20_000_000
+
+/** Pages due in this tick at a rate in bytes per second; fractions are carried on. */
+function due(p: Proc, bytes_per_s: number): number {
+  const carry = (p.s.v['carry'] ?? 0) + (bytes_per_s / 4096) * (TICK_NS / 1e9)
+  p.s.v['carry'] = carry - Math.floor(carry)
+  return Math.floor(carry)
+}
+
+/** Writes the next `nr` pages of memory, mapping more when needed. False when the kernel refuses to map. */
+function grow(p: Proc, nr: number, map: (bytes: number) => number): boolean {
+  const v = p.s.v
+  while (nr > 0) {
+    if ((v['left'] ?? 0) === 0) {
+      const at = map(v['chunk']! * 4096)
+      if (at < 0) return false
+      v['at'] = at
+      v['left'] = v['chunk']!
+    }
+    const now = Math.min(nr, v['left']!)
+    touch(p, v['at']!, now)
+    v['at']! += now * 4096
+    v['left']! -= now
+    v['held'] = (v['held'] ?? 0) + now
+    nr -= now
+  }
+  return true
+}
+
+function leak_step(p: Proc): void {
+  const { s } = p
+  if (s.phase === '') {
+    s.v['chunk'] = MIB_PAGES
+    const start = pages(p, 'start')
+    if (start > 0) grow(p, start, (bytes) => calls.map_anonymous(p.k, bytes))
+    s.phase = 'leak'
+    return
+  }
+  if (!grow(p, due(p, num(p, 'rate')), (bytes) => calls.map_anonymous(p.k, bytes))) return exit(p, 1)
+  cpu(p, 100_000)
+  sleep(p, TICK_NS)
+}
+
+function hog_step(p: Proc): void {
+  const { k, s } = p
+  const target = pages(p, 'size')
+  if (s.phase === '') {
+    s.phase = 'grow'
+    s.v['chunk'] = 16 * MIB_PAGES
+    if (s.params['kind'] === 'file' || s.params['kind'] === 'tmpfs') {
+      const folder = s.params['kind'] === 'file' ? '/var/tmp' : '/dev/shm'
+      s.v['fd'] = calls.open(k, `${folder}/memhog.${k.task.pid[p.t]}`, true)
+    }
+  }
+  const held = s.v['held'] ?? 0
+  if (held >= target) {
+    const at = s.v['first'] ?? 0
+    if (at > 0 && num(p, 'touch') > 0) random(p, at, Math.min(held, s.v['chunk']!), 64, 50)
+    return sleep(p, 200_000_000)
+  }
+  const nr = Math.min(target - held, num(p, 'rate') > 0 ? due(p, num(p, 'rate')) : 4 * MIB_PAGES)
+  if (s.params['kind'] === 'file' || s.params['kind'] === 'tmpfs') {
+    write(p, s.v['fd']!, held * 4096, nr * 4096)
+    s.v['held'] = held + nr
+  } else if (!grow(p, nr, (bytes) => map_more(p, bytes))) return sleep(p, 1_000_000_000)
+  if (num(p, 'rate') > 0) sleep(p, TICK_NS)
+}
+function map_more(p: Proc, bytes: number): number {
+  const at = calls.map_anonymous(p.k, bytes, p.s.params['kind'] === 'mlock' ? 'locked' : 'private')
+  p.s.v['first'] ??= at
+  return at
+}
+
+/** Uses more memory than there is, again and again. */
+function thrash_step(p: Proc): void {
+  const { s } = p
+  const nr = pages(p, 'size')
+  if (s.phase === '') {
+    s.phase = 'run'
+    s.v['at'] = calls.map_anonymous(p.k, nr * 4096)
+    if (s.v['at'] < 0) return exit(p, 1)
+    return touch(p, s.v['at'], nr)
+  }
+  const run = 64
+  for (let i = 0; i < 8; i++)
+    touch(p, s.v['at']! + below(p, Math.max(1, nr - run)) * 4096, run, below(p, 100) < num(p, 'writes'))
+  cpu(p, 200_000)
+  if (num(p, 'pause') > 0) sleep(p, ns_of(p, 'pause'))
+}
+
+/** A parent with much memory that forks children which write to some of it: copy on write. */
+function forker_step(p: Proc): void {
+  const { s } = p
+  const nr = pages(p, 'size')
+  if (s.phase === '') {
+    s.phase = 'parent'
+    s.v['at'] = calls.map_anonymous(p.k, nr * 4096)
+    if (s.v['at'] < 0) return exit(p, 1)
+    return touch(p, s.v['at'], nr)
+  }
+  if (s.phase === 'child') {
+    s.phase = 'done'
+    const share = Math.floor((nr * num(p, 'writes')) / 100)
+    touch(p, s.v['at']!, nr, false)
+    touch(p, s.v['at']!, share)
+    return sleep(p, ns_of(p, 'life'))
+  }
+  if (s.phase === 'done') return exit(p)
+  calls.reap(p.k)
+  spawn(p, 'child', { at: s.v['at']! }, 'forker')
+  sleep(p, ns_of(p, 'every'))
+}
+
+function fork_bomb_step(p: Proc): void {
+  const { s } = p
+  if (s.phase !== 'run') {
+    s.phase = 'run'
+    const nr = pages(p, 'memory')
+    const at = nr === 0 ? 0 : calls.map_anonymous(p.k, nr * 4096)
+    if (at > 0) touch(p, at, nr)
+  }
+  const generation = s.v['generation'] ?? 0
+  if (generation < num(p, 'generations')) spawn(p, '', { generation: generation + 1 }, 'bomb')
+  calls.reap(p.k)
+  cpu(p, 300_000)
+  sleep(p, ns_of(p, 'pause'))
+}
+
+function segfault_step(p: Proc): void {
+  const { k, s } = p
+  if (s.phase === '') {
+    s.phase = 'crash'
+    return sleep(p, ns_of(p, 'after'))
+  }
+  switch (s.params['kind']) {
+    case 'null':
+      return touch(p, 0, 1)
+    case 'readonly':
+      return touch(p, calls.map_anonymous(k, 4096, 'readonly'), 1)
+    case 'freed': {
+      const at = calls.map_anonymous(k, 4096)
+      calls.unmap(k, at, 4096)
+      return touch(p, at, 1)
+    }
+    default: {
+      const fd = calls.open(k, `/tmp/short.${k.task.pid[p.t]}`, true)
+      return touch(p, calls.map_file(k, fd, 16384), 1)
+    }
+  }
+}
+
+/** Reads files again and again, or once: page cache. */
+function reader_step(p: Proc): void {
+  const { k, s } = p
+  const nr = num(p, 'files')
+  const each = Math.floor(num(p, 'size') / nr)
+  if (s.phase === '') {
+    s.phase = 'read'
+    for (let i = 0; i < nr; i++) calls.create(k, `/srv/data/${calls.comm(k, p.t)}/${i}`, each)
+    s.v['next'] = 0
+  }
+  const i = s.v['next']!
+  if (i >= nr && num(p, 'loop') === 0) return sleep(p, 60_000_000_000)
+  const file = num(p, 'loop') > 1 ? skewed(p, nr) : i % nr
+  s.v['next'] = i + 1
+  if (s.v['fd'] !== undefined) calls.close(k, s.v['fd'])
+  s.v['fd'] = calls.open(k, `/srv/data/${calls.comm(k, p.t)}/${file}`, false)
+  read(p, s.v['fd'], 0, each)
+  const wanted = num(p, 'rate') > 0 ? (each / num(p, 'rate')) * 1e9 : 0
+  cpu(p, each / 10)
+  if (wanted > 0) sleep(p, wanted)
+}
+
+export const memory_programs: readonly Program[] = [
+  {
+    name: 'leak',
+    comm: 'leaky-service',
+    path: '/usr/sbin/leaky-service',
+    about: 'Takes memory at a steady rate and never gives any back.',
+    params: {
+      rate: rate('24MiB/s', 'how fast it leaks'),
+      start: size('8MiB', 'what it takes at once when it starts'),
+    },
+    step: leak_step,
+  },
+  {
+    name: 'memhog',
+    comm: 'memhog',
+    path: '/usr/bin/memhog',
+    about: 'Takes so much memory and holds it.',
+    params: {
+      size: size('256MiB', 'how much'),
+      rate: rate('0', 'how fast; 0 is at once'),
+      kind: choice(['anonymous', 'file', 'tmpfs', 'mlock'], 'what kind of memory'),
+      touch: int(1, '1 keeps using it, 0 leaves it alone'),
+    },
+    step: hog_step,
+  },
+  {
+    name: 'thrash',
+    comm: 'thrash',
+    path: '/usr/bin/thrash',
+    about: 'Uses a working set all over, again and again; larger than RAM, the machine thrashes.',
+    params: {
+      size: size('900MiB', 'the working set'),
+      writes: percent(50, 'share of the passes that write'),
+      pause: duration('0ms', 'rest between passes'),
+    },
+    step: thrash_step,
+  },
+  {
+    name: 'forker',
+    comm: 'forker',
+    path: '/usr/bin/forker',
+    about: 'Fills memory, then forks children that write to a part of it: copy on write.',
+    params: {
+      size: size('128MiB', "the parent's memory"),
+      writes: percent(40, 'share that each child writes'),
+      every: duration('4s', 'time between two forks'),
+      life: duration('6s', 'how long a child lives'),
+    },
+    step: forker_step,
+  },
+  {
+    name: 'fork-bomb',
+    comm: 'bomb',
+    path: '/usr/bin/bomb',
+    about: 'Every process makes another one, and so on.',
+    params: {
+      memory: size('2MiB', 'what each process takes'),
+      pause: duration('400ms', 'rest between two forks'),
+      generations: int(12, 'how deep it goes'),
+    },
+    step: fork_bomb_step,
+  },
+  {
+    name: 'segfaulter',
+    comm: 'crasher',
+    path: '/usr/bin/crasher',
+    about: 'Makes an access that the kernel does not allow.',
+    params: {
+      kind: choice(['null', 'readonly', 'freed', 'bus'], 'which access'),
+      after: duration('2s', 'how long it lives before'),
+    },
+    step: segfault_step,
+  },
+  {
+    name: 'reader',
+    comm: 'reader',
+    path: '/usr/bin/reader',
+    about: 'Reads files: what it read stays in the page cache.',
+    params: {
+      size: size('512MiB', 'all files together'),
+      files: int(16, 'number of files'),
+      rate: rate('32MiB/s', 'how fast; 0 is as fast as the disk'),
+      loop: int(1, '0 reads all once, 1 in turn for ever, 2 some files more often'),
+    },
+    step: reader_step,
+  },
+]
