@@ -1,0 +1,26 @@
+/** Which view is up, what lies over it, and how it reads. Remembered between starts. */
+import { createContext } from 'svelte'
+
+const KEY = 'memscope.view'
+
+export class Screen {
+  view = $state.raw('overview')
+  palette = $state.raw(false)
+  help = $state.raw(false)
+  /** Charts as tables. */
+  tables = $state.raw(false)
+  /** Figures beside charts: of the shown instant, or of the instant under the pointer. */
+  valuesAt = $state.raw<'now' | 'crosshair'>('crosshair')
+
+  constructor(private readonly storage: Storage = localStorage) {
+    this.view = storage.getItem(KEY) ?? 'overview'
+  }
+  /** What Ctrl+E does; the window sets it once it has a session. */
+  export: () => void = () => undefined
+  go(view: string): void {
+    this.view = view
+    this.storage.setItem(KEY, view)
+  }
+}
+
+export const [getScreen, setScreen] = createContext<Screen>()

@@ -1,0 +1,301 @@
+/**
+ * What the window knows of the machine. One instance per window, handed down by context.
+ *
+ * Numbers live outside proxies, in typed-array rings; `version` moves at most once per animation frame and is what
+ * views depend on. Live is a replay whose last row is now: `sample` is the newest sample, or the one that was sought.
+ */
+import { createContext } from 'svelte'
+import type {
+  Command,
+  CrashCapsule,
+  MachineInfo,
+  Push,
+  Result,
+  SelfCost,
+  StateInfo,
+  TraceEvent,
+  WatchSpec,
+} from '@shared/protocol'
+import type { Client, Connection } from '../client/connect'
+import { Rings } from '../client/rings'
+import { mergeEvents } from '../model/events'
+import { Recent } from '../model/recent'
+import { Sample } from '../model/sample'
+import { Notices } from './notices.svelte'
+
+/** `null` means everything since boot. */
+export type RangeMs = 30_000 | 60_000 | 300_000 | null
+export interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+const NO_STATE: StateInfo = {
+  mode: 'live',
+  branch: null,
+  speed: 1,
+  liveMs: 0,
+  viewMs: 0,
+  firstMs: 0,
+  recording: null,
+  playing: false,
+}
+const HISTORY_POINTS = 7200
+const LOG_LINES_MAX = 5000
+const EVENTS_MAX = 20_000
+/** A rate needs an earlier sample no older than this. */
+const RATE_WINDOW_MS = 10_000
+
+export class Session {
+  machine = $state.raw<MachineInfo | null>(null)
+  state = $state.raw<StateInfo>(NO_STATE)
+  connection = $state.raw<Connection>('connecting')
+  crash = $state.raw<CrashCapsule | null>(null)
+  cost = $state.raw<SelfCost | null>(null)
+  /** Moves once per animation frame in which something came in. */
+  version = $state.raw(0)
+  /** What the views show, and the sample before it for rates (null when there is none near). */
+  sample = $state.raw<Sample | null>(null)
+  previous = $state.raw<Sample | null>(null)
+  events = $state.raw<readonly TraceEvent[]>([])
+  log = $state.raw<readonly string[]>([])
+  progress = $state.raw<ReadonlyMap<string, { text: string; done: number }>>(new Map())
+  host = $state.raw('')
+  recorder = $state.raw('')
+  /** The instant under the pointer, shared by all charts. */
+  crosshair = $state.raw<number | null>(null)
+  range = $state.raw<RangeMs>(null)
+  /** A range drawn on a chart; it replaces `range` until it is cleared. */
+  zoom = $state.raw<Span | null>(null)
+  pid = $state.raw<number | null>(null)
+  /** The string table; `name` resolves an id. */
+  names: string[] = []
+  readonly notices = new Notices()
+  readonly series = new Rings(500)
+  /** The future that a branch left behind. */
+  readonly original = new Rings(500)
+
+  private live: Sample | null = null
+  private past: Sample | null = null
+  private readonly recent = new Recent()
+  private readonly recentPast = new Recent()
+  private frame = 0
+  private lastWatch = 0
+  private readonly watchers = new Map<string, { what: WatchSpec; listener: (data: unknown) => void }>()
+  private readonly terminals = new Map<string, (data: string) => void>()
+
+  constructor(readonly client: Client) {
+    client.subscribe((push) => this.receive(push))
+    client.onConnection((state) => this.connect(state))
+  }
+
+  /** The word for what is on the screen. */
+  readonly word = $derived.by((): 'live' | 'paused' | 'replay' | 'branch' =>
+    this.state.mode === 'live' && this.state.branch !== null ? 'branch' : this.state.mode,
+  )
+  /** The instant that the views show. */
+  readonly shownMs = $derived(this.state.mode === 'replay' ? this.state.viewMs : (this.sample?.ms ?? this.state.liveMs))
+  /** The span of time of every chart. */
+  readonly span = $derived.by((): Span => {
+    void this.version
+    if (this.zoom !== null) return this.zoom
+    const first = this.series.firstMs
+    const last = Math.max(this.series.lastMs, first + 10_000)
+    if (this.range === null) return { from: first, to: last }
+    // A past instant stays in sight: the window moves back with it.
+    const to = Math.min(last, Math.max(this.shownMs + this.range / 2, first + this.range))
+    return { from: Math.max(first, to - this.range), to }
+  })
+
+  name(id: number): string {
+    return this.names[id] ?? ''
+  }
+
+  /** Sends a command. A failure is shown as a notice unless the caller shows it in place (`quiet`). */
+  async request<T = unknown>(command: Command, { quiet = false } = {}): Promise<Result<T>> {
+    const result = (await this.client.request(command)) as Result<T>
+    if (!result.ok && !quiet) this.notices.add(result.error, 'crit')
+    return result
+  }
+
+  /** Follows a detail with every sample until the returned function is called. */
+  watch(what: WatchSpec, listener: (data: unknown) => void): () => void {
+    const id = `w${++this.lastWatch}`
+    this.watchers.set(id, { what, listener })
+    void this.request({ type: 'watch', id, what })
+    return () => {
+      this.watchers.delete(id)
+      void this.request({ type: 'unwatch', id }, { quiet: true })
+    }
+  }
+  onTerminal(id: string, listener: (data: string) => void): () => void {
+    this.terminals.set(id, listener)
+    return () => this.terminals.delete(id)
+  }
+
+  /** The course of a process's columns (summed) over the last minute before the shown instant. */
+  course(row: number, columns: Parameters<Recent['course']>[2], points = 60): number[] {
+    const sample = this.sample
+    if (sample === null) return []
+    const from = this.state.mode === 'replay' && !this.coversLive(sample.ms) ? this.recentPast : this.recent
+    return from.course(sample.proc(row, 'pid'), sample.proc(row, 'start_ns'), columns, sample.ms, 60_000, points)
+  }
+
+  // Time.
+  seek(ms: number): void {
+    const { firstMs, liveMs } = this.state
+    const to = Math.min(Math.max(ms, firstMs), liveMs)
+    this.state = { ...this.state, mode: 'replay', viewMs: to, playing: false }
+    void this.request({ type: 'seek', ms: to })
+  }
+  goLive(): void {
+    void this.request({ type: 'goLive' })
+  }
+  togglePause(): void {
+    const { mode, playing } = this.state
+    if (mode === 'live') void this.request({ type: 'pause' })
+    else if (mode === 'paused') void this.request({ type: 'resume' })
+    else void this.request({ type: playing ? 'pause' : 'play' })
+  }
+  /** One sample back or forward. A paused machine steps on; a past instant moves along the rows that are there. */
+  step(direction: -1 | 1): void {
+    if (direction === 1 && this.state.mode !== 'replay') return void this.request({ type: 'step', unit: 'sample' })
+    const row = this.series.nearest(this.shownMs)
+    const ms = this.series.ms[row + direction]
+    if (ms !== undefined && row + direction < this.series.length && row + direction >= 0) this.seek(ms)
+  }
+  branchHere(): void {
+    void this.request({ type: 'branch', ms: this.shownMs })
+  }
+
+  private connect(state: Connection): void {
+    this.connection = state
+    if (state === 'open') void this.greet()
+  }
+  private async greet(): Promise<void> {
+    const result = await this.request<unknown>({ type: 'hello' }, { quiet: true })
+    // An engine may answer with the greeting itself instead of pushing it.
+    if (result.ok && isHello(result.value) && this.machine === null) this.receive(result.value)
+    for (const [id, { what }] of this.watchers) void this.request({ type: 'watch', id, what }, { quiet: true })
+  }
+
+  private receive(push: Push): void {
+    switch (push.type) {
+      case 'hello':
+        return this.begin(push)
+      case 'sample':
+        return this.takeLive(new Sample(push.data))
+      case 'series':
+        push.data.forEach((data) => this.series.push(data))
+        return this.touch()
+      case 'view':
+        return this.takePast(new Sample(push.data))
+      case 'names':
+        push.list.forEach((name, i) => (this.names[push.from + i] = name))
+        return this.touch()
+      case 'events':
+        this.events = mergeEvents(this.events, push.list).slice(-EVENTS_MAX)
+        return
+      case 'log':
+        this.log = [...this.log, ...push.lines].slice(-LOG_LINES_MAX)
+        return
+      case 'state':
+        return this.takeState(push.state)
+      case 'cost':
+        this.cost = push.cost
+        return
+      case 'watch':
+        return this.watchers.get(push.id)?.listener(push.data)
+      case 'term':
+        return this.terminals.get(push.id)?.(push.data)
+      case 'branch':
+        this.original.clear(this.machine?.sampleMs ?? 500)
+        push.original.forEach((data) => this.original.push(data))
+        this.events = this.events.filter((event) => event.ms <= push.atMs)
+        this.series.truncate(push.atMs)
+        return this.touch()
+      case 'progress':
+        this.progress = new Map(this.progress).set(push.id, { text: push.text, done: push.done })
+        return
+      case 'crash':
+        this.crash = push.capsule
+    }
+  }
+
+  private begin(hello: Extract<Push, { type: 'hello' }>): void {
+    this.machine = hello.machine
+    this.host = hello.host
+    this.recorder = hello.recorder
+    this.names = [...hello.names]
+    this.crash = null
+    this.zoom = null
+    this.events = []
+    this.series.clear(hello.machine.sampleMs)
+    this.original.clear(hello.machine.sampleMs)
+    this.recent.clear()
+    this.recentPast.clear()
+    this.live = this.past = this.sample = this.previous = null
+    this.takeState(hello.state)
+    void this.loadPast(hello.machine)
+  }
+
+  private async loadPast(machine: MachineInfo): Promise<void> {
+    const to = Math.max(this.state.liveMs, this.series.lastMs)
+    const [history, events] = await Promise.all([
+      this.request<unknown>({ type: 'history', from: 0, to, points: HISTORY_POINTS }, { quiet: true }),
+      this.request<unknown>({ type: 'events', from: 0, to }, { quiet: true }),
+    ])
+    if (this.machine !== machine) return
+    if (history.ok) this.series.load(listIn<Float64Array>(history.value, 'samples'))
+    if (events.ok) this.events = mergeEvents(this.events, listIn<TraceEvent>(events.value, 'events'))
+    this.touch()
+  }
+
+  private takeLive(sample: Sample): void {
+    this.series.push(sample.data)
+    this.recent.push(sample)
+    this.live = sample
+    this.touch()
+  }
+  private takePast(sample: Sample): void {
+    const last = this.past
+    if (last === null || sample.ms < last.ms || sample.ms - last.ms > RATE_WINDOW_MS) this.recentPast.clear()
+    this.recentPast.push(sample)
+    this.past = sample
+    this.touch()
+  }
+  private takeState(state: StateInfo): void {
+    this.state = state
+    if (state.mode !== 'replay') this.past = null
+    this.touch()
+  }
+
+  /** Everything that came in since the last frame becomes visible at once. */
+  private touch(): void {
+    if (this.frame !== 0) return
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0
+      this.sample = this.state.mode === 'replay' ? (this.past ?? this.sample) : this.live
+      this.previous = this.sample === null ? null : this.beforeShown(this.sample.ms)
+      this.version++
+    })
+  }
+  private beforeShown(ms: number): Sample | null {
+    return this.recent.before(ms, RATE_WINDOW_MS) ?? this.recentPast.before(ms, RATE_WINDOW_MS)
+  }
+  private coversLive(ms: number): boolean {
+    return this.recent.before(ms, RATE_WINDOW_MS) !== null
+  }
+}
+
+export const [getSession, setSession] = createContext<Session>()
+
+function isHello(value: unknown): value is Extract<Push, { type: 'hello' }> {
+  return typeof value === 'object' && value !== null && 'type' in value && value.type === 'hello'
+}
+/** A list that is the answer itself or stands in it under `key`. */
+function listIn<T>(value: unknown, key: string): readonly T[] {
+  if (Array.isArray(value)) return value as T[]
+  const inner = (value as Record<string, unknown> | null)?.[key]
+  return Array.isArray(inner) ? (inner as T[]) : []
+}
