@@ -10,7 +10,6 @@ import {
   advance,
   bootMachine,
   hashOf,
-  infoOf,
   isSampleDue,
   nowMs,
   sampleOf,

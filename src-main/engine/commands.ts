@@ -3,14 +3,11 @@
  * is named by PID and start time, so that a command never hits a later process of the same PID.
  */
 import type { CommandOf, Result } from '@shared/protocol'
-import { findProgram } from '@shared/scenario'
-import { parseSize } from '@shared/units'
 import { errno_name } from '../kernel/entry/errno'
-import { sys_swapoff, sys_swapon, type SwapDevice } from '../kernel/entry/swap'
-import { proc_mkdir, proc_read, proc_rmdir, proc_write } from '../kernel/proc'
+import { proc_read, proc_write } from '../kernel/proc'
 import { find_task_by_pid, send_signal } from '../kernel/task'
 import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
-import { PROGRAM_INFOS, set_program_params, spawn_program } from '../workload'
+import { start_program } from '../workload'
 import { ERRNO_TEXT } from '../shell/inside'
 import type { Machine, MachineCommand } from './machine'
 
@@ -39,13 +36,10 @@ export function perform(m: Machine, command: MachineCommand): Result {
     case 'writeFile':
       return write(k, command.path, command.text)
     case 'makeDir':
-      return answer(proc_mkdir(k, command.path), command.path)
     case 'removeDir':
-      return answer(proc_rmdir(k, command.path), command.path)
     case 'swapon':
-      return swapon(k, command)
     case 'swapoff':
-      return answer(sys_swapoff(k, command.path), `swapoff ${command.path}`)
+      return fail('EOPNOTSUPP', command.path)
   }
 }
 
@@ -114,21 +108,10 @@ function setAll(k: Kernel, set: CommandOf<'sysctl'>['set']): Result {
   return done
 }
 
+/** Init forks and executes it when it runs next, as for every service. */
 function spawn(k: Kernel, command: CommandOf<'spawn'>): Result {
-  const found = findProgram(PROGRAM_INFOS, command.program, command.params ?? {})
-  if ('hint' in found) return { ok: false, error: `${command.program}: ${found.field}: ${found.hint}` }
-  const pids: number[] = []
-  for (let i = 0; i < (command.count ?? 1); i++) {
-    const pid = spawn_program(k, {
-      program: command.program,
-      params: found.params,
-      ...(command.name === undefined ? {} : { name: command.name }),
-      ...(command.oomScoreAdj === undefined ? {} : { oomScoreAdj: command.oomScoreAdj }),
-    })
-    if (pid < 0) return fail(errno_name(pid), `fork (${pids.length} of ${command.count ?? 1} started)`)
-    pids.push(pid)
-  }
-  return { ok: true, value: { pids } }
+  const wrong = start_program(k, command)
+  return wrong === null ? done : { ok: false, error: `${command.program}: ${wrong}` }
 }
 
 /** The task that holds pressure is found again by its name; a new target changes what it holds. */
@@ -144,9 +127,10 @@ function pressure(m: Machine, command: CommandOf<'pressure'>): Result {
     if (held !== 0) send_signal(k, held, 9)
     return done
   }
-  const params = { size: Math.round(bytes), rate: (command.rateMibPerS ?? 256) * 2 ** 20, kind: command.kind }
+  const params = { size: Math.round(bytes), rate: (command.rateMibPerS ?? 0) * 2 ** 20, kind: command.kind }
   if (held !== 0) {
-    set_program_params(k, held, params)
+    const state = k.var.program[held] as { params: Record<string, unknown> } | undefined
+    if (state !== undefined) state.params = { ...state.params, ...params }
     return { ok: true, value: { pids: [k.task.pid[held]] } }
   }
   return spawn(k, { type: 'spawn', program: 'memhog', name, params })
@@ -158,15 +142,6 @@ function taskNamed(k: Kernel, name: string): number {
     if (alive && k.strings.list[k.task.comm[t]!] === name) return t
   }
   return 0
-}
-
-function swapon(k: Kernel, { path, bytes, device, priority }: CommandOf<'swapon'>): Result {
-  const area: SwapDevice = {
-    bytes: bytes ?? parseSize('512MiB')!,
-    device: device ?? 'ssd',
-    ...(priority === undefined ? {} : { priority }),
-  }
-  return answer(sys_swapon(k, path, area), `swapon ${path}`)
 }
 
 /** The kernel's word for what can be set, with its value now. */

@@ -1,4 +1,5 @@
 /** The machine as its shell sees it: /proc and /sys by path, and system calls as entries of the command log. */
+import type { Result } from '@shared/protocol'
 import { proc_list, proc_read, proc_stat, proc_write } from '../kernel/proc'
 import { errno_name } from '../kernel/entry/errno'
 import { Errno, type Act, type Entry, type Inside } from '../shell/inside'
@@ -6,11 +7,11 @@ import { carryOut, nowMs, type Machine, type MachineCommand } from './machine'
 
 export interface Doors {
   /** The machine to look at: the live one, or that of the instant the views show. */
-  machine(): Machine
+  readonly machine: () => Machine
   /** Lets simulated time pass. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   /** Carries out a command; what is only looked at refuses. */
-  act(command: MachineCommand): ReturnType<typeof carryOut>
+  readonly act: (command: MachineCommand) => Result
 }
 
 export function insideOf({ machine, sleep, act }: Doors): Inside {
@@ -43,7 +44,7 @@ export function insideOf({ machine, sleep, act }: Doors): Inside {
     mkdir: (path) => void order({ type: 'makeDir', path }),
     rmdir: (path) => void order({ type: 'removeDir', path }),
     sleep,
-    act: (given: Act) => (order(given as MachineCommand) ?? {}) as { pids?: readonly number[] },
+    act: (given: Act) => order(given) ?? {},
   }
 }
 

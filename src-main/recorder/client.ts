@@ -6,7 +6,7 @@ import workerPath from './worker?modulePath'
 
 export function recorderThread(onFailure: (reason: string) => void, path: string = workerPath): Recorder {
   const worker = new Worker(path)
-  const waiting = new Map<number, { answer(value: unknown): void; fail(error: Error): void }>()
+  const waiting = new Map<number, { answer: (value: unknown) => void; fail: (error: Error) => void }>()
   let lastId = 0
   let ended: string | null = null
   let onStopped = (): void => undefined

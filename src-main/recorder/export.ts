@@ -43,7 +43,8 @@ export function* csvLines(db: Database, sql: string): Generator<string> {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'number') return String(value)
-  const text = /^[=+\-@\t]/.test(String(value)) ? `'${String(value)}` : String(value)
+  const given = value as string
+  const text = /^[=+\-@\t]/.test(given) ? `'${given}` : given
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 

@@ -149,7 +149,9 @@ export function recorderHere(): Recorder {
 
   return {
     put: (entry) => writer?.writer.put(entry),
-    ask: async (question, given) => answers[question](given as never) as never,
+    async ask(question, given) {
+      return await answers[question](given)
+    },
     stop() {
       finish()
       closeFile()

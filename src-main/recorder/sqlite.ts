@@ -12,7 +12,7 @@ export async function loadSqlite(): Promise<Sqlite | string> {
   if (Number(process.versions['napi'] ?? 0) < NAPI_NEEDED)
     return `recording needs Node-API ${NAPI_NEEDED}, this runtime has ${process.versions['napi'] ?? 'none'}`
   try {
-    return (await import('better-sqlite3')).default as unknown as Sqlite
+    return (await import('better-sqlite3')).default
   } catch (error) {
     return `SQLite cannot be loaded: ${(error as Error).message.split('\n', 1)[0]}`
   }

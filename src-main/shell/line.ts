@@ -6,12 +6,12 @@ export interface Completion {
   readonly words: readonly string[]
 }
 export interface LineOptions {
-  write(data: string): void
-  prompt(): string
-  cols(): number
-  complete(text: string, at: number): Completion
-  enter(text: string): void
-  clear(): void
+  readonly write: (data: string) => void
+  readonly prompt: () => string
+  readonly cols: () => number
+  readonly complete: (text: string, at: number) => Completion
+  readonly enter: (text: string) => void
+  readonly clear: () => void
 }
 export interface Line {
   input(data: string): void
@@ -20,6 +20,9 @@ export interface Line {
 }
 
 const MAX_HISTORY = 500
+/** An escape sequence, or one character. */
+const KEY = new RegExp(String.raw`\u001b(?:\[[\d;]*[A-Za-z~]|O[A-D]|[bf])|[\s\S]`, 'gu')
+const COLOUR = new RegExp(String.raw`\u001b\[[\d;]*m`, 'g')
 /** Keys by what terminals send for them. */
 const KEYS: Readonly<Record<string, string>> = {
   '\r': 'enter', '\n': 'enter', '\t': 'tab', '\x7f': 'backspace', '\b': 'backspace', '\x01': 'home', '\x05': 'end', '\x02': 'left',
@@ -40,7 +43,7 @@ export function openLine(options: LineOptions): Line {
   /** Row of the cursor below the prompt's first, as it was drawn. */
   let row = 0
 
-  const width = (): number => options.prompt().replace(/\x1b\[[\d;]*m/g, '').length // eslint-disable-line no-control-regex
+  const width = (): number => options.prompt().replace(COLOUR, '').length
   function draw(): void {
     const cols = options.cols()
     const up = row > 0 ? `\x1b[${row}A` : ''
@@ -135,8 +138,7 @@ export function openLine(options: LineOptions): Line {
     },
     input(data) {
       // Keys, escape sequences, or text that is typed or pasted.
-      for (const part of data.match(/\x1b(?:\[[\d;]*[A-Za-z~]|O[A-D]|[bf])|[\s\S]/gu) ?? []) {
-        // eslint-disable-line no-control-regex
+      for (const part of data.match(KEY) ?? []) {
         const action = KEYS[part]
         if (action !== undefined) actions[action]!()
         else if (part >= ' ' && !part.startsWith('\x1b'))

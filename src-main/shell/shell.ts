@@ -52,7 +52,7 @@ export function openShell(inside: Inside): Shell {
             inside,
             out: (text) => void out.push(text),
             err: (text) => void err.push(text),
-            stdin: String(ctx.stdin),
+            stdin: ctx.stdin as unknown as string,
             ...size,
             tty: false,
             ...(ctx.signal === undefined ? {} : { signal: ctx.signal }),

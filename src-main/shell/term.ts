@@ -16,9 +16,9 @@ export interface Term {
 }
 export interface TermOptions {
   readonly inside: Inside
-  write(data: string): void
+  readonly write: (data: string) => void
   /** Called before each command: the machine that is to be looked at may have to be made first. */
-  ready(): Promise<void>
+  readonly ready: () => Promise<void>
   readonly cols: number
   readonly rows: number
 }

@@ -42,7 +42,7 @@ export async function load(
   s.kept.list = []
   s.checkpoint = { ms: 0, wallMs: 0, busy: false }
   s.outbox = { series: [], sample: null, sampleWallMs: 0, watchWallMs: 0 }
-  for (const { wake: give } of s.sleepers.splice(0)) give()
+  for (const sleeper of s.sleepers.splice(0)) sleeper.wake()
   try {
     const m = bootMachine(source, seed)
     await startRecording(s, m, file ?? sessionFile(s, source.scenario.name), file !== undefined)

@@ -3,6 +3,7 @@ import type { WatchOom, WatchSlab, WatchSwap } from '@shared/protocol'
 import { oom_badness, oom_totalpages } from '../../kernel/mm/oom_kill'
 import { get_mm_rss } from '../../kernel/mm/rmap'
 import { cache_by_name } from '../../kernel/mm/slub'
+import { SWAP_COUNT_MASK, SWAP_HAS_CACHE } from '../../kernel/mm/swapfile'
 import { PF_KTHREAD, STEP_NS, type Kernel } from '../../kernel/kernel'
 
 const MAX_SLABS = 4096
@@ -39,10 +40,15 @@ export function watchSwap(k: Kernel): WatchSwap {
       pages,
       used: k.swap_info.inuse[row]!,
       priority: k.swap_info.prio[row]!,
-      map: k.swap.map.slice(start, start + pages),
+      map: Uint8Array.from(k.swap.map.subarray(start, start + pages), slotByte),
     })
   }
   return { kind: 'swap', ms: now(k), areas }
+}
+
+/** References up to 63, and 0x40 when the page is also in the swap cache. */
+function slotByte(map: number): number {
+  return Math.min(map & SWAP_COUNT_MASK, 63) | ((map & SWAP_HAS_CACHE) !== 0 ? 0x40 : 0)
 }
 
 /** oom_badness of every task, term by term, as in mm/oom_kill.c; `oom_score` as /proc shows it. */

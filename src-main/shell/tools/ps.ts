@@ -68,7 +68,7 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   pri: numeric('PRI', 3, (p) => 39 - p.stat.field(18)),
   priority: field('PRI', 3, 18),
   opri: numeric('PRI', 3, (p) => 60 + p.stat.field(18)),
-  addr: { header: 'ADDR', width: 4, left: true, text: () => '-' },
+  addr: { header: 'ADDR', width: 1, left: true, text: () => '-' },
   nlwp: field('NLWP', 4, 20),
   psr: field('PSR', 3, 39),
   min_flt: field('MINFL', 6, 10),
@@ -91,7 +91,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 const BSD_U = 'user,pid,pcpu,pmem,vsz,rss,tname,stat,bsdstart,bsdtime,args'
 const FULL = 'user=UID,pid,ppid,c,stime,tname,time,cmd'
-const LONG = 'f,s,uid,pid,ppid,c,opri=PRI,ni,addr,sz:2,wchan,tname,time,ucmd'
+const LONG = 'f,s,uid,pid,ppid,c,opri=PRI,ni,addr,sz,wchan,tname,time,ucmd'
 const JOBS = 'pid,pgid,sid,tname,time,ucmd'
 const PLAIN = 'pid,tname,time,ucmd'
 const BSD = 'pid,tname,stat,bsdtime,args'
@@ -105,7 +105,9 @@ interface Wish {
   format: string
   sort: string | null
   header: boolean
+  /** `f`: branches are drawn; `-H`: children are indented. */
   forest: boolean
+  hierarchy: boolean
   wide: boolean
 }
 
@@ -121,7 +123,8 @@ export const ps: Tool = {
       whole,
     )
     const columns = columnsOf(wish.format, whole)
-    const prefixes = wish.forest ? forest(chosen) : chosen.map((p) => [p, ''] as const)
+    const prefixes =
+      wish.forest || wish.hierarchy ? forest(chosen, wish.hierarchy) : chosen.map((p) => [p, ''] as const)
     const width = wish.wide || !io.tty ? Infinity : io.cols
     const line = (cells: readonly string[]): string => lay(columns, cells).slice(0, width)
     if (wish.header && columns.some((c) => c.header !== '')) io.out(`${line(columns.map((c) => c.header))}\n`)
@@ -172,9 +175,9 @@ function lay(columns: readonly Shown[], cells: readonly string[]): string {
 }
 
 function parse(args: readonly string[]): Wish {
-  const wish: Wish = { all: false, pids: null, names: null, users: null, parents: null, format: '', sort: null, header: true, forest: false, wide: false } // prettier-ignore
+  const wish: Wish = { all: false, pids: null, names: null, users: null, parents: null, format: '', sort: null, header: true, forest: false, hierarchy: false, wide: false } // prettier-ignore
   let style = ''
-  let formats: string[] = []
+  const formats: string[] = []
   const numbers = (text: string): number[] => text.split(/[,\s]+/).map(Number)
   for (let i = 0; i < args.length; i++) {
     const word = args[i]!
@@ -225,7 +228,8 @@ function parse(args: readonly string[]): Wish {
       else if (unix && (letter === 'f' || letter === 'F')) style = FULL
       else if (letter === 'l') style = LONG
       else if (letter === 'j') style = JOBS
-      else if (letter === 'f' || letter === 'H') wish.forest = true
+      else if (letter === 'H') wish.hierarchy = true
+      else if (letter === 'f') wish.forest = true
       else if (letter === 'w') wish.wide = true
       else if (letter === 'h') wish.header = false
       else throw new UsageError('error: unsupported option (BSD syntax)')
@@ -263,8 +267,8 @@ function sorted(list: Proc[], sort: string | null, whole: Whole): Proc[] {
   return list.sort(compare)
 }
 
-/** Processes in tree order with the branches that `ps f` draws. */
-function forest(list: readonly Proc[]): [Proc, string][] {
+/** Processes in tree order: with the branches that `ps f` draws (init's children stand at the margin), or indented. */
+function forest(list: readonly Proc[], isIndented: boolean): [Proc, string][] {
   const there = new Set(list.map((p) => p.pid))
   const children = new Map<number, Proc[]>()
   for (const p of list) {
@@ -273,10 +277,11 @@ function forest(list: readonly Proc[]): [Proc, string][] {
   }
   const out: [Proc, string][] = []
   const walk = (p: Proc, stem: string, depth: number, last: boolean): void => {
-    out.push([p, depth === 0 ? '' : `${stem} \\_ `])
+    out.push([p, isIndented ? '  '.repeat(depth) : depth === 0 ? '' : `${stem} \\_ `])
     const below = children.get(p.pid) ?? []
     const deeper = depth === 0 ? '' : `${stem}${last ? '    ' : ' |  '}`
-    below.forEach((c, i) => walk(c, deeper, depth + 1, i === below.length - 1))
+    const next = p.pid === 1 && !isIndented ? 0 : depth + 1
+    below.forEach((c, i) => walk(c, deeper, next, i === below.length - 1))
   }
   for (const p of children.get(0) ?? []) walk(p, '', 0, true)
   return out

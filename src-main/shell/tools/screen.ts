@@ -11,8 +11,8 @@ export interface ScreenIo extends Io {
 
 export interface Screen {
   readonly everyMs: number
-  draw(): string | Promise<string>
-  press?(key: string): void
+  readonly draw: () => string | Promise<string>
+  readonly press?: (key: string) => void
 }
 
 export async function screen(io: ScreenIo, { everyMs, draw, press }: Screen): Promise<number> {

@@ -2,48 +2,53 @@
 import { parseSize } from '@shared/units'
 import type { Tool } from '../inside'
 import { UsageError } from '../options'
-import { keyed } from '../procText'
+import { processes } from '../processes'
+import { keyed, pids } from '../procText'
 
-const WORKERS = ['vm', 'brk', 'bigheap', 'fork', 'io', 'hdd', 'cpu'] as const
+/** A kind of worker: the program that does its work, and its parameters. */
+interface Worker {
+  readonly program: string
+  params(bytes: number, given: ReadonlyMap<string, string>): Record<string, string | number>
+}
+const WORKERS: Readonly<Record<string, Worker>> = {
+  vm: { program: 'memhog', params: (size, given) => ({ size, touch: given.has('vm-hang') ? 0 : 1 }) },
+  bigheap: { program: 'leak', params: () => ({ rate: '256MiB/s' }) },
+  hdd: { program: 'memhog', params: (size) => ({ size, kind: 'file' }) },
+  shm: { program: 'memhog', params: (size) => ({ size, kind: 'tmpfs' }) },
+  mlock: { program: 'memhog', params: (size) => ({ size, kind: 'mlock' }) },
+  fork: { program: 'forker', params: (size) => ({ size }) },
+  thrash: { program: 'thrash', params: (size) => ({ size }) },
+}
 
 export const stress: Tool = {
   name: 'stress',
-  about: 'load on memory: stress --vm 2 --vm-bytes 256M --vm-keep --timeout 60s',
+  about: 'load on memory: stress --vm 2 --vm-bytes 256M --timeout 60s',
   async run(args, io) {
     const given = parse(args)
     const timeout = given.get('timeout') ?? given.get('t')
-    const started: number[] = []
     const memory = keyed(io.inside.read('/proc/meminfo')).get('MemTotal') ?? 0
-    for (const kind of WORKERS) {
+    const before = new Set(pids(io.inside))
+    const names: string[] = []
+    for (const [kind, worker] of Object.entries(WORKERS)) {
       const count = Number(given.get(kind) ?? 0)
       if (!Number.isInteger(count) || count < 0) throw new UsageError(`stress: --${kind}: expected a number of workers`)
       if (count === 0) continue
-      const size = bytesOf(given.get(`${kind}-bytes`) ?? '256M', memory * 1024)
-      const act = io.inside.act({
-        type: 'spawn',
-        program: 'stress',
-        name: `stress-ng-${kind}`.slice(0, 15),
-        count,
-        params: {
-          method: kind,
-          bytes: size,
-          hang: seconds(given.get('vm-hang') ?? '0'),
-          keep: given.has('vm-keep'),
-        },
-      })
-      started.push(...(act.pids ?? []))
+      const bytes = bytesOf(given.get(`${kind}-bytes`) ?? '256M', memory * 1024)
+      const name = `stress-ng-${kind}`.slice(0, 15)
+      io.inside.act({ type: 'spawn', program: worker.program, name, count, params: worker.params(bytes, given) })
+      names.push(name)
       io.out(`stress-ng: info:  dispatching hogs: ${count} ${kind}\n`)
     }
-    if (started.length === 0 && WORKERS.every((k) => !given.has(k)))
-      throw new UsageError('stress: no stress workers specified')
+    if (names.length === 0)
+      throw new UsageError(
+        `stress: no workers; known: ${Object.keys(WORKERS)
+          .map((k) => `--${k}`)
+          .join(' ')}`,
+      )
     if (timeout === undefined) return 0
     await io.inside.sleep(seconds(timeout) * 1000, io.signal)
-    for (const pid of started) {
-      try {
-        io.inside.act({ type: 'kill', pid, signal: 9 })
-      } catch {
-        // It ended by itself, or was killed.
-      }
+    for (const { pid, stat } of processes(io.inside)) {
+      if (!before.has(pid) && names.includes(stat.comm)) io.inside.act({ type: 'kill', pid, signal: 9 })
     }
     io.out(`stress-ng: info:  run completed in ${seconds(timeout)}s\n`)
     return 0

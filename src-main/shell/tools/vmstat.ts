@@ -207,15 +207,20 @@ function disks(inside: Inside): Disk[] {
     .filter((d) => !/^(ram|loop)/.test(d.name))
 }
 
+function wholeDisks(inside: Inside): Disk[] {
+  return disks(inside).filter((d) => !PARTITION.test(d.name))
+}
+const PARTITION = /^((sd|hd|vd|xvd)[a-z]+\d+|(nvme|mmcblk)\S+p\d+)$/
+
 function diskRows(inside: Inside, { wide }: Style): [string, () => string] {
   const header = wide
     ? 'disk- -------------------reads------------------- -------------------writes------------------ ------IO-------\n' +
       '           total      merged     sectors          ms       total      merged     sectors          ms     cur     sec\n'
     : 'disk- ------------reads------------ ------------writes----------- -----IO------\n' +
       '       total merged sectors      ms  total merged sectors      ms    cur    sec\n'
-  const shown = disks(inside).length > 0 ? header : ''
+  const shown = wholeDisks(inside).length > 0 ? header : ''
   const row = (): string =>
-    disks(inside)
+    wholeDisks(inside)
       .map(({ name, n }) => {
         const [a, b] = wide ? [11, 11] : [6, 7]
         const cells = [n[0]!, n[1]!, n[2]!, n[3]!, n[4]!, n[5]!, n[6]!, n[7]!].map((v, i) =>
@@ -229,11 +234,12 @@ function diskRows(inside: Inside, { wide }: Style): [string, () => string] {
 }
 
 function diskSumText(inside: Inside): string {
-  const all = disks(inside)
+  const parts = disks(inside).filter((d) => PARTITION.test(d.name)).length
+  const all = wholeDisks(inside)
   const sum = (i: number): number => all.reduce((s, d) => s + d.n[i]!, 0)
   const lines: [number, string][] = [
     [all.length, 'disks'],
-    [0, 'partitions'],
+    [parts, 'partitions'],
     [sum(0), 'total reads'],
     [sum(1), 'merged reads'],
     [sum(2), 'read sectors'],
