@@ -337,6 +337,8 @@ export function open_kernel(config: MachineConfig) {
       mm: 'i32',
       cgroup: 'i32',
       exit_code: 'i32',
+      /** Status of the child that wait4 returned last. */
+      exit_status: 'i32',
       exit_signal: 'i32',
       oom_score_adj: 'i16',
       start_ns: 'f64',
@@ -400,6 +402,8 @@ export function open_kernel(config: MachineConfig) {
       reclaim_ns: 'f64',
       /** current->reclaim / page-fault scratch: nr_dirtied for throttling. */
       nr_dirtied: 'i32',
+      /** Dirtied pages after which balance_dirty_pages looks again. */
+      nr_dirtied_pause: 'i32',
       dirty_pause_ns: 'f64',
     }),
     mm: open_table(arena, 'mm', 1 << 16, {
@@ -554,6 +558,8 @@ export function open_kernel(config: MachineConfig) {
       flags: 'i32',
       memcg: 'u16',
       shm_swapped: 'i32',
+      /** Its name in the directory tree (row of `dentry`); 0 for files without one. */
+      dentry: 'i32',
       obj: ['i32', 2],
     }),
     dentry: open_table(arena, 'dentry', 1 << 20, {
