@@ -1,11 +1,10 @@
 /** What a user does to a running machine from outside: carried out as if init did it, between two steps. */
 import type { Params } from '@shared/program'
-import { findProgram } from '@shared/scenario'
 import type { Kernel } from '../kernel/kernel'
 import { threads } from '../kernel/task'
-import { request } from './init'
+import { start } from './init'
+import type { State } from './process'
 import { request_of } from './scenario'
-import { PROGRAM_INFOS } from './registry'
 
 /** Runs `act` with init as the current task; its time is charged to init. */
 export function as_init<T>(k: Kernel, act: () => T): T {
@@ -16,21 +15,25 @@ export function as_init<T>(k: Kernel, act: () => T): T {
   return result
 }
 
-/** Starts programs; what is wrong with the request, or null. */
-export function start_program(
+/** Forks a program off init now; its pid, or a negative errno. `params` are complete, in base units. */
+export function spawn_program(
   k: Kernel,
   wanted: {
     readonly program: string
+    readonly params: Params
     readonly name?: string | undefined
-    readonly count?: number | undefined
     readonly oomScoreAdj?: number | undefined
-    readonly params?: Readonly<Record<string, unknown>> | undefined
+    readonly uid?: number | undefined
+    readonly nice?: number | undefined
+    readonly cgroup?: string | undefined
   },
-): string | null {
-  const found = findProgram(PROGRAM_INFOS, wanted.program, wanted.params ?? {})
-  if ('hint' in found) return `${found.field}: ${found.hint}`
-  const { program, name, oomScoreAdj } = wanted
-  const spec = request_of({ program, name, oomScoreAdj, nice: 0, params: found.params as Params })
-  for (let i = 0; i < (wanted.count ?? 1); i++) request(k, spec)
-  return null
+): number {
+  const child = as_init(k, () => start(k, request_of({ nice: 0, ...wanted })))
+  return child < 0 ? child : k.task.pid[child]!
+}
+
+/** Changes parameters of a running program; it looks at them when it decides what to do next. */
+export function set_program_params(k: Kernel, t: number, params: Params): void {
+  const state = k.var.program[t] as State | undefined
+  if (state !== undefined) state.params = { ...state.params, ...params }
 }

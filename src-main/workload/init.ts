@@ -3,7 +3,7 @@
  * `var.mod.requests`, so that a start is a fork and an exec of init at its time, as with systemd.
  */
 import type { Params } from '@shared/program'
-import type { Kernel } from '../kernel/kernel'
+import { string_id, type Kernel } from '../kernel/kernel'
 import { sleep_interruptible, threads, wake_up_task, WAIT_CHILD } from '../kernel/task'
 import * as calls from './calls'
 import { cpu, new_state, random, sleep, touch, type Proc } from './process'
@@ -47,7 +47,7 @@ function init_step(p: Proc): void {
   }
   const wanted = requests(k).queue[0]
   if (wanted !== undefined) {
-    if (start(p, wanted)) requests(k).queue.shift()
+    if (start(k, wanted) > 0) requests(k).queue.shift()
     else sleep(p, 1_000_000_000)
     return
   }
@@ -57,22 +57,23 @@ function init_step(p: Proc): void {
   sleep_interruptible(k, Infinity, WAIT_CHILD, 0, 'ep_poll')
 }
 
-/** fork, settings, exec: the child does the last itself. */
-function start({ k }: Proc, wanted: Request): boolean {
+/** fork, settings, exec: the child does the last itself. Returns the child's task, or a negative errno. */
+export function start(k: Kernel, wanted: Request): number {
   const child = calls.fork(k)
-  if (child <= 0) return false
+  if (child <= 0) return child
   const task = k.task
   task.uid[child] = wanted.uid
   task.gid[child] = wanted.uid
   task.nice[child] = wanted.nice
   task.oom_score_adj[child] = wanted.oomScoreAdj
+  task.comm[child] = string_id(k, wanted.name)
   if (wanted.cgroup !== undefined) calls.attach_cgroup(k, child, wanted.cgroup)
   const { started } = requests(k)
   const number = (started[wanted.name] = (started[wanted.name] ?? 0) + 1)
   const state = new_state(k, wanted.program, wanted.params, `${wanted.program}/${wanted.name}/${number}`)
   state.ops.push({ op: 'exec', path: wanted.path, args: wanted.name })
   k.var.program[child] = state
-  return true
+  return child
 }
 
 export const init: Program = {

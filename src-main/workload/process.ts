@@ -34,6 +34,8 @@ export interface State {
   ops: Op[]
   /** Addresses, descriptors, counts of the program. */
   v: Record<string, number>
+  /** Areas that a program keeps account of. */
+  list: number[]
 }
 
 /** What a program's functions get: its process. */
@@ -44,7 +46,7 @@ export interface Proc {
 }
 
 export function new_state(k: Kernel, program: string, params: Params, stream: string): State {
-  return { program, phase: '', params, rng: prng_seed(k.config.seed, stream), ops: [], v: {} }
+  return { program, phase: '', params, rng: prng_seed(k.config.seed, stream), ops: [], v: {}, list: [] }
 }
 
 // ---------------------------------------------------------------- parameters and chance

@@ -35,6 +35,7 @@ function grow(p: Proc, nr: number, map: (bytes: number) => number): boolean {
     if ((v['left'] ?? 0) === 0) {
       const at = map(v['chunk']! * 4096)
       if (at < 0) return false
+      p.s.list.push(at)
       v['at'] = at
       v['left'] = v['chunk']!
     }
@@ -64,32 +65,44 @@ function leak_step(p: Proc): void {
 
 function hog_step(p: Proc): void {
   const { k, s } = p
-  const target = pages(p, 'size')
+  const in_file = s.params['kind'] === 'file' || s.params['kind'] === 'tmpfs'
   if (s.phase === '') {
-    s.phase = 'grow'
-    s.v['chunk'] = 16 * MIB_PAGES
-    if (s.params['kind'] === 'file' || s.params['kind'] === 'tmpfs') {
+    s.phase = 'run'
+    s.v['chunk'] = 4 * MIB_PAGES
+    if (in_file) {
       const folder = s.params['kind'] === 'file' ? '/var/tmp' : '/dev/shm'
       s.v['fd'] = calls.open(k, `${folder}/memhog.${k.task.pid[p.t]}`, true)
     }
   }
+  const target = pages(p, 'size')
   const held = s.v['held'] ?? 0
+  const first = s.list[0]
+  if (held > target + s.v['chunk']! && (in_file || first !== undefined)) return shrink(p, target, in_file)
   if (held >= target) {
-    const at = s.v['first'] ?? 0
-    if (at > 0 && num(p, 'touch') > 0) random(p, at, Math.min(held, s.v['chunk']!), 64, 50)
+    if (first !== undefined && num(p, 'touch') > 0) random(p, first, Math.min(held, s.v['chunk']!), 64, 50)
     return sleep(p, 200_000_000)
   }
   const nr = Math.min(target - held, num(p, 'rate') > 0 ? due(p, num(p, 'rate')) : 4 * MIB_PAGES)
-  if (s.params['kind'] === 'file' || s.params['kind'] === 'tmpfs') {
+  if (in_file) {
     write(p, s.v['fd']!, held * 4096, nr * 4096)
     s.v['held'] = held + nr
-  } else if (!grow(p, nr, (bytes) => map_more(p, bytes))) return sleep(p, 1_000_000_000)
+  } else if (!grow(p, nr, (bytes) => calls.map_anonymous(k, bytes, s.params['kind'] === 'mlock' ? 'locked' : 'private')))
+    return sleep(p, 1_000_000_000)
   if (num(p, 'rate') > 0) sleep(p, TICK_NS)
 }
-function map_more(p: Proc, bytes: number): number {
-  const at = calls.map_anonymous(p.k, bytes, p.s.params['kind'] === 'mlock' ? 'locked' : 'private')
-  p.s.v['first'] ??= at
-  return at
+
+/** Gives whole areas, or the end of the file, back until `target` pages are held. */
+function shrink({ k, s }: Proc, target: number, in_file: boolean): void {
+  const v = s.v
+  if (in_file) {
+    calls.truncate(k, v['fd']!, target * 4096)
+    v['held'] = target
+    return
+  }
+  const chunk = v['chunk']!
+  calls.unmap(k, s.list.pop()!, chunk * 4096)
+  v['held']! -= chunk - v['left']!
+  v['left'] = 0
 }
 
 /** Uses more memory than there is, again and again. */
