@@ -1,5 +1,6 @@
 /** Where the memory went: the parts of MemTotal, and the figures that are derived from /proc/meminfo. */
 import type { CounterName } from '@shared/counters'
+import type { Rows, RowValue } from './series'
 
 /** Reads a machine series at the instant that is looked at. */
 export type Read = (name: CounterName) => number
@@ -57,7 +58,23 @@ const OTHER: Part = {
 /** From what cannot be freed (bottom) to free (top). They sum to MemTotal at every instant. */
 export const STACK: readonly Part[] = [...KNOWN.slice(0, 7), OTHER, ...KNOWN.slice(7)]
 
-/** kB of a part, with the sum of all parts held at MemTotal even where meminfo counts a page twice. */
+/** The parts as functions of a row, for a stacked chart. Parts that depend on all others are reckoned once per row. */
+export function stackRows(rows: Rows): readonly RowValue[] {
+  let known = -1
+  let values: number[] = []
+  const all = (row: number): number[] => {
+    if (row === known && row !== rows.length - 1) return values
+    known = row
+    return (values = stackOf((name) => rows.at(name, row)))
+  }
+  return STACK.map((part, i) =>
+    part.id === 'other' || part.id === 'file'
+      ? (row) => all(row)[i] ?? Number.NaN
+      : (row) => part.value((name) => rows.at(name, row)),
+  )
+}
+
+/** kB of every part, with the sum of all parts held at MemTotal even where meminfo counts a page twice. */
 export function stackOf(read: Read): number[] {
   const values = STACK.map((part) => part.value(read))
   const over = -Math.min(0, rest(read))

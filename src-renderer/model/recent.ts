@@ -30,6 +30,12 @@ export class Recent {
     }
     return null
   }
+  nearest(ms: number): Sample | null {
+    let best: Sample | null = null
+    for (const sample of this.list)
+      if (best === null || Math.abs(sample.ms - ms) <= Math.abs(best.ms - ms)) best = sample
+    return best
+  }
   /** A process's course up to `ms` in `points` slots of equal time; NaN where there is no sample of it. */
   course(pid: number, start_ns: number, columns: readonly ProcColumn[], ms: number, spanMs = 60_000, points = 60): number[] {
     const out = new Array<number>(points).fill(Number.NaN)

@@ -1,6 +1,7 @@
 /** The slab caches of a sample, with slabtop's columns, sort keys and totals. */
 import type { SlabColumn } from '@shared/sample'
 import type { Sample } from './sample'
+import type { Track } from './track'
 
 const PAGE_KB = 4
 
@@ -102,44 +103,17 @@ export function slabTotals(caches: readonly SlabCache[]): SlabTotals {
 /** Object size as slabtop prints it: `0.19K`. */
 export const objSizeText = (bytes: number): string => `${(bytes / 1024).toFixed(2)}K`
 
-export interface CachePoint {
-  readonly ms: number
-  readonly cacheKB: number
-  readonly activeKB: number
-}
+/** The past of every cache: what /proc/slabinfo said at each sample that came by, kB. */
+export type SlabTrack = Track<`${string}:size` | `${string}:active`>
 
-/** The recent past of every cache: what /proc/slabinfo said at each sample that came by. */
-export class SlabHistory {
-  private readonly caches = new Map<string, CachePoint[]>()
-  private lastMs = Number.NEGATIVE_INFINITY
-  private epoch = Number.NaN
-
-  constructor(private readonly points = 7200) {}
-
-  push(sample: Sample, names: readonly string[]): void {
-    const { ms, epoch } = sample.shape
-    if (ms === this.lastMs && epoch === this.epoch) return
-    if (epoch !== this.epoch) this.caches.clear()
-    else if (ms < this.lastMs) this.truncate(ms)
-    this.epoch = epoch
-    this.lastMs = ms
-    for (const cache of slabCaches(sample, names)) this.add(cache, ms)
-  }
-
-  of(name: string): readonly CachePoint[] {
-    return this.caches.get(name) ?? []
-  }
-
-  private add(cache: SlabCache, ms: number): void {
-    let points = this.caches.get(cache.name)
-    if (points === undefined) this.caches.set(cache.name, (points = []))
-    points.push({ ms, cacheKB: cache.cacheKB, activeKB: (cache.active * cache.objSize) / 1024 })
-    if (points.length > this.points) points.splice(0, this.points >> 2)
-  }
-
-  private truncate(ms: number): void {
-    for (const [name, points] of this.caches) this.caches.set(name, points.filter((p) => p.ms < ms))
-  }
+export function trackSlabs(track: SlabTrack, ms: number, caches: readonly SlabCache[]): void {
+  track.push(
+    ms,
+    caches.flatMap((c) => [
+      [`${c.name}:size`, c.cacheKB] as const,
+      [`${c.name}:active`, (c.active * c.objSize) / 1024] as const,
+    ]),
+  )
 }
 
 /** What `watch {kind:'slab'}` pushes. */
