@@ -67,7 +67,9 @@ export function openWriter(db: Database): Writer {
     BUDDY.length,
     BUDDY.map((_, i) => i),
   )
-  let t = (db.prepare('SELECT max(t) FROM sample').pluck().get() as number | null) ?? -1
+  // Going on, the next sample begins a new stretch of 60: what was written before does not reach into it.
+  const written = db.prepare('SELECT count(*), max(t) FROM sample').raw().get() as [number, number]
+  let t = written[0] === 0 ? -1 : (Math.floor(written[1] / KEYFRAME_EVERY) + 1) * KEYFRAME_EVERY - 1
   let keyframe = true
 
   function putSample(data: Float64Array): void {

@@ -63,22 +63,233 @@ interface Task {
   startMs?: number
 }
 const TASKS: readonly Task[] = [
-  { pid: 1, ppid: 0, uid: 0, name: 'systemd', command: '/sbin/init', state: 'S', adj: 0, anon: 4200, file: 7400, shmem: 0, swap: 900, cpu: 0.2 },
-  { pid: 112, ppid: 1, uid: 0, name: 'systemd-journal', command: '/lib/systemd/systemd-journald', state: 'S', adj: -250, anon: 1612, file: 5620, shmem: 96, swap: 212, cpu: 0.4 },
-  { pid: 351, ppid: 1, uid: 0, name: 'sshd', command: 'sshd: /usr/sbin/sshd -D', state: 'S', adj: -1000, anon: 744, file: 6480, shmem: 0, swap: 236, cpu: 0 },
-  { pid: 402, ppid: 1, uid: 107, name: 'postgres', command: 'postgres -D /var/lib/postgresql/15/main', state: 'S', adj: -900, anon: 6320, file: 17_904, shmem: 9216, swap: 1404, cpu: 0.3 },
-  { pid: 431, ppid: 402, uid: 107, name: 'postgres', command: 'postgres: checkpointer', state: 'S', adj: 0, anon: 1108, file: 5016, shmem: 41_280, swap: 704, cpu: 0.4 },
-  { pid: 655, ppid: 402, uid: 107, name: 'postgres', command: 'postgres: shop shop 10.0.2.5(41830) SELECT', state: 'D', adj: 0, anon: 9312, file: 14_620, shmem: 38_912, swap: 516, cpu: 3.9 },
-  { pid: 480, ppid: 1, uid: 112, name: 'redis-server', command: 'redis-server 127.0.0.1:6379', state: 'S', adj: 0, anon: 31_744, file: 5284, shmem: 0, swap: 6120, cpu: 1.1 },
-  { pid: 520, ppid: 1, uid: 110, name: 'java', command: 'java -Xmx192m -XX:+UseSerialGC -jar search.jar', state: 'S', adj: 0, anon: 112_608, file: 21_436, shmem: 0, swap: 18_944, cpu: 4.2 },
-  { pid: 560, ppid: 1, uid: 33, name: 'node', command: 'node server.js', state: 'S', adj: 0, anon: 26_316, file: 24_108, shmem: 0, swap: 3968, cpu: 1.4 },
-  { pid: 561, ppid: 560, uid: 33, name: 'node', command: 'node worker.js --id=1', state: 'S', adj: 0, anon: 15_208, file: 22_816, shmem: 0, swap: 4212, cpu: 0.8 },
-  { pid: 562, ppid: 560, uid: 33, name: 'node', command: 'node worker.js --id=2', state: 'S', adj: 0, anon: 14_876, file: 22_788, shmem: 0, swap: 4480, cpu: 0.8 },
-  { pid: 710, ppid: 1, uid: 1000, name: 'bash', command: '-bash', state: 'S', adj: 0, anon: 1716, file: 3420, shmem: 0, swap: 0, cpu: 0 },
-  { pid: 951, ppid: 710, uid: 1000, name: 'htop', command: 'htop -d 10', state: 'S', adj: 0, anon: 2104, file: 3376, shmem: 0, swap: 0, cpu: 1.3 },
-  { pid: 2, ppid: 0, uid: 0, name: 'kthreadd', command: '', state: 'S', adj: 0, anon: 0, file: 0, shmem: 0, swap: 0, cpu: 0, kthread: true },
-  { pid: 37, ppid: 2, uid: 0, name: 'kswapd0', command: '', state: 'R', adj: 0, anon: 0, file: 0, shmem: 0, swap: 0, cpu: 6.4, kthread: true },
-  { pid: 40, ppid: 2, uid: 0, name: 'oom_reaper', command: '', state: 'S', adj: 0, anon: 0, file: 0, shmem: 0, swap: 0, cpu: 0, kthread: true },
+  {
+    pid: 1,
+    ppid: 0,
+    uid: 0,
+    name: 'systemd',
+    command: '/sbin/init',
+    state: 'S',
+    adj: 0,
+    anon: 4200,
+    file: 7400,
+    shmem: 0,
+    swap: 900,
+    cpu: 0.2,
+  },
+  {
+    pid: 112,
+    ppid: 1,
+    uid: 0,
+    name: 'systemd-journal',
+    command: '/lib/systemd/systemd-journald',
+    state: 'S',
+    adj: -250,
+    anon: 1612,
+    file: 5620,
+    shmem: 96,
+    swap: 212,
+    cpu: 0.4,
+  },
+  {
+    pid: 351,
+    ppid: 1,
+    uid: 0,
+    name: 'sshd',
+    command: 'sshd: /usr/sbin/sshd -D',
+    state: 'S',
+    adj: -1000,
+    anon: 744,
+    file: 6480,
+    shmem: 0,
+    swap: 236,
+    cpu: 0,
+  },
+  {
+    pid: 402,
+    ppid: 1,
+    uid: 107,
+    name: 'postgres',
+    command: 'postgres -D /var/lib/postgresql/15/main',
+    state: 'S',
+    adj: -900,
+    anon: 6320,
+    file: 17_904,
+    shmem: 9216,
+    swap: 1404,
+    cpu: 0.3,
+  },
+  {
+    pid: 431,
+    ppid: 402,
+    uid: 107,
+    name: 'postgres',
+    command: 'postgres: checkpointer',
+    state: 'S',
+    adj: 0,
+    anon: 1108,
+    file: 5016,
+    shmem: 41_280,
+    swap: 704,
+    cpu: 0.4,
+  },
+  {
+    pid: 655,
+    ppid: 402,
+    uid: 107,
+    name: 'postgres',
+    command: 'postgres: shop shop 10.0.2.5(41830) SELECT',
+    state: 'D',
+    adj: 0,
+    anon: 9312,
+    file: 14_620,
+    shmem: 38_912,
+    swap: 516,
+    cpu: 3.9,
+  },
+  {
+    pid: 480,
+    ppid: 1,
+    uid: 112,
+    name: 'redis-server',
+    command: 'redis-server 127.0.0.1:6379',
+    state: 'S',
+    adj: 0,
+    anon: 31_744,
+    file: 5284,
+    shmem: 0,
+    swap: 6120,
+    cpu: 1.1,
+  },
+  {
+    pid: 520,
+    ppid: 1,
+    uid: 110,
+    name: 'java',
+    command: 'java -Xmx192m -XX:+UseSerialGC -jar search.jar',
+    state: 'S',
+    adj: 0,
+    anon: 112_608,
+    file: 21_436,
+    shmem: 0,
+    swap: 18_944,
+    cpu: 4.2,
+  },
+  {
+    pid: 560,
+    ppid: 1,
+    uid: 33,
+    name: 'node',
+    command: 'node server.js',
+    state: 'S',
+    adj: 0,
+    anon: 26_316,
+    file: 24_108,
+    shmem: 0,
+    swap: 3968,
+    cpu: 1.4,
+  },
+  {
+    pid: 561,
+    ppid: 560,
+    uid: 33,
+    name: 'node',
+    command: 'node worker.js --id=1',
+    state: 'S',
+    adj: 0,
+    anon: 15_208,
+    file: 22_816,
+    shmem: 0,
+    swap: 4212,
+    cpu: 0.8,
+  },
+  {
+    pid: 562,
+    ppid: 560,
+    uid: 33,
+    name: 'node',
+    command: 'node worker.js --id=2',
+    state: 'S',
+    adj: 0,
+    anon: 14_876,
+    file: 22_788,
+    shmem: 0,
+    swap: 4480,
+    cpu: 0.8,
+  },
+  {
+    pid: 710,
+    ppid: 1,
+    uid: 1000,
+    name: 'bash',
+    command: '-bash',
+    state: 'S',
+    adj: 0,
+    anon: 1716,
+    file: 3420,
+    shmem: 0,
+    swap: 0,
+    cpu: 0,
+  },
+  {
+    pid: 951,
+    ppid: 710,
+    uid: 1000,
+    name: 'htop',
+    command: 'htop -d 10',
+    state: 'S',
+    adj: 0,
+    anon: 2104,
+    file: 3376,
+    shmem: 0,
+    swap: 0,
+    cpu: 1.3,
+  },
+  {
+    pid: 2,
+    ppid: 0,
+    uid: 0,
+    name: 'kthreadd',
+    command: '',
+    state: 'S',
+    adj: 0,
+    anon: 0,
+    file: 0,
+    shmem: 0,
+    swap: 0,
+    cpu: 0,
+    kthread: true,
+  },
+  {
+    pid: 37,
+    ppid: 2,
+    uid: 0,
+    name: 'kswapd0',
+    command: '',
+    state: 'R',
+    adj: 0,
+    anon: 0,
+    file: 0,
+    shmem: 0,
+    swap: 0,
+    cpu: 6.4,
+    kthread: true,
+  },
+  {
+    pid: 40,
+    ppid: 2,
+    uid: 0,
+    name: 'oom_reaper',
+    command: '',
+    state: 'S',
+    adj: 0,
+    anon: 0,
+    file: 0,
+    shmem: 0,
+    swap: 0,
+    cpu: 0,
+    kthread: true,
+  },
 ]
 const SLABS: readonly (readonly [string, number, number, number, number, number, number])[] = [
   ['dentry', 192, 21, 1, 1692, 0.78, 1],
@@ -90,6 +301,17 @@ const SLABS: readonly (readonly [string, number, number, number, number, number,
   ['vm_area_struct', 200, 20, 1, 310, 0.96, 0],
   ['task_struct', 3776, 8, 8, 21, 0.98, 0],
 ]
+
+const PASSWD = [
+  ['root', 0],
+  ['www-data', 33],
+  ['postgres', 107],
+  ['search', 110],
+  ['redis', 112],
+  ['mira', 1000],
+]
+  .map(([name, uid]) => `${name}:x:${uid}:${uid}::/:/bin/sh`)
+  .join('\n')
 
 interface Moment {
   readonly ms: number
@@ -158,7 +380,10 @@ export function fakeSample(ms: number, { processes = true } = {}): Float64Array 
     at += SLAB.length
   }
   for (let row = 0; row < nrBuddy; row++) {
-    data.set([row >> 1, row & 1, ...Array.from({ length: 11 }, (_, order) => Math.round((900 * (row + 1)) / 2 ** order))], at)
+    data.set(
+      [row >> 1, row & 1, ...Array.from({ length: 11 }, (_, order) => Math.round((900 * (row + 1)) / 2 ** order))],
+      at,
+    )
     at += BUDDY.length
   }
   return data
@@ -168,7 +393,15 @@ function putSeries(data: Float64Array, moment: Moment, tasks: readonly Task[]): 
   const set = (name: CounterName, value: number): void => void (data[HEADER.length + S[name]] = Math.round(value))
   for (const [name] of MEMINFO) set(name, 0)
   const t = moment.ms / 1000
-  const fixed = { Shmem: 58_128, Buffers: 4212, KernelStack: 1568, SUnreclaim: 23_892, SReclaimable: 20_000 - moment.pressure * 9000, PageTables: 4300 + moment.leak / 512, Hugetlb: 8192 }
+  const fixed = {
+    Shmem: 58_128,
+    Buffers: 4212,
+    KernelStack: 1568,
+    SUnreclaim: 23_892,
+    SReclaimable: 20_000 - moment.pressure * 9000,
+    PageTables: 4300 + moment.leak / 512,
+    Hugetlb: 8192,
+  }
   const anon = 34_000 + tasks.reduce((sum, task) => sum + task.anon, 0)
   const other = 7392
   const held = Object.values(fixed).reduce((sum, value) => sum + value, 0) + anon + other
@@ -399,9 +632,15 @@ export function fakeBridge({ startMs = 0, gap = [47_400, 51_100] }: FakeOptions 
         push({ type: 'cost', cost: { cpuPercent: 3.1, rssBytes: 222_298_112, historyBytes: 1_468_006 } })
         return null
       case 'history':
-        return { samples: times(0, nowMs - SAMPLE_MS).filter((ms) => !missing(ms)).map((ms) => fakeSample(ms, { processes: false })) }
+        return {
+          samples: times(0, nowMs - SAMPLE_MS)
+            .filter((ms) => !missing(ms))
+            .map((ms) => fakeSample(ms, { processes: false })),
+        }
       case 'events':
         return fakeEvents.filter((event) => event.ms >= command.from && event.ms <= command.to)
+      case 'readFile':
+        return command.path === '/etc/passwd' ? PASSWD : ''
       case 'pause':
         return setState({ mode: 'paused', playing: false })
       case 'resume':
@@ -419,7 +658,11 @@ export function fakeBridge({ startMs = 0, gap = [47_400, 51_100] }: FakeOptions 
         if (command.unit === 'sample') bridge.play(nowMs + SAMPLE_MS)
         return setState({ mode: 'paused' })
       case 'branch':
-        push({ type: 'branch', original: times(command.ms, nowMs).map((ms) => fakeSample(ms, { processes: false })), atMs: command.ms })
+        push({
+          type: 'branch',
+          original: times(command.ms, nowMs).map((ms) => fakeSample(ms, { processes: false })),
+          atMs: command.ms,
+        })
         nowMs = Math.round(command.ms / SAMPLE_MS) * SAMPLE_MS
         return setState({ mode: 'live', branch: { atMs: command.ms }, liveMs: nowMs, viewMs: nowMs })
       default:
