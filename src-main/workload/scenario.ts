@@ -29,7 +29,13 @@ interface Item {
 /** Boots the scenario's machine at time 0; nothing has run yet. */
 export function load_scenario(scenario: Scenario): Kernel {
   const { machine, seed } = scenario
-  const k = boot({ ...machine, swap: machine.swap.map((s) => ({ ...s })) as never, seed, bare: false })
+  const swap = machine.swap.map(({ size, device, priority, file }) => ({
+    bytes: size,
+    device,
+    ...(priority === undefined ? {} : { priority }),
+    ...(file === undefined ? {} : { file }),
+  }))
+  const k = boot({ ...machine, swap, seed, bare: false })
   for (const [name, value] of Object.entries(scenario.sysctl)) {
     if (sysctl_write(k, name, value) < 0) printk(k, `sysctl: cannot set ${name} to ${value}`)
   }

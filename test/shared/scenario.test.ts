@@ -16,18 +16,23 @@ const error = (text: string): string => {
 }
 
 describe('a scenario file', () => {
-  test.each(readdirSync(folder))('%s of the gallery is valid, has a title, something to watch and expectations', (name) => {
-    const parsed = parseScenario(readFileSync(join(folder, name), 'utf8'), name, PROGRAM_INFOS)
-    expect(parsed.ok ? '' : parsed.error).toBe('')
-    if (!parsed.ok) return
-    expect(parsed.value.title).not.toBe('')
-    expect(parsed.value.watch.length).toBeGreaterThan(0)
-    expect(parsed.value.expect.length).toBeGreaterThan(0)
-    expect(parsed.value.name).toBe(name.replace('.yaml', ''))
-  })
+  test.each(readdirSync(folder))(
+    '%s of the gallery is valid, has a title, something to watch and expectations',
+    (name) => {
+      const parsed = parseScenario(readFileSync(join(folder, name), 'utf8'), name, PROGRAM_INFOS)
+      expect(parsed.ok ? '' : parsed.error).toBe('')
+      if (!parsed.ok) return
+      expect(parsed.value.title).not.toBe('')
+      expect(parsed.value.watch.length).toBeGreaterThan(0)
+      expect(parsed.value.expect.length).toBeGreaterThan(0)
+      expect(parsed.value.name).toBe(name.replace('.yaml', ''))
+    },
+  )
 
   test('gets sizes in bytes, times in ms and complete parameters', () => {
-    const parsed = parse('machine: { ram: 1GiB }\nprocesses:\n  - { program: leak, at: 20s, params: { rate: 24MiB/s } }\n')
+    const parsed = parse(
+      'machine: { ram: 1GiB }\nprocesses:\n  - { program: leak, at: 20s, params: { rate: 24MiB/s } }\n',
+    )
     expect(parsed).toMatchObject({
       ok: true,
       value: {
@@ -39,7 +44,9 @@ describe('a scenario file', () => {
   })
 
   test('an unknown program is named with its line and the known ones', () => {
-    expect(error('processes:\n  - { program: leek }\n')).toMatch(/^x\.yaml:4: processes\[0\]\.program: unknown program; known: daemon, /)
+    expect(error('processes:\n  - { program: leek }\n')).toMatch(
+      /^x\.yaml:4: processes\[0\]\.program: unknown program; known: daemon, /,
+    )
   })
   test('an unknown parameter is named with the known ones', () => {
     expect(error('processes:\n  - { program: leak, params: { speed: 3 } }\n')).toBe(
@@ -49,7 +56,9 @@ describe('a scenario file', () => {
   test('a wrong unit says what would be right', () => {
     expect(error('until: fast\n')).toBe('x.yaml:3: until: must be a duration such as 250ms, 30s, 5m or 1h')
     expect(error('machine: { ram: lots }\n')).toMatch(/x\.yaml:3: machine\.ram: must be a size such as/)
-    expect(error('processes:\n  - { program: leak, params: { rate: quick } }\n')).toMatch(/must be a rate such as 24MiB\/s/)
+    expect(error('processes:\n  - { program: leak, params: { rate: quick } }\n')).toMatch(
+      /must be a rate such as 24MiB\/s/,
+    )
   })
   test('an unknown field is named', () => {
     expect(error('proceses: []\n')).toBe('x.yaml:3: proceses: unknown field')

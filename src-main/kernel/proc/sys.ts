@@ -4,6 +4,8 @@
  */
 import type { Kernel } from '../kernel'
 import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../uapi'
+import { thp } from '../mm/huge_memory'
+import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { buddyinfo_nodes, node_meminfo } from './node'
 import { cgroup_list, cgroup_read, cgroup_stat, cgroup_write } from './cgroup'
 import { dev_numbers, device_name, vmstat_text } from './system'
@@ -62,7 +64,7 @@ function tree(k: Kernel): Tree {
   cpu_attributes(k, map)
   block_attributes(k, map)
   for (const [path, choice] of Object.entries(CHOICES)) map.set(path, choice_attribute(choice))
-  for (const [path, number] of Object.entries(NUMBERS)) map.set(path, number_attribute(path, number))
+  for (const [path, number] of Object.entries(NUMBERS)) map.set(path, number_attribute(number))
   map.set('devices/system/node/online', { read: () => '0\n' })
   map.set('devices/system/node/node0/meminfo', { read: node_meminfo })
   map.set('devices/system/node/node0/vmstat', { read: vmstat_text })
@@ -111,79 +113,95 @@ function block_stat(k: Kernel, i: number): string {
   return `${[...reads, ...writes, ...rest].map((v) => String(v).padStart(8)).join(' ')}\n`
 }
 
-// ---------------------------------------------------------------- settings: values of var.sysctl under their key
+// ---------------------------------------------------------------- settings
 
 interface Choice {
-  readonly key: string
   readonly values: readonly string[]
-  readonly default: number
+  readonly get: (k: Kernel) => string
+  readonly set: (k: Kernel, value: string) => void
 }
-/** `always [madvise] never`: the value is the index. */
+const THP = 'kernel/mm/transparent_hugepage'
+/** `always [madvise] never`. */
 const CHOICES: Readonly<Record<string, Choice>> = {
-  'kernel/mm/transparent_hugepage/enabled': { key: 'thp.enabled', values: ['always', 'madvise', 'never'], default: 1 },
-  'kernel/mm/transparent_hugepage/defrag': {
-    key: 'thp.defrag',
-    values: ['always', 'defer', 'defer+madvise', 'madvise', 'never'],
-    default: 3,
+  [`${THP}/enabled`]: {
+    values: ['always', 'madvise', 'never'],
+    get: (k) => thp(k).enabled,
+    set(k, value) {
+      thp(k).enabled = value as 'always'
+      set_recommended_min_free_kbytes(k, value !== 'never')
+    },
   },
-  'kernel/mm/transparent_hugepage/shmem_enabled': {
-    key: 'thp.shmem_enabled',
+  [`${THP}/defrag`]: {
+    values: ['always', 'defer', 'defer+madvise', 'madvise', 'never'],
+    get: (k) => thp(k).defrag,
+    set(k, value) {
+      thp(k).defrag = value as 'always'
+    },
+  },
+  [`${THP}/shmem_enabled`]: {
     values: ['always', 'within_size', 'advise', 'never', 'deny', 'force'],
-    default: 3,
+    get: () => 'never',
+    set: () => undefined,
   },
 }
 
 interface Setting {
-  readonly key: string
-  readonly default: number
+  readonly get: (k: Kernel) => number
+  readonly set: (k: Kernel, value: number) => void
   readonly min?: number
   readonly max?: number
 }
-const THP = 'kernel/mm/transparent_hugepage'
-const NUMBERS: Readonly<Record<string, Setting>> = {
-  [`${THP}/use_zero_page`]: { key: 'thp.use_zero_page', default: 1, max: 1 },
-  [`${THP}/khugepaged/defrag`]: { key: 'khugepaged.defrag', default: 1, max: 1 },
-  [`${THP}/khugepaged/pages_to_scan`]: { key: 'khugepaged.pages_to_scan', default: 4096, min: 1 },
-  [`${THP}/khugepaged/scan_sleep_millisecs`]: { key: 'khugepaged.scan_sleep_millisecs', default: 10000 },
-  [`${THP}/khugepaged/alloc_sleep_millisecs`]: { key: 'khugepaged.alloc_sleep_millisecs', default: 60000 },
-  [`${THP}/khugepaged/max_ptes_none`]: { key: 'khugepaged.max_ptes_none', default: 511, max: 511 },
-  [`${THP}/khugepaged/max_ptes_swap`]: { key: 'khugepaged.max_ptes_swap', default: 64, max: 511 },
-  [`${THP}/khugepaged/max_ptes_shared`]: { key: 'khugepaged.max_ptes_shared', default: 256, max: 511 },
-  'kernel/mm/ksm/run': { key: 'ksm.run', default: 0, max: 2 },
-  'kernel/mm/ksm/pages_to_scan': { key: 'ksm.pages_to_scan', default: 100 },
-  'kernel/mm/ksm/sleep_millisecs': { key: 'ksm.sleep_millisecs', default: 20 },
-  'kernel/mm/ksm/max_page_sharing': { key: 'ksm.max_page_sharing', default: 256 },
-}
-
-/** Boot values of the settings that live in /sys. */
-export function sys_settings_init(k: Kernel): void {
-  for (const s of [...Object.values(CHOICES), ...Object.values(NUMBERS)]) k.var.sysctl[s.key] ??= s.default
-  k.var.sysctl['thp.enabled'] = ['always', 'madvise', 'never'].indexOf(k.config.thp)
-}
-
-function choice_attribute({ key, values, default: initial }: Choice): Attribute {
+/** A number kept in var.sysctl under a name of its own. */
+function kept(key: string, initial: number, limits: { min?: number; max?: number } = {}): Setting {
   return {
-    read(k) {
-      const value = k.var.sysctl[key] ?? initial
-      return `${values.map((name, i) => (i === value ? `[${name}]` : name)).join(' ')}\n`
-    },
-    write(k, text) {
-      const value = values.indexOf(text.trim())
-      if (value < 0) return -EINVAL
+    get: (k) => k.var.sysctl[key] ?? initial,
+    set(k, value) {
       k.var.sysctl[key] = value
+    },
+    ...limits,
+  }
+}
+const NUMBERS: Readonly<Record<string, Setting>> = {
+  [`${THP}/use_zero_page`]: {
+    get: (k) => thp(k).use_zero_page,
+    set(k, value) {
+      thp(k).use_zero_page = value
+    },
+    max: 1,
+  },
+  [`${THP}/khugepaged/defrag`]: kept('khugepaged.defrag', 1, { max: 1 }),
+  [`${THP}/khugepaged/pages_to_scan`]: kept('khugepaged.pages_to_scan', 4096, { min: 1 }),
+  [`${THP}/khugepaged/scan_sleep_millisecs`]: kept('khugepaged.scan_sleep_millisecs', 10000),
+  [`${THP}/khugepaged/alloc_sleep_millisecs`]: kept('khugepaged.alloc_sleep_millisecs', 60000),
+  [`${THP}/khugepaged/max_ptes_none`]: kept('khugepaged.max_ptes_none', 511, { max: 511 }),
+  [`${THP}/khugepaged/max_ptes_swap`]: kept('khugepaged.max_ptes_swap', 64, { max: 511 }),
+  [`${THP}/khugepaged/max_ptes_shared`]: kept('khugepaged.max_ptes_shared', 256, { max: 511 }),
+  'kernel/mm/ksm/run': kept('ksm.run', 0, { max: 2 }),
+  'kernel/mm/ksm/pages_to_scan': kept('ksm.pages_to_scan', 100),
+  'kernel/mm/ksm/sleep_millisecs': kept('ksm.sleep_millisecs', 20),
+  'kernel/mm/ksm/max_page_sharing': kept('ksm.max_page_sharing', 256),
+}
+
+function choice_attribute({ values, get, set }: Choice): Attribute {
+  return {
+    read: (k) => `${values.map((name) => (name === get(k) ? `[${name}]` : name)).join(' ')}\n`,
+    write(k, text) {
+      const value = text.trim()
+      if (!values.includes(value)) return -EINVAL
+      set(k, value)
       return 0
     },
   }
 }
 
-function number_attribute(_path: string, { key, default: initial, min = 0, max = 2 ** 32 - 1 }: Setting): Attribute {
+function number_attribute({ get, set, min = 0, max = 2 ** 32 - 1 }: Setting): Attribute {
   return {
-    read: (k) => `${k.var.sysctl[key] ?? initial}\n`,
+    read: (k) => `${get(k)}\n`,
     write(k, text) {
       if (!/^\d+$/.test(text.trim())) return -EINVAL
       const value = Number(text.trim())
       if (value < min || value > max) return -EINVAL
-      k.var.sysctl[key] = value
+      set(k, value)
       return 0
     },
   }

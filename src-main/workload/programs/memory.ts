@@ -86,7 +86,9 @@ function hog_step(p: Proc): void {
   if (in_file) {
     write(p, s.v['fd']!, held * 4096, nr * 4096)
     s.v['held'] = held + nr
-  } else if (!grow(p, nr, (bytes) => calls.map_anonymous(k, bytes, s.params['kind'] === 'mlock' ? 'locked' : 'private')))
+  } else if (
+    !grow(p, nr, (bytes) => calls.map_anonymous(k, bytes, s.params['kind'] === 'mlock' ? 'locked' : 'private'))
+  )
     return sleep(p, 1_000_000_000)
   if (num(p, 'rate') > 0) sleep(p, TICK_NS)
 }

@@ -1,0 +1,93 @@
+/** The kernel threads of a Debian kernel, in the order in which a boot makes them; those with work are known by name. */
+import { TASK_IDLE, TASK_INTERRUPTIBLE, string_id, type Kernel } from './kernel'
+import { deactivate_task, threads, WAIT_KTHREAD, type Threads } from './task'
+import { kernel_thread } from './sched/fork'
+
+/** Name, idle (shown as I), nice, and what the memory code calls it. */
+type Row = readonly [name: string, idle: boolean, nice: number, known?: keyof Threads]
+
+const FIRST: readonly Row[] = [
+  ['rcu_gp', true, -20],
+  ['rcu_par_gp', true, -20],
+  ['slub_flushwq', true, -20],
+  ['netns', true, -20],
+  ['kworker/0:0-rcu_gp', true, 0],
+  ['kworker/0:0H-events_highpri', true, -20],
+  ['kworker/u2:0-events_unbound', true, 0],
+  ['mm_percpu_wq', true, -20],
+  ['rcu_tasks_kthread', true, 0],
+  ['rcu_tasks_rude_kthread', true, 0],
+  ['rcu_tasks_trace_kthread', true, 0],
+  ['ksoftirqd/0', false, 0],
+  ['rcu_preempt', true, 0],
+  ['migration/0', false, 0],
+  ['kworker/0:1-events', true, 0],
+  ['cpuhp/0', false, 0],
+]
+const LAST: readonly Row[] = [
+  ['kdevtmpfs', false, 0],
+  ['inet_frag_wq', true, -20],
+  ['kauditd', false, 0],
+  ['khungtaskd', false, 0],
+  ['kworker/u2:1-flush-8:0', true, 0, 'flusher'],
+  ['oom_reaper', false, 0, 'oom_reaper'],
+  ['writeback', true, -20],
+  ['kworker/u2:2', true, 0],
+  ['kcompactd0', false, 0, 'kcompactd'],
+  ['ksmd', false, 5, 'ksmd'],
+  ['khugepaged', false, 19, 'khugepaged'],
+  ['kintegrityd', true, -20],
+  ['kblockd', true, -20],
+  ['blkcg_punt_bio', true, -20],
+  ['tpm_dev_wq', true, -20],
+  ['edac-poller', true, -20],
+  ['devfreq_wq', true, -20],
+  ['quota_events_unbound', true, -20],
+  ['kworker/0:1H-kblockd', true, -20],
+  ['kswapd0', false, 0, 'kswapd'],
+  ['kthrotld', true, -20],
+  ['acpi_thermal_pm', true, -20],
+  ['kworker/0:2-events', true, 0],
+  ['mld', true, -20],
+  ['ipv6_addrconf', true, -20],
+  ['kstrp', true, -20],
+  ['zswap-shrink', true, -20],
+  ['kworker/u3:0', true, -20],
+]
+
+/** kthreadd and its children, all asleep. */
+export function start_kernel_threads(k: Kernel): void {
+  const known = threads(k)
+  known.kthreadd = kernel_thread(k, 'kthreadd', 0)
+  put_to_sleep(k, known.kthreadd, false)
+  for (const row of FIRST) start(k, row, 0)
+  for (let cpu = 1; cpu < k.config.cpus; cpu++) {
+    start(k, [`cpuhp/${cpu}`, false, 0], cpu)
+    start(k, [`migration/${cpu}`, false, 0], cpu)
+    start(k, [`ksoftirqd/${cpu}`, false, 0], cpu)
+    start(k, [`kworker/${cpu}:0-events`, true, 0], cpu)
+    start(k, [`kworker/${cpu}:0H-events_highpri`, true, -20], cpu)
+  }
+  for (const row of LAST) if (row[3] !== 'khugepaged' || huge_pages_possible(k)) start(k, row, 0)
+}
+
+/** hugepage_init gives up below 512 MiB: no khugepaged. */
+function huge_pages_possible(k: Kernel): boolean {
+  return k.config.thp !== 'never' && k.var.totalram_pages >= 512 * 256
+}
+
+function start(k: Kernel, [name, idle, nice, known]: Row, cpu: number): void {
+  const t = kernel_thread(k, name, threads(k).kthreadd)
+  k.task.nice[t] = nice
+  k.task.oom_score_adj[t] = 0
+  put_to_sleep(k, t, idle)
+  k.task.cpu[t] = cpu
+  if (known !== undefined) threads(k)[known] = t
+}
+
+function put_to_sleep(k: Kernel, t: number, idle: boolean): void {
+  deactivate_task(k, t)
+  k.task.state[t] = idle ? TASK_IDLE : TASK_INTERRUPTIBLE
+  k.task.wait_kind[t] = WAIT_KTHREAD
+  k.task.wchan[t] = string_id(k, idle ? 'worker_thread' : 'kthread')
+}
