@@ -1,6 +1,6 @@
 /** Where axes have their marks: round in the unit that is shown, at most four steps. */
 
-/** A round step of powers of two for memory, of 1-2-5 for everything else. */
+/** A round step of powers of two for memory, of 1-2-4-5 for everything else. */
 export type TickBase = 'binary' | 'decimal'
 
 export interface Axis {
@@ -36,7 +36,7 @@ export function ticksTo(end: number, base: TickBase = 'binary', steps = 4): numb
 export function roundStep(least: number, base: TickBase): number {
   if (base === 'binary') return 2 ** Math.ceil(Math.log2(least) - 1e-9)
   const power = 10 ** Math.floor(Math.log10(least) + 1e-9)
-  const factor = [1, 2, 5, 10].find((f) => f * power >= least * (1 - 1e-9)) ?? 10
+  const factor = [1, 2, 4, 5, 10].find((f) => f * power >= least * (1 - 1e-9)) ?? 10
   return round(factor * power)
 }
 

@@ -19,6 +19,7 @@ import type {
 import type { Client, Connection } from '../client/connect'
 import { Rings } from '../client/rings'
 import { mergeEvents } from '../model/events'
+import { usersFromPasswd } from '../model/processTable'
 import { Recent } from '../model/recent'
 import { Sample } from '../model/sample'
 import { Notices } from './notices.svelte'
@@ -68,6 +69,8 @@ export class Session {
   /** A range drawn on a chart; it replaces `range` until it is cleared. */
   zoom = $state.raw<Span | null>(null)
   pid = $state.raw<number | null>(null)
+  /** User names by uid, from the machine's /etc/passwd. */
+  users = $state.raw<ReadonlyMap<number, string>>(usersFromPasswd(''))
   /** The string table; `name` resolves an id. */
   names: string[] = []
   readonly notices = new Notices()
@@ -100,7 +103,7 @@ export class Session {
     void this.version
     if (this.zoom !== null) return this.zoom
     const first = this.series.firstMs
-    const last = Math.max(this.series.lastMs, first + 10_000)
+    const last = Math.max(this.series.lastMs, this.original.lastMs, first + 10_000)
     if (this.range === null) return { from: first, to: last }
     // A past instant stays in sight: the window moves back with it.
     const to = Math.min(last, Math.max(this.shownMs + this.range / 2, first + this.range))
@@ -133,6 +136,11 @@ export class Session {
     return () => this.terminals.delete(id)
   }
 
+  /** The whole sample nearest to an instant, if one so near is at hand. */
+  sampleNear(ms: number, withinMs = 1000): Sample | null {
+    const found = this.recent.nearest(ms) ?? this.sample
+    return found !== null && Math.abs(found.ms - ms) <= withinMs ? found : null
+  }
   /** The course of a process's columns (summed) over the last minute before the shown instant. */
   course(row: number, columns: Parameters<Recent['course']>[2], points = 60): number[] {
     const sample = this.sample
@@ -237,6 +245,12 @@ export class Session {
     this.live = this.past = this.sample = this.previous = null
     this.takeState(hello.state)
     void this.loadPast(hello.machine)
+    void this.loadUsers()
+  }
+
+  private async loadUsers(): Promise<void> {
+    const passwd = await this.request<unknown>({ type: 'readFile', path: '/etc/passwd' }, { quiet: true })
+    if (passwd.ok && typeof passwd.value === 'string') this.users = usersFromPasswd(passwd.value)
   }
 
   private async loadPast(machine: MachineInfo): Promise<void> {

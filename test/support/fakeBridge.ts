@@ -438,7 +438,7 @@ function putSeries(data: Float64Array, moment: Moment, tasks: readonly Task[]): 
   const squeezed = Math.max(0, t - 24)
   set('pgfault', t * 3300 + Math.min(t, 41) * 4200)
   set('pgmajfault', Math.min(squeezed, 17) ** 2 * 16)
-  set('pswpout', t < 20.5 ? 0 : Math.min(SWAP_KB, moment.swap + (t > 41 ? SWAP_KB : 0)) / 4)
+  set('pswpout', (t < 41 ? moment.swap : SWAP_KB + Math.max(0, moment.swap - 48_000)) / 4)
   set('pswpin', Math.min(squeezed, 20) * 620)
   set('pgscan_kswapd', Math.min(squeezed, 17) * 9200)
   set('pgscan_direct', Math.min(Math.max(0, t - 27), 14) * 5200)

@@ -21,6 +21,8 @@ export interface Frame {
 }
 
 type Canvas = CanvasRenderingContext2D
+/** Half the advance of the mono face at 11 px. */
+const HALF_GLYPH_PX = 3.3
 
 /** Under the series: ground, grid, labels. */
 export function paintGround(c: Canvas, f: Frame): void {
@@ -40,7 +42,10 @@ export function paintGround(c: Canvas, f: Frame): void {
   for (const ms of f.xTicks) {
     const x = crisp(f.x(ms))
     rule(c, x, top, x, top + height, f.color('--grid'))
-    if (spec.xLabels) text(c, clock(ms, ms % 1000 !== 0), x, top + height + 13, 'center', f.color('--text-3'))
+    const label = clock(ms, ms % 1000 !== 0)
+    const half = label.length * HALF_GLYPH_PX
+    const fits = x - half >= 0 && x + half <= left + width + spec.padding.right
+    if (spec.xLabels && fits) text(c, label, x, top + height + 13, 'center', f.color('--text-3'))
   }
   c.restore()
 }

@@ -31,6 +31,7 @@ export class Plot {
       data: { datasets: [] },
       options: {
         responsive: false,
+        maintainAspectRatio: false,
         animation: false,
         parsing: false,
         normalized: true,
@@ -92,7 +93,7 @@ export class Plot {
       hatch: this.pattern('--hatch', null, 6, 1.2),
     }
     const { options, data } = this.chart
-    options.layout = { padding: { ...padding } }
+    options.layout = { padding: { ...padding }, autoPadding: false }
     options.scales = {
       x: { type: 'linear', display: false, min: from, max: to },
       y: { type: 'linear', display: false, min: axis.min, max: axis.max },

@@ -29,15 +29,12 @@ export function bandPoints(bands: readonly ChartSeries[], rows: ChartRows, from:
   // The extremes that a stack shows are those of its largest bands: the lowest and the highest one.
   const pilots = [bands[0], bands.at(-1)].flatMap((band) => (band === undefined ? [] : [band.value]))
   const chosen = rowsToDraw(first, last, pixels, pilots)
-  const sums = new Float64Array(chosen.length)
-  return bands.map((band) => {
-    const points: Point[] = []
-    chosen.forEach((row, i) => {
-      sums[i] = (sums[i] ?? 0) + band.value(row)
-      addPoint(points, rows, row, sums[i] ?? 0)
-    })
-    return points
-  })
+  const points: Point[][] = bands.map(() => [])
+  for (const row of chosen) {
+    let sum = 0
+    bands.forEach((band, i) => addPoint(points[i]!, rows, row, (sum += band.value(row))))
+  }
+  return points
 }
 
 function addPoint(points: Point[], rows: ChartRows, row: number, y: number): void {

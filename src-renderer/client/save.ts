@@ -1,0 +1,18 @@
+/** Ctrl+E: the rows that the charts show, as a file of the browser or the desktop's save dialog. */
+import { csvOf } from '../model/csv'
+import type { Session } from '../state/session.svelte'
+
+export function saveCsv(session: Session): void {
+  const { from, to } = session.span
+  const name = `${session.machine?.scenario ?? 'memscope'}-${Math.round(from / 1000)}s-${Math.round(to / 1000)}s.csv`
+  saveText(name, 'text/csv', csvOf(session.series, from, to))
+}
+
+export function saveText(name: string, type: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type }))
+  const link = document.createElement('a')
+  link.href = url
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(url)
+}
