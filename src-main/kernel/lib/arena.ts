@@ -53,7 +53,9 @@ export function open_arena(): Arena {
 export function open_table<const S extends TableSpec>(arena: Arena, name: string, capacity: number, spec: S): Table<S> {
   const free_next = new Int32Array(capacity)
   const meta: TableMeta = { name, capacity, spec, high: 1, free: 0, free_next, nr_live: 0 }
-  const table: Record<string, unknown> = { meta }
+  // Parsed objects keep fast properties; beyond a dozen, properties added one by one make a dictionary of the object.
+  const table = JSON.parse(JSON.stringify({ meta: 0, ...spec })) as Record<string, unknown>
+  table['meta'] = meta
   for (const [column, type] of Object.entries(spec)) {
     const [kind, width] = typeof type === 'string' ? [type, 1] : type
     table[column] = new MAKERS[kind](capacity * width)

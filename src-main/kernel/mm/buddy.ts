@@ -4,8 +4,9 @@
  *   order 1   [ pfn 8, 9 ]  buddy of  [ pfn 10, 11 ]      (8 ^ 2 = 10)
  *   order 2   [ pfn 8, 9, 10, 11 ]
  *
- * A free block is told by its first frame: flags are exactly PG_buddy and the order, `index` holds the row of its free
- * list; the other frames of the block have flags 0. Lists are kept in the order Linux keeps them (head, tail, next, prev).
+ * A free block is told by its first frame: its flags are PG_buddy, the order and the type of the list it is on; the other
+ * frames of the block have flags 0. Lists are kept in the order Linux keeps them (head, tail, next, prev). The two hot
+ * functions spell the list operations out.
  *
  * Linux: mm/page_alloc.c (__free_one_page, expand, __rmqueue_smallest), include/linux/mmzone.h.
  * Simplified: no page shuffling, no guard pages, no compaction capture.
@@ -36,6 +37,12 @@ export const DMA32_PFN_END = 0x100000
 /** Words of `zone.stat` a zone. */
 export const NR_ZONE_STATS = 12
 const ORDER_BITS = 0xf
+/** A free block's type, in bits that mean something only for used frames. */
+const TYPE_SHIFT = 21
+/** What tells a free block of an order, whatever its type. */
+const FREE_MASK = PG_buddy | (ORDER_BITS << PG_ORDER_SHIFT)
+/** Rows of `free_area` a zone. */
+const ZONE_ROWS = MIGRATE_TYPES * MAX_ORDER
 
 /** __free_one_page: put the block at the list's tail whatever its buddy (boot: hand out low addresses first). */
 export const FPI_TO_TAIL = 1
@@ -81,8 +88,7 @@ export function add_to_free_list(k: Kernel, pfn: number, zone: number, order: nu
   const area = k.free_area
   const row = free_list(zone, migratetype, order)
   const first = area.head[row]!
-  page.flags[pfn] = PG_buddy | (order << PG_ORDER_SHIFT)
-  page.index[pfn] = row
+  page.flags[pfn] = PG_buddy | (order << PG_ORDER_SHIFT) | (migratetype << TYPE_SHIFT)
   page.next[pfn] = first
   page.prev[pfn] = 0
   if (first !== 0) page.prev[first] = pfn
@@ -96,8 +102,7 @@ export function add_to_free_list_tail(k: Kernel, pfn: number, zone: number, orde
   const area = k.free_area
   const row = free_list(zone, migratetype, order)
   const last = area.tail[row]!
-  page.flags[pfn] = PG_buddy | (order << PG_ORDER_SHIFT)
-  page.index[pfn] = row
+  page.flags[pfn] = PG_buddy | (order << PG_ORDER_SHIFT) | (migratetype << TYPE_SHIFT)
   page.prev[pfn] = last
   page.next[pfn] = 0
   if (last !== 0) page.next[last] = pfn
@@ -106,11 +111,17 @@ export function add_to_free_list_tail(k: Kernel, pfn: number, zone: number, orde
   area.nr_free[row]!++
 }
 
+/** Row of the free list that a free block is on. */
+function list_of(k: Kernel, pfn: number): number {
+  const f = k.page.flags[pfn]!
+  return free_list(zone_of(k, pfn), (f >>> TYPE_SHIFT) & 7, (f >>> PG_ORDER_SHIFT) & ORDER_BITS)
+}
+
 /** Takes a free block off its list; its first frame is then a plain frame with flags 0. */
 export function del_page_from_free_list(k: Kernel, pfn: number): void {
   const page = k.page
   const area = k.free_area
-  const row = page.index[pfn]!
+  const row = list_of(k, pfn)
   const next = page.next[pfn]!
   const prev = page.prev[pfn]!
   if (prev !== 0) page.next[prev] = next
@@ -119,7 +130,6 @@ export function del_page_from_free_list(k: Kernel, pfn: number): void {
   else area.tail[row] = prev
   area.nr_free[row]!--
   page.flags[pfn] = 0
-  page.index[pfn] = 0
   page.next[pfn] = 0
   page.prev[pfn] = 0
 }
@@ -139,53 +149,93 @@ export function __free_one_page(
   migratetype: number,
   fpi_flags: number,
 ): void {
-  const flags = k.page.flags
+  const { flags, next, prev } = k.page
+  const { head, tail, nr_free } = k.free_area
   if (migratetype !== MIGRATE_ISOLATE) __mod_zone_freepage_state(k, zone, 1 << order)
-  assert((pfn & ((1 << order) - 1)) === 0, '__free_one_page: the block is not aligned')
+  if ((pfn & ((1 << order) - 1)) !== 0) assert(false, '__free_one_page: the block is not aligned')
+  const zone_row = 1 + zone * ZONE_ROWS
   let buddy = 0
   while (order < MAX_ORDER - 1) {
     buddy = pfn ^ (1 << order)
-    if (flags[buddy] !== (PG_buddy | (order << PG_ORDER_SHIFT))) break
-    if (order >= PAGEBLOCK_ORDER) {
-      const buddy_mt = get_pageblock_migratetype(k, buddy)
-      if (migratetype !== buddy_mt && (migratetype >= MIGRATE_PCPTYPES || buddy_mt >= MIGRATE_PCPTYPES)) break
-    }
-    del_page_from_free_list(k, buddy)
+    const f = flags[buddy]!
+    if ((f & FREE_MASK) !== (PG_buddy | (order << PG_ORDER_SHIFT))) break
+    if (order >= PAGEBLOCK_ORDER && !mergeable_blocks(k, migratetype, buddy)) break
+    const row = zone_row + ((f >>> TYPE_SHIFT) & 7) * MAX_ORDER + order
+    const n = next[buddy]!
+    const p = prev[buddy]!
+    if (p !== 0) next[p] = n
+    else head[row] = n
+    if (n !== 0) prev[n] = p
+    else tail[row] = p
+    nr_free[row]!--
+    flags[buddy] = 0
+    next[buddy] = 0
+    prev[buddy] = 0
     pfn &= buddy
     order++
   }
-  if ((fpi_flags & FPI_TO_TAIL) !== 0 || buddy_merge_likely(flags, pfn, buddy, order))
-    add_to_free_list_tail(k, pfn, zone, order, migratetype)
-  else add_to_free_list(k, pfn, zone, order, migratetype)
+  const row = zone_row + migratetype * MAX_ORDER + order
+  flags[pfn] = PG_buddy | (order << PG_ORDER_SHIFT) | (migratetype << TYPE_SHIFT)
+  nr_free[row]!++
+  if ((fpi_flags & FPI_TO_TAIL) !== 0 || buddy_merge_likely(flags, pfn, buddy, order)) {
+    const last = tail[row]!
+    prev[pfn] = last
+    next[pfn] = 0
+    if (last !== 0) next[last] = pfn
+    else head[row] = pfn
+    tail[row] = pfn
+  } else {
+    const first = head[row]!
+    next[pfn] = first
+    prev[pfn] = 0
+    if (first !== 0) prev[first] = pfn
+    else tail[row] = pfn
+    head[row] = pfn
+  }
+}
+
+/** Whole pageblocks merge when they are of one type, or both of types that may mix. */
+function mergeable_blocks(k: Kernel, migratetype: number, buddy: number): boolean {
+  const buddy_mt = get_pageblock_migratetype(k, buddy)
+  return migratetype === buddy_mt || (migratetype < MIGRATE_PCPTYPES && buddy_mt < MIGRATE_PCPTYPES)
 }
 
 /** The block would merge further as soon as its buddy comes back: keep it at the tail, where it is taken last. */
 function buddy_merge_likely(flags: Int32Array, pfn: number, buddy: number, order: number): boolean {
   if (order >= MAX_ORDER - 2) return false
   const higher = (buddy & pfn) ^ (1 << (order + 1))
-  return flags[higher] === (PG_buddy | ((order + 1) << PG_ORDER_SHIFT))
+  return (flags[higher]! & FREE_MASK) === (PG_buddy | ((order + 1) << PG_ORDER_SHIFT))
 }
 
 /** Takes a block of `order` from the lists of one type, splitting the smallest that fits. 0 when there is none. */
 export function __rmqueue_smallest(k: Kernel, zone: number, order: number, migratetype: number): number {
-  const head = k.free_area.head
-  let row = free_list(zone, migratetype, order)
-  for (let current_order = order; current_order < MAX_ORDER; current_order++, row++) {
-    const pfn = head[row]!
-    if (pfn === 0) continue
-    del_page_from_free_list(k, pfn)
-    expand(k, pfn, zone, order, current_order, migratetype)
-    return pfn
-  }
-  return 0
-}
-
-/** Gives the upper halves of a block of order `high` back until a block of order `low` is left. */
-function expand(k: Kernel, pfn: number, zone: number, low: number, high: number, migratetype: number): void {
-  while (high > low) {
+  const { flags, next, prev } = k.page
+  const { head, tail, nr_free } = k.free_area
+  const list = 1 + zone * ZONE_ROWS + migratetype * MAX_ORDER
+  let high = order
+  while (high < MAX_ORDER && head[list + high] === 0) high++
+  if (high === MAX_ORDER) return 0
+  const pfn = head[list + high]!
+  const n = next[pfn]!
+  head[list + high] = n
+  if (n !== 0) prev[n] = 0
+  else tail[list + high] = 0
+  nr_free[list + high]!--
+  flags[pfn] = 0
+  next[pfn] = 0
+  prev[pfn] = 0
+  // expand: the upper halves go back until a block of the wanted order is left. Their lists are empty below `high`.
+  while (high > order) {
     high--
-    add_to_free_list(k, pfn + (1 << high), zone, high, migratetype)
+    const half = pfn + (1 << high)
+    flags[half] = PG_buddy | (high << PG_ORDER_SHIFT) | (migratetype << TYPE_SHIFT)
+    next[half] = 0
+    prev[half] = 0
+    head[list + high] = half
+    tail[list + high] = half
+    nr_free[list + high] = 1
   }
+  return pfn
 }
 
 /** Splits a free block that contains `pfn` off its list (alloc_contig_range, memory failure): 0 when it is not free. */
@@ -210,14 +260,15 @@ export function verify_buddy(k: Kernel): void {
         let nr = 0
         let prev = 0
         for (let pfn = area.head[row]!; pfn !== 0; prev = pfn, pfn = page.next[pfn]!) {
-          assert(page.flags[pfn] === (PG_buddy | (order << PG_ORDER_SHIFT)), 'buddy: flags of a free block')
-          assert(page.prev[pfn] === prev && page.index[pfn] === row, 'buddy: links of a free block')
+          const want = PG_buddy | (order << PG_ORDER_SHIFT) | (mt << TYPE_SHIFT)
+          assert(page.flags[pfn] === want, 'buddy: flags of a free block')
+          assert(page.prev[pfn] === prev, 'buddy: links of a free block')
           assert(zone_of(k, pfn) === zone && pfn % (1 << order) === 0, 'buddy: place of a free block')
           const buddy = pfn ^ (1 << order)
           const mergeable =
             order < PAGEBLOCK_ORDER || (mt < MIGRATE_PCPTYPES && get_pageblock_migratetype(k, buddy) < MIGRATE_PCPTYPES)
           assert(
-            order === MAX_ORDER - 1 || !mergeable || page.flags[buddy] !== page.flags[pfn],
+            order === MAX_ORDER - 1 || !mergeable || ((page.flags[buddy]! ^ page.flags[pfn]!) & FREE_MASK) !== 0,
             'buddy: two free buddies were not merged',
           )
           for (let i = 1; i < 1 << order; i++) assert(page.flags[pfn + i] === 0, 'buddy: a frame inside a free block')

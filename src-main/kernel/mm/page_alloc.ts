@@ -97,7 +97,7 @@ const __GFP_HIGHMEM = 0x02
 
 /** Allocates 2^order frames; their flags are 0 (compound pages: PG_head and PG_tail with the order). 0 on failure. */
 export function alloc_pages(k: Kernel, gfp: number, order: number): number {
-  assert(order < MAX_ORDER, 'alloc_pages: order too large')
+  if (order >= MAX_ORDER) assert(false, 'alloc_pages: order too large')
   const preferred = preferred_zone(k, gfp)
   const alloc_flags = ALLOC_WMARK_LOW | alloc_flags_nofragment(preferred, gfp)
   const pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
@@ -229,11 +229,11 @@ export function __free_pages_ok(k: Kernel, pfn: number, order: number, fpi_flags
 /** Checks that nobody holds the page and forgets what it was. */
 function free_pages_prepare(k: Kernel, pfn: number, order: number): void {
   const { flags, mapping, index, mapcount, memcg, next, prev } = k.page
-  assert(pfn > 0 && pfn < k.var.max_pfn, 'free_pages: no such frame')
+  if (pfn <= 0 || pfn >= k.var.max_pfn) assert(false, 'free_pages: no such frame')
   const priv = k.page.private
   for (let p = pfn, end = pfn + (1 << order); p < end; p++) {
-    assert((flags[p]! & PAGE_FLAGS_CHECK_AT_FREE) === 0, 'free_pages: the page is in use or free already')
-    assert(mapcount[p] === 0, 'free_pages: the page is mapped')
+    if ((flags[p]! & PAGE_FLAGS_CHECK_AT_FREE) !== 0) assert(false, 'free_pages: the page is in use or free already')
+    if (mapcount[p] !== 0) assert(false, 'free_pages: the page is mapped')
     flags[p] = 0
     mapping[p] = 0
     index[p] = 0

@@ -1,0 +1,136 @@
+/** Compaction: movable pages are gathered until large blocks are free again. */
+import { describe, expect, test } from 'vitest'
+import { C } from '@shared/counters'
+import {
+  __GFP_DMA,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_KERNEL,
+  GFP_NOWAIT,
+  PG_lru,
+  PG_swapbacked,
+  type Kernel,
+} from '../../../src-main/kernel/kernel'
+import { area_nr_free } from '../../../src-main/kernel/mm/buddy'
+import {
+  COMPACT_PRIO_ASYNC,
+  COMPACT_PRIO_SYNC_LIGHT,
+  COMPACT_SUCCESS,
+  COMPACT_SKIPPED,
+  compact_memory,
+  compaction_suitable,
+  kcompactd_step,
+  try_to_compact_pages,
+  wakeup_kcompactd,
+} from '../../../src-main/kernel/mm/compaction'
+import { extfrag_index, unusable_free_index } from '../../../src-main/kernel/mm/extfrag'
+import {
+  alloc_page,
+  alloc_pages,
+  drain_all_pages,
+  free_page,
+  nr_free_pages,
+} from '../../../src-main/kernel/mm/page_alloc'
+import { lru_add_drain_all, lru_cache_add, release_page } from '../../../src-main/kernel/mm/swap'
+import { bootMemory, verifyMemory } from './machine'
+
+/** Half of memory in single movable pages on the LRU, every second frame of them free again. */
+function checkered(): Kernel {
+  const k = bootMemory(256)
+  const pages: number[] = []
+  for (let i = 0; i < 30_000; i++) pages.push(alloc_page(k, GFP_HIGHUSER_MOVABLE))
+  pages.forEach((pfn) => {
+    k.page.flags[pfn] = PG_swapbacked
+    lru_cache_add(k, pfn)
+  })
+  lru_add_drain_all(k)
+  pages.forEach((pfn, i) => {
+    if (i % 2 === 0) release_page(k, pfn)
+  })
+  drain_all_pages(k)
+  return k
+}
+function large(k: Kernel): number {
+  return area_nr_free(k, 1, 9) + 2 * area_nr_free(k, 1, 10)
+}
+/** Takes every large block, those on the per-CPU lists too. */
+function take_large(k: Kernel): void {
+  while (large(k) > 0) {
+    alloc_pages(k, GFP_NOWAIT, area_nr_free(k, 1, 10) > 0 ? 10 : 9)
+    drain_all_pages(k)
+  }
+}
+function lru_pages(k: Kernel): number {
+  let nr = 0
+  for (let pfn = 1; pfn < k.var.max_pfn; pfn++) if ((k.page.flags[pfn]! & PG_lru) !== 0) nr++
+  return nr
+}
+
+describe('compaction', () => {
+  test('compact_memory makes large free blocks and loses no page', () => {
+    const k = checkered()
+    const before = { large: large(k), lru: lru_pages(k), free: nr_free_pages(k) }
+    expect(area_nr_free(k, 1, 0)).toBeGreaterThan(14_000)
+    compact_memory(k)
+    drain_all_pages(k)
+    lru_add_drain_all(k)
+    expect(large(k)).toBeGreaterThan(before.large + 20)
+    expect(area_nr_free(k, 1, 0)).toBeLessThan(600)
+    expect(lru_pages(k)).toBe(before.lru)
+    expect(nr_free_pages(k)).toBe(before.free)
+    expect(k.vmstat[C.pgmigrate_success]).toBeGreaterThan(5000)
+    expect(k.vmstat[C.compact_isolated]).toBeGreaterThan(5000)
+    expect(k.vmstat[C.compact_migrate_scanned]).toBeGreaterThan(5000)
+    verifyMemory(k)
+  })
+
+  test('direct compaction stops as soon as a block of the order is free', () => {
+    const k = checkered()
+    take_large(k)
+    expect(try_to_compact_pages(k, GFP_HIGHUSER_MOVABLE, 9, 0, COMPACT_PRIO_SYNC_LIGHT)).toBe(COMPACT_SUCCESS)
+    expect(large(k)).toBeGreaterThan(0)
+    expect(large(k)).toBeLessThan(5)
+    verifyMemory(k)
+  })
+
+  test('an allocation of high order compacts by itself', () => {
+    const k = checkered()
+    take_large(k)
+    while (alloc_pages(k, GFP_NOWAIT | __GFP_DMA, 9) !== 0);
+    const pfn = alloc_pages(k, GFP_HIGHUSER_MOVABLE, 9)
+    expect(pfn).not.toBe(0)
+    expect(k.vmstat[C.compact_stall]).toBe(1)
+    expect(k.vmstat[C.compact_success]).toBe(1)
+    verifyMemory(k)
+  })
+
+  test('is not tried where memory is too short, and is put off after it failed', () => {
+    const k = bootMemory(128)
+    while (alloc_page(k, GFP_NOWAIT) !== 0);
+    expect(compaction_suitable(k, 1, 3, 0, 1)).toBe(COMPACT_SKIPPED)
+    expect(try_to_compact_pages(k, GFP_KERNEL, 3, 0, COMPACT_PRIO_ASYNC)).toBe(COMPACT_SKIPPED)
+    const full = bootMemory(256)
+    const pages: number[] = []
+    for (let pfn = alloc_page(full, GFP_NOWAIT); pfn !== 0; pfn = alloc_page(full, GFP_NOWAIT)) pages.push(pfn)
+    // Free every second frame: enough memory, but nothing that could be moved.
+    pages.forEach((pfn, i) => {
+      if (i % 2 === 0) free_page(full, pfn)
+    })
+    drain_all_pages(full)
+    expect(extfrag_index(full, 1, 9)).toBeGreaterThan(500)
+    expect(unusable_free_index(full, 1, 9)).toBeGreaterThan(900)
+    try_to_compact_pages(full, GFP_KERNEL, 9, 0, COMPACT_PRIO_SYNC_LIGHT)
+    expect(full.zone.compact_defer_shift[2]).toBe(1)
+    verifyMemory(full)
+  })
+
+  test('kcompactd works when kswapd asks it to', () => {
+    const k = checkered()
+    take_large(k)
+    wakeup_kcompactd(k, 9, 2)
+    expect(kcompactd_step(k)).toBe(true)
+    expect(large(k)).toBeGreaterThan(0)
+    expect(k.vmstat[C.compact_daemon_wake]).toBe(1)
+    expect(k.vmstat[C.compact_daemon_migrate_scanned]).toBeGreaterThan(0)
+    verifyMemory(k)
+  })
+})
