@@ -31,6 +31,8 @@ export const ENOSYS = 38
 export const ENOTEMPTY = 39
 export const EOVERFLOW = 75
 export const EOPNOTSUPP = 95
+/** A call that went to sleep and is to be made again when the task runs: never seen by programs in Linux. */
+export const ERESTARTSYS = 512
 
 const NAMES: Readonly<Record<number, string>> = {
   1: 'EPERM',
@@ -105,6 +107,8 @@ export const MADV_MERGEABLE = 12
 export const MADV_UNMERGEABLE = 13
 export const MADV_HUGEPAGE = 14
 export const MADV_NOHUGEPAGE = 15
+export const MADV_DONTDUMP = 16
+export const MADV_DODUMP = 17
 export const MADV_COLD = 20
 export const MADV_PAGEOUT = 21
 export const MADV_POPULATE_READ = 22

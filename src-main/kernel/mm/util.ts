@@ -4,8 +4,9 @@
  * Mode 0 refuses a single request larger than all of memory and swap, mode 1 nothing, mode 2 keeps Committed_AS under the
  * commit limit less the reserves for root and for the other processes of the user.
  */
-import { type Kernel } from '../kernel'
+import type { Kernel } from '../kernel'
 import { ENOMEM } from '../uapi'
+import { total_swap_pages } from './swapfile'
 
 export const OVERCOMMIT_GUESS = 0
 export const OVERCOMMIT_ALWAYS = 1
@@ -13,13 +14,6 @@ export const OVERCOMMIT_NEVER = 2
 
 export function overcommit_memory(k: Kernel): number {
   return k.var.sysctl['vm.overcommit_memory'] ?? OVERCOMMIT_GUESS
-}
-
-/** Swap pages of all areas. */
-export function total_swap_pages(k: Kernel): number {
-  let pages = 0
-  for (let i = 1; i < k.swap_info.meta.high; i++) pages += k.swap_info.pages[i]!
-  return pages
 }
 
 /** CommitLimit in pages. */

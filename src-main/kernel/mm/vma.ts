@@ -20,7 +20,7 @@ import {
 } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
 import { PTRS } from '../arch/x86/pgtable'
-import { cache_by_name, kmem_cache_alloc, kmem_cache_free } from './slub'
+import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
 
 /** A maple leaf has 16 slots and splits in halves: about 11 areas or gaps a leaf, 8 children a node. */
 const MAPLE_LEAF = 11
@@ -29,7 +29,7 @@ const VM_STACK = VM_GROWSDOWN
 
 /** A new area with its slab object, not in the list; 0 when memory is out. */
 export function vm_area_alloc(k: Kernel, mm: number): number {
-  const obj = kmem_cache_alloc(k, cache_by_name(k, 'vm_area_struct'), GFP_KERNEL)
+  const obj = kmem_cache_alloc(k, CACHES(k).vm_area_struct, GFP_KERNEL)
   if (obj === 0) return 0
   const vma = row_alloc(k.vma)
   assert(vma !== 0, 'vm_area_alloc: the table is full')
@@ -39,7 +39,7 @@ export function vm_area_alloc(k: Kernel, mm: number): number {
 }
 
 export function vm_area_free(k: Kernel, vma: number): void {
-  kmem_cache_free(k, cache_by_name(k, 'vm_area_struct'), k.vma.obj[vma]!)
+  kmem_cache_free(k, CACHES(k).vm_area_struct, k.vma.obj[vma]!)
   row_free(k.vma, vma)
 }
 
@@ -132,7 +132,7 @@ function maple_nodes(map_count: number): number {
 
 function maple_resize(k: Kernel, mm: number): void {
   const want = maple_nodes(k.mm.map_count[mm]!)
-  const cache = cache_by_name(k, 'maple_node')
+  const cache = CACHES(k).maple_node
   while (k.mm.nr_maple[mm]! < want) {
     const obj = kmem_cache_alloc(k, cache, GFP_KERNEL)
     if (obj === 0) return
@@ -166,10 +166,9 @@ export function is_vm_hugetlb_page(k: Kernel, vma: number): boolean {
 export function linear_page_index(k: Kernel, vma: number, addr: number): number {
   return (addr - k.vma.vm_start[vma]!) / 4096 + k.vma.vm_pgoff[vma]!
 }
-/** The address at which an area shows page offset `index`, or -1. */
+/** The address at which an area shows page offset `index`, or -1. A frame keeps the low 32 bits of its index. */
 export function vma_address(k: Kernel, vma: number, index: number): number {
-  const page = index - k.vma.vm_pgoff[vma]!
-  if (page < 0) return -1
+  const page = ((index | 0) - (k.vma.vm_pgoff[vma]! | 0)) >>> 0
   const addr = k.vma.vm_start[vma]! + page * 4096
   return addr < k.vma.vm_end[vma]! ? addr : -1
 }

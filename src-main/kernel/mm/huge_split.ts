@@ -1,0 +1,88 @@
+/**
+ * Splitting a huge page into 512 pages of their own: reclaim does it before it swaps, and to huge pages that lost parts
+ * (deferred split). The PMD entries are split first; frames that nobody maps go back at once.
+ *
+ * Linux: mm/huge_memory.c (split_huge_page_to_list, __split_huge_page, deferred_split_scan).
+ */
+import { assert } from '@shared/assert'
+import { C } from '@shared/counters'
+import {
+  PG_anon_exclusive,
+  PG_head,
+  PG_isolated,
+  PG_lru,
+  PG_ORDER_SHIFT,
+  PG_swapcache,
+  PG_tail,
+  PG_writeback,
+  PTE_PS,
+  PTE_SHIFT,
+  type Kernel,
+} from '../kernel'
+import { COST } from '../costs'
+import { charge } from '../task'
+import { pmd_offset } from '../arch/x86/pgtable'
+import { __split_huge_pmd, HPAGE_PMD_NR, thp, undo_deferred_split } from './huge_memory'
+import { mem_cgroup_charge } from './memcontrol'
+import { rmap_walk } from './rmap'
+import { isolate_lru_page, lru_cache_add, release_page } from './swap'
+
+const COMPOUND = PG_head | PG_tail | (15 << PG_ORDER_SHIFT)
+
+/**
+ * Splits the huge page of a frame. The parts of an isolated page stay isolated, else they go to the LRU; unmapped ones are
+ * freed. False when it cannot be split now.
+ */
+export function split_huge_page(k: Kernel, pfn: number): boolean {
+  const page = k.page
+  const flags = page.flags[pfn]!
+  assert((flags & PG_head) !== 0, 'split_huge_page: not a head')
+  if ((flags & (PG_writeback | PG_swapcache)) !== 0) {
+    k.vmstat[C.thp_split_page_failed]!++
+    return false
+  }
+  rmap_walk(k, pfn, (vma, addr) => {
+    const pmd = pmd_offset(k, k.vma.mm[vma]!, addr)
+    const entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
+    if ((entry & PTE_PS) !== 0 && entry >>> PTE_SHIFT === pfn) __split_huge_pmd(k, vma, pmd, addr)
+    return true
+  })
+  undo_deferred_split(k, pfn)
+  const isolated = (flags & PG_lru) === 0 && (flags & PG_isolated) !== 0
+  if (!isolated) isolate_lru_page(k, pfn)
+  const memcg = page.memcg[pfn]!
+  const mapping = page.mapping[pfn]!
+  const index = page.index[pfn]!
+  const kept = page.flags[pfn]! & ~(COMPOUND | PG_isolated | PG_lru | PG_anon_exclusive)
+  for (let i = 0; i < HPAGE_PMD_NR; i++) {
+    const part = pfn + i
+    const own = page.flags[part]! & PG_anon_exclusive
+    page.flags[part] = kept | own | (isolated ? PG_isolated : 0)
+    page.mapping[part] = mapping
+    page.index[part] = (index + i) | 0
+    page.private[part] = 0
+    if (i > 0) mem_cgroup_charge(k, part, memcg)
+  }
+  for (let i = 0; i < HPAGE_PMD_NR; i++) {
+    const part = pfn + i
+    if (page.mapcount[part] === 0 && !(i === 0 && isolated)) release_page(k, part)
+    else if (!isolated) lru_cache_add(k, part)
+  }
+  k.vmstat[C.thp_split_page]!++
+  charge(k, COST.zap_table)
+  return true
+}
+
+/** The shrinker of the deferred queue: splits up to `nr` huge pages that lost parts; returns the frames that came free. */
+export function deferred_split_scan(k: Kernel, nr: number): number {
+  let freed = 0
+  const queue = thp(k).deferred
+  for (let i = 0; i < nr && queue.length > 0; i++) {
+    const head = queue[0]!
+    let unmapped = 0
+    for (let f = head; f < head + HPAGE_PMD_NR; f++) if (k.page.mapcount[f] === 0) unmapped++
+    if (!split_huge_page(k, head)) undo_deferred_split(k, head)
+    else freed += unmapped
+  }
+  return freed
+}

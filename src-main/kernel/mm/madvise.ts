@@ -1,0 +1,346 @@
+/**
+ * madvise: dropping pages (DONTNEED, FREE), ageing them (COLD, PAGEOUT), reading ahead (WILLNEED), filling (POPULATE), and
+ * the advices that are flags of an area.
+ *
+ * Linux: mm/madvise.c.
+ */
+import {
+  PG_active,
+  PG_anon,
+  PG_dirty,
+  PG_lru,
+  PG_referenced,
+  PG_swapcache,
+  PTE_A,
+  PTE_D,
+  PTE_P,
+  PTE_PS,
+  PTE_SHIFT,
+  PTE_SPECIAL,
+  PTE_SWAP,
+  VM_DONTCOPY,
+  VM_DONTDUMP,
+  VM_HUGEPAGE,
+  VM_HUGETLB,
+  VM_IO,
+  VM_LOCKED,
+  VM_MERGEABLE,
+  VM_NOHUGEPAGE,
+  VM_PFNMAP,
+  VM_RAND_READ,
+  VM_SEQ_READ,
+  VM_SHARED,
+  type Kernel,
+} from '../kernel'
+import { COST } from '../costs'
+import { charge } from '../task'
+import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
+import { flush_tlb_range } from '../arch/x86/tlb'
+import {
+  EAGAIN,
+  EBADF,
+  EFAULT,
+  EINVAL,
+  ENOMEM,
+  MADV_COLD,
+  MADV_COLLAPSE,
+  MADV_DODUMP,
+  MADV_DOFORK,
+  MADV_DONTDUMP,
+  MADV_DONTFORK,
+  MADV_DONTNEED,
+  MADV_FREE,
+  MADV_HUGEPAGE,
+  MADV_MERGEABLE,
+  MADV_NOHUGEPAGE,
+  MADV_NORMAL,
+  MADV_PAGEOUT,
+  MADV_POPULATE_READ,
+  MADV_POPULATE_WRITE,
+  MADV_RANDOM,
+  MADV_SEQUENTIAL,
+  MADV_UNMERGEABLE,
+  MADV_WILLNEED,
+} from '../uapi'
+import { force_page_cache_ra } from './readahead'
+import { faultin_vma_page_range } from './gup'
+import { __split_huge_pmd, deactivate_huge_pmd, free_huge_pmd } from './huge_memory'
+import { khugepaged_enter_vma, madvise_collapse } from './khugepaged'
+import { page_align } from './mmap'
+import { is_shmem } from './inode'
+import { page_mapcount, update_hiwater_rss } from './rmap'
+import { deactivate_page, isolate_lru_page, lru_add_drain, mark_page_lazyfree } from './swap'
+import { free_swap_and_cache, try_to_free_swap } from './swapfile'
+import { lookup_swap_cache, swapin_readahead } from './swap_state'
+import { find_vma, linear_page_index, vma_is_anonymous } from './vma'
+import { split_vma, vma_merge } from './vma_merge'
+import { reclaim_page_list } from './vmscan'
+import { zap_page_range } from './zap'
+
+/** 0 or -errno. Unmapped parts are skipped and reported as ENOMEM at the end. */
+export function do_madvise(k: Kernel, mm: number, start: number, length: number, advice: number): number {
+  charge(k, COST.vma_op)
+  if (!valid_advice(advice) || start % 4096 !== 0) return -EINVAL
+  const end = start + page_align(length)
+  if (end === start) return 0
+  if (advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE)
+    return madvise_populate(k, mm, start, end, advice === MADV_POPULATE_WRITE)
+  let unmapped = 0
+  let at = start
+  let vma = find_vma(k, mm, start)
+  let prev = vma !== 0 && start > k.vma.vm_start[vma]! ? vma : vma !== 0 ? k.vma.prev[vma]! : 0
+  while (vma !== 0 && at < end) {
+    if (at < k.vma.vm_start[vma]!) {
+      unmapped = -ENOMEM
+      at = k.vma.vm_start[vma]!
+      if (at >= end) break
+      prev = k.vma.prev[vma]!
+    }
+    const to = Math.min(end, k.vma.vm_end[vma]!)
+    const done = madvise_vma_behavior(k, mm, vma, prev, at, to, advice)
+    if (done < 0) return done
+    at = to
+    prev = done
+    vma = k.vma.vm_end[done]! > at ? done : k.vma.next[done]!
+  }
+  return vma === 0 && at < end ? -ENOMEM : unmapped
+}
+
+function valid_advice(advice: number): boolean {
+  return (
+    (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) ||
+    advice === MADV_FREE ||
+    (advice >= MADV_DONTFORK && advice <= MADV_DODUMP) ||
+    (advice >= MADV_COLD && advice <= MADV_POPULATE_WRITE) ||
+    advice === MADV_COLLAPSE
+  )
+}
+
+/** The area that holds the range afterwards, or -errno. */
+function madvise_vma_behavior(
+  k: Kernel,
+  mm: number,
+  vma: number,
+  prev: number,
+  start: number,
+  end: number,
+  advice: number,
+): number {
+  const flags = k.vma.vm_flags[vma]!
+  switch (advice) {
+    case MADV_WILLNEED:
+      return or_error(madvise_willneed(k, vma, start, end), vma)
+    case MADV_COLD:
+      return or_error(madvise_cold_or_pageout(k, vma, start, end, false), vma)
+    case MADV_PAGEOUT:
+      return or_error(madvise_cold_or_pageout(k, vma, start, end, true), vma)
+    case MADV_DONTNEED:
+      if ((flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL
+      zap_page_range(k, vma, start, end)
+      return vma
+    case MADV_FREE:
+      return or_error(madvise_free_single_vma(k, vma, start, end), vma)
+    case MADV_COLLAPSE:
+      return or_error(madvise_collapse(k, vma, start, end), vma)
+  }
+  const changed = advised_flags(flags, advice)
+  return changed < 0 ? changed : madvise_update_vma(k, mm, vma, prev, start, end, changed)
+}
+function or_error(ret: number, vma: number): number {
+  return ret < 0 ? ret : vma
+}
+
+/** The area's flags after an advice that is only a flag, or -EINVAL. */
+function advised_flags(flags: number, advice: number): number {
+  switch (advice) {
+    case MADV_NORMAL:
+      return flags & ~(VM_RAND_READ | VM_SEQ_READ)
+    case MADV_SEQUENTIAL:
+      return (flags & ~VM_RAND_READ) | VM_SEQ_READ
+    case MADV_RANDOM:
+      return (flags & ~VM_SEQ_READ) | VM_RAND_READ
+    case MADV_DONTFORK:
+      return flags | VM_DONTCOPY
+    case MADV_DOFORK:
+      return (flags & VM_IO) !== 0 ? -EINVAL : flags & ~VM_DONTCOPY
+    case MADV_DONTDUMP:
+      return flags | VM_DONTDUMP
+    case MADV_DODUMP:
+      return flags & ~VM_DONTDUMP
+    case MADV_MERGEABLE:
+      return (flags & (VM_SHARED | VM_PFNMAP | VM_IO | VM_HUGETLB)) !== 0 ? flags : flags | VM_MERGEABLE
+    case MADV_UNMERGEABLE:
+      return flags & ~VM_MERGEABLE
+    case MADV_HUGEPAGE:
+      return (flags & ~VM_NOHUGEPAGE) | VM_HUGEPAGE
+    case MADV_NOHUGEPAGE:
+      return (flags & ~VM_HUGEPAGE) | VM_NOHUGEPAGE
+  }
+  return -EINVAL
+}
+
+function madvise_update_vma(
+  k: Kernel,
+  mm: number,
+  vma: number,
+  prev: number,
+  start: number,
+  end: number,
+  newflags: number,
+): number {
+  const v = k.vma
+  if (newflags === v.vm_flags[vma]) return vma
+  const pgoff = linear_page_index(k, vma, start)
+  const merged = vma_merge(k, mm, prev, start, end, newflags, v.anon_vma[vma]!, v.vm_file[vma]!, pgoff)
+  if (merged !== 0) vma = merged
+  else {
+    if (start !== v.vm_start[vma]) {
+      const error = split_vma(k, mm, vma, start, true)
+      if (error < 0) return -EAGAIN
+    }
+    if (end !== v.vm_end[vma]) {
+      const error = split_vma(k, mm, vma, end, false)
+      if (error < 0) return -EAGAIN
+    }
+  }
+  v.vm_flags[vma] = newflags
+  khugepaged_enter_vma(k, vma)
+  return vma
+}
+
+function madvise_populate(k: Kernel, mm: number, start: number, end: number, write: boolean): number {
+  for (let at = start; at < end; ) {
+    const vma = find_vma(k, mm, at)
+    if (vma === 0 || k.vma.vm_start[vma]! > at) return -ENOMEM
+    const to = Math.min(end, k.vma.vm_end[vma]!)
+    const ret = faultin_vma_page_range(k, vma, at, to, write)
+    if (ret < 0) return ret === -EINVAL || ret === -ENOMEM ? ret : -EFAULT
+    at = to
+  }
+  return 0
+}
+
+function madvise_willneed(k: Kernel, vma: number, start: number, end: number): number {
+  const file = k.vma.vm_file[vma]!
+  if (file === 0) {
+    if (!vma_is_anonymous(k, vma)) return -EBADF
+    swapin_walk(k, vma, start, end)
+    return 0
+  }
+  const first = linear_page_index(k, vma, start)
+  const nr = (end - start) / 4096
+  if (!is_shmem(k, k.file.inode[file]!)) force_page_cache_ra(k, file, first, nr)
+  return 0
+}
+
+/** Starts the reads of what is in swap; the faults will find it in the cache. */
+function swapin_walk(k: Kernel, vma: number, start: number, end: number): void {
+  walk_range(
+    k,
+    vma,
+    start,
+    end,
+    () => undefined,
+    (_slot, entry) => {
+      if ((entry & PTE_SWAP) === 0) return
+      const slot = entry >>> PTE_SHIFT
+      if (lookup_swap_cache(k, slot, 0, 0) === 0) swapin_readahead(k, slot, vma, start)
+    },
+  )
+}
+
+// ---------------------------------------------------------------- walking the pages of an area
+
+/** Calls `visit(slot, entry, addr)` for every entry in use of a range, `huge(pmd, addr)` for a whole huge page. */
+function walk_range(
+  k: Kernel,
+  vma: number,
+  start: number,
+  end: number,
+  huge: (pmd: number, addr: number) => void,
+  visit: (slot: number, entry: number) => void,
+): void {
+  const mm = k.vma.mm[vma]!
+  for (let addr = start; addr < end; ) {
+    const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
+    const pmd = pmd_offset(k, mm, addr)
+    if (pmd !== 0 && (k.pt.entry[pmd]! & PTE_PS) !== 0) {
+      if (next - addr === PMD_SIZE) huge(pmd, addr)
+      else __split_huge_pmd(k, vma, pmd, Math.floor(addr / PMD_SIZE) * PMD_SIZE)
+    }
+    const entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
+    if (entry !== 0 && (entry & PTE_PS) === 0) {
+      const base = (entry >>> PTE_SHIFT) * PTRS
+      for (let at = addr; at < next; at += 4096) {
+        const slot = base + (Math.floor(at / 4096) & 511)
+        if (k.pt.entry[slot] !== 0) visit(slot, k.pt.entry[slot]!)
+      }
+    }
+    addr = next
+  }
+}
+
+/** MADV_FREE: the content may go; pages that are clean until reclaim looks are dropped then. */
+function madvise_free_single_vma(k: Kernel, vma: number, start: number, end: number): number {
+  if (!vma_is_anonymous(k, vma)) return -EINVAL
+  const mm = k.vma.mm[vma]!
+  update_hiwater_rss(k, mm)
+  lru_add_drain(k)
+  walk_range(
+    k,
+    vma,
+    start,
+    end,
+    (pmd) => free_huge_pmd(k, pmd),
+    (slot, entry) => {
+      if ((entry & PTE_SWAP) !== 0) {
+        k.mm.swapents[mm]!--
+        set_entry(k, slot, 0)
+        free_swap_and_cache(k, entry >>> PTE_SHIFT)
+        return
+      }
+      if ((entry & PTE_P) === 0 || (entry & PTE_SPECIAL) !== 0) return
+      const pfn = entry >>> PTE_SHIFT
+      const flags = k.page.flags[pfn]!
+      if ((flags & PG_anon) === 0) return
+      if ((flags & (PG_swapcache | PG_dirty)) !== 0) {
+        if (page_mapcount(k, pfn) !== 1) return
+        if ((flags & PG_swapcache) !== 0 && !try_to_free_swap(k, pfn)) return
+        k.page.flags[pfn]! &= ~PG_dirty
+      }
+      k.pt.entry[slot] = entry & ~(PTE_A | PTE_D)
+      mark_page_lazyfree(k, pfn)
+    },
+  )
+  flush_tlb_range(k, mm, start, end)
+  return 0
+}
+
+/** MADV_COLD: to the inactive list; MADV_PAGEOUT: reclaimed at once. Pages that others map too are left alone. */
+function madvise_cold_or_pageout(k: Kernel, vma: number, start: number, end: number, pageout: boolean): number {
+  if ((k.vma.vm_flags[vma]! & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB)) !== 0) return -EINVAL
+  lru_add_drain(k)
+  const taken: number[] = []
+  walk_range(
+    k,
+    vma,
+    start,
+    end,
+    (pmd) => deactivate_huge_pmd(k, pmd, pageout, taken),
+    (slot, entry) => {
+      if ((entry & PTE_P) === 0 || (entry & PTE_SPECIAL) !== 0) return
+      const pfn = entry >>> PTE_SHIFT
+      if (page_mapcount(k, pfn) !== 1 || (k.page.flags[pfn]! & PG_lru) === 0) return
+      k.pt.entry[slot] = entry & ~PTE_A
+      k.page.flags[pfn]! &= ~PG_referenced
+      if (!pageout) deactivate_page(k, pfn)
+      else if (isolate_lru_page(k, pfn)) {
+        k.page.flags[pfn]! &= ~PG_active
+        taken.push(pfn)
+      }
+    },
+  )
+  flush_tlb_range(k, k.vma.mm[vma]!, start, end)
+  if (taken.length > 0) reclaim_page_list(k, taken)
+  return 0
+}

@@ -1,0 +1,98 @@
+/**
+ * Where a new mapping goes: the highest gap below mmap_base that fits; MAP_32BIT and the fallback go from below. Guard gaps
+ * of stacks are kept free.
+ *
+ * Linux: mm/mmap.c (get_unmapped_area, unmapped_area_topdown), arch/x86/kernel/sys_x86_64.c.
+ */
+import { VM_GROWSDOWN, type Kernel } from '../kernel'
+import { TASK_SIZE } from '../arch/x86/pgtable'
+import { EINVAL, ENOMEM, EPERM, MAP_32BIT, MAP_FIXED } from '../uapi'
+import { capable } from './util'
+import { find_vma, vm_start_gap } from './vma'
+
+/** Where the search from below starts (a third of the address space). */
+const TASK_UNMAPPED_BASE = 0x2aaaaaaaa000
+const DAC_MMAP_MIN_ADDR = 65536
+
+export function mmap_min_addr(k: Kernel): number {
+  return k.var.sysctl['vm.mmap_min_addr'] ?? DAC_MMAP_MIN_ADDR
+}
+
+/** A free place for `len` bytes (page-aligned) near the hint `addr`, or -errno. `align` is a power of two. */
+export function get_unmapped_area(
+  k: Kernel,
+  mm: number,
+  addr: number,
+  len: number,
+  flags: number,
+  align = 4096,
+): number {
+  if (len > TASK_SIZE) return -ENOMEM
+  const at = arch_get_unmapped_area_topdown(k, mm, addr, len, flags, align)
+  if (at < 0) return at
+  if (at > TASK_SIZE - len) return -ENOMEM
+  if (at % 4096 !== 0) return -EINVAL
+  if (at < mmap_min_addr(k) && !capable(k, k.var.current)) return -EPERM
+  return at
+}
+
+function arch_get_unmapped_area_topdown(
+  k: Kernel,
+  mm: number,
+  addr: number,
+  len: number,
+  flags: number,
+  align: number,
+): number {
+  if ((flags & MAP_FIXED) !== 0) return addr
+  if ((flags & MAP_32BIT) !== 0) return unmapped_area(k, mm, 0x40000000, 0x80000000, len, align)
+  if (addr !== 0) {
+    const hint = Math.floor(addr / 4096) * 4096
+    if (hint <= TASK_SIZE - len) {
+      const vma = find_vma(k, mm, hint)
+      if (vma === 0 || hint + len <= vm_start_gap(k, vma)) return hint
+    }
+  }
+  const low = Math.max(4096, mmap_min_addr(k))
+  const at = unmapped_area_topdown(k, mm, low, k.mm.mmap_base[mm]!, len, align)
+  return at >= 0 ? at : unmapped_area(k, mm, TASK_UNMAPPED_BASE, TASK_SIZE, len, align)
+}
+
+/** The highest fit in [low, high). */
+function unmapped_area_topdown(
+  k: Kernel,
+  mm: number,
+  low: number,
+  high: number,
+  len: number,
+  align: number,
+): number {
+  let above = k.mm.vma_tail[mm]!
+  let top = high
+  while (above !== 0 && k.vma.vm_start[above]! >= high) above = k.vma.prev[above]!
+  const over = above === 0 ? k.mm.vma_head[mm]! : k.vma.next[above]!
+  if (over !== 0) top = Math.min(top, guarded_start(k, over))
+  for (let vma = above; ; vma = k.vma.prev[vma]!) {
+    const bottom = Math.max(low, vma === 0 ? 0 : k.vma.vm_end[vma]!)
+    const at = Math.floor((top - len) / align) * align
+    if (at >= bottom) return at
+    if (vma === 0 || bottom === low) return -ENOMEM
+    top = Math.min(top, guarded_start(k, vma))
+  }
+}
+
+/** The lowest fit in [low, high). */
+function unmapped_area(k: Kernel, mm: number, low: number, high: number, len: number, align: number): number {
+  let bottom = low
+  for (let vma = find_vma(k, mm, low); ; vma = k.vma.next[vma]!) {
+    const at = Math.ceil(bottom / align) * align
+    const top = vma === 0 ? high : Math.min(high, guarded_start(k, vma))
+    if (at + len <= top) return at
+    if (vma === 0 || k.vma.vm_end[vma]! >= high) return -ENOMEM
+    bottom = Math.max(bottom, k.vma.vm_end[vma]!)
+  }
+}
+
+function guarded_start(k: Kernel, vma: number): number {
+  return (k.vma.vm_flags[vma]! & VM_GROWSDOWN) !== 0 ? vm_start_gap(k, vma) : k.vma.vm_start[vma]!
+}

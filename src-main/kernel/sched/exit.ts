@@ -1,0 +1,135 @@
+/**
+ * The end of a task: its memory and files go at once, its row stays as a zombie until the parent waits for it.
+ *
+ * Linux: kernel/exit.c (do_exit, exit_mm, forget_original_parent, release_task, do_wait).
+ */
+import { assert } from '@shared/assert'
+import { TASK_DEAD, TASK_ZOMBIE, PF_EXITING, PF_KTHREAD, type Kernel } from '../kernel'
+import { COST } from '../costs'
+import { timer_del } from '../lib/timer'
+import {
+  charge,
+  detach_pid,
+  find_task_by_pid,
+  send_signal,
+  SIGCHLD,
+  signal_pending,
+  sleep_interruptible,
+  threads,
+  trace,
+  WAIT_CHILD,
+} from '../task'
+import { ECHILD, EINTR, ERESTARTSYS, WNOHANG } from '../uapi'
+import { exit_files } from '../mm/file_table'
+import { mmput } from '../mm/mm_struct'
+import { add_child, del_child, free_task } from './fork'
+
+/** The running task ends with a wait status (`exit(n)` is n << 8, a signal its number). */
+export function do_exit(k: Kernel, code: number): void {
+  const t = k.var.current
+  const task = k.task
+  assert(t !== 0 && (task.flags[t]! & PF_EXITING) === 0, 'do_exit: nobody, or twice')
+  charge(k, COST.exit)
+  task.flags[t]! |= PF_EXITING
+  task.exit_code[t] = code
+  exit_mm(k, t)
+  exit_files(k, t)
+  delete k.var.program[t]
+  if (task.timer[t] !== 0) {
+    timer_del(k, task.timer[t]!)
+    task.timer[t] = 0
+  }
+  forget_original_parent(k, t)
+  exit_notify(k, t)
+}
+
+function exit_mm(k: Kernel, t: number): void {
+  const mm = k.task.mm[t]!
+  if (mm === 0) return
+  k.task.mm[t] = 0
+  if (k.mm.owner[mm] === t && k.mm.mm_users[mm]! > 1) k.mm.owner[mm] = next_owner(k, mm)
+  mmput(k, mm)
+}
+function next_owner(k: Kernel, mm: number): number {
+  for (let t = k.var.task_head; t !== 0; t = k.task.list_next[t]!) if (k.task.mm[t] === mm) return t
+  return 0
+}
+
+/** Children go to pid 1; those that are dead already are reaped by it. */
+function forget_original_parent(k: Kernel, t: number): void {
+  const init = threads(k).init
+  for (let child = k.task.child[t]!; child !== 0; child = k.task.child[t]!) {
+    del_child(k, child)
+    add_child(k, init === t ? 0 : init, child)
+    if (k.task.state[child] === TASK_ZOMBIE) {
+      if (k.task.parent[child] === 0) release_task(k, child)
+      else send_signal(k, init, SIGCHLD)
+    }
+  }
+}
+
+/** Becomes a zombie and tells the parent; without a parent that could wait it is gone at once. */
+function exit_notify(k: Kernel, t: number): void {
+  const task = k.task
+  const parent = task.parent[t]!
+  trace(k, {
+    kind: 'exit',
+    text: `exit ${task.exit_code[t]! >> 8}`,
+    pid: task.pid[t]!,
+    name: k.strings.list[task.comm[t]!]!,
+    value: task.exit_code[t]!,
+  })
+  task.state[t] = TASK_ZOMBIE
+  if (parent === 0 || (task.flags[parent]! & PF_KTHREAD) !== 0) {
+    task.state[t] = TASK_DEAD
+    defer_release(k, t)
+  } else send_signal(k, parent, SIGCHLD)
+}
+
+/** The row of a task that reaps itself is still in use until the CPU turns away from it. */
+function defer_release(k: Kernel, t: number): void {
+  dead_tasks(k).push(t)
+}
+function dead_tasks(k: Kernel): number[] {
+  return (k.var.mod['dead_tasks'] ??= []) as number[]
+}
+/** Frees the tasks that nobody waits for; the scheduler calls it between slices. */
+export function release_dead_tasks(k: Kernel): void {
+  const dead = dead_tasks(k)
+  while (dead.length > 0) release_task(k, dead.pop()!)
+}
+
+/** The last of a task: number, objects, row. */
+export function release_task(k: Kernel, t: number): void {
+  del_child(k, t)
+  detach_pid(k, t)
+  free_task(k, t)
+}
+
+/**
+ * wait4(2): the pid of a child that has ended (any when `pid` is -1), 0 with WNOHANG, or -errno. Without one the task
+ * sleeps and the call is to be made again (-ERESTARTSYS).
+ */
+export function do_wait(k: Kernel, pid: number, options: number): number {
+  charge(k, COST.wait)
+  const t = k.var.current
+  let any = false
+  for (let child = k.task.child[t]!; child !== 0; child = k.task.sibling_next[child]!) {
+    if (pid > 0 && k.task.pid[child] !== pid) continue
+    any = true
+    if (k.task.state[child] !== TASK_ZOMBIE) continue
+    return reap(k, t, child)
+  }
+  if (!any) return -ECHILD
+  if ((options & WNOHANG) !== 0) return 0
+  if (signal_pending(k, t)) return -EINTR
+  sleep_interruptible(k, Infinity, WAIT_CHILD, pid > 0 ? find_task_by_pid(k, pid) : 0, 'do_wait')
+  return -ERESTARTSYS
+}
+
+function reap(k: Kernel, parent: number, child: number): number {
+  const pid = k.task.pid[child]!
+  k.task.exit_status[parent] = k.task.exit_code[child]!
+  release_task(k, child)
+  return pid
+}
