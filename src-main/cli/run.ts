@@ -1,8 +1,9 @@
 /** `memscope run`: a machine without a window, and what happened in it. */
+import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { MEMINFO, VMSTAT } from '@shared/counters'
 import { expectationResults, observeEvent, observeSample, openExpectations, type AssertionResult } from '@shared/expect'
-import type { OomKill, TraceEvent } from '@shared/protocol'
+import type { CrashCapsule, OomKill, TraceEvent } from '@shared/protocol'
 import { seriesOf } from '@shared/sample'
 import { version } from '../../package.json'
 import type { Call } from '../cli'
@@ -19,7 +20,8 @@ import {
   type Machine,
 } from '../engine/machine'
 import { due, rest, startPace } from '../engine/pacing'
-import { findScenario } from '../engine/scenarios'
+import { findScenario, readScenario, type ScenarioSource } from '../engine/scenarios'
+import type { LoggedCommand } from '../recorder/types'
 import { verify } from '../kernel/verify'
 import { InputError } from './errors'
 import { durationOption, seedOption, speedOption } from './options'
@@ -44,8 +46,8 @@ export interface RunResult {
 }
 
 export async function run({ args, options }: Call): Promise<number> {
-  const source = findScenario(args[0]!)
-  const m = bootMachine(source, seedOption(options))
+  const { source, seed, commands } = causesOf(args[0]!)
+  const m = bootMachine(source, seedOption(options) ?? seed, commands)
   const until = durationOption(options, 'for') ?? source.scenario.until
   const speed = speedOption(options['speed'])
   const path = options['record']
@@ -62,6 +64,24 @@ export async function run({ args, options }: Call): Promise<number> {
     options['json'] === true ? `${JSON.stringify(result)}\n` : summary(result, source.scenario.title),
   )
   return result.assertions.some((a) => !a.pass) && until >= source.scenario.until ? 1 : 0
+}
+
+/** A scenario, or the capsule of a crash: its scenario, seed and commands. */
+function causesOf(name: string): { source: ScenarioSource; seed?: number; commands?: LoggedCommand[] } {
+  if (!name.endsWith('.json')) return { source: findScenario(name) }
+  let capsule: Partial<CrashCapsule>
+  try {
+    capsule = JSON.parse(readFileSync(name, 'utf8')) as Partial<CrashCapsule>
+  } catch (error) {
+    throw new InputError(`${name}: not a crash capsule: ${(error as Error).message}`)
+  }
+  if (typeof capsule.scenario !== 'string' || typeof capsule.seed !== 'number' || !Array.isArray(capsule.commands))
+    throw new InputError(`${name}: not a crash capsule: scenario, seed and commands are expected in it`)
+  return {
+    source: readScenario(capsule.scenario, name),
+    seed: capsule.seed,
+    commands: capsule.commands as LoggedCommand[],
+  }
 }
 
 interface RunOptions {

@@ -15,18 +15,20 @@ export function capsuleOf(error: unknown, machine: Machine | null, userData: str
     step,
     ms: machine === null ? 0 : nowMs(machine),
     commands: machine?.log ?? [],
-    reproduce: reproduceLine(machine),
   }
-  return { ...capsule, file: userData === null ? null : save(userData, capsule) }
+  const file = userData === null ? null : save(userData, capsule)
+  return { ...capsule, reproduce: reproduceLine(machine, file), file }
 }
 
-function reproduceLine(machine: Machine | null): string {
+/** A machine to which commands were given is made again from its capsule; another from scenario and seed. */
+function reproduceLine(machine: Machine | null, file: string | null): string {
   if (machine === null) return 'memscope run SCENARIO'
   const seconds = Math.ceil(nowMs(machine) / 1000) + 1
-  return `memscope run ${machine.file} --seed ${machine.seed} --for ${seconds}s --verify`
+  const what = machine.log.length > 0 && file !== null ? file : `${machine.file} --seed ${machine.seed}`
+  return `memscope run ${what} --for ${seconds}s --verify`
 }
 
-function save(userData: string, capsule: Omit<CrashCapsule, 'file'>): string | null {
+function save(userData: string, capsule: Omit<CrashCapsule, 'file' | 'reproduce'>): string | null {
   try {
     const folder = join(userData, 'crashes')
     mkdirSync(folder, { recursive: true })

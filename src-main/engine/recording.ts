@@ -41,7 +41,12 @@ export function sessionFile(s: Session, name: string): string | null {
 }
 
 export function record(s: Session, entry: Entry): void {
-  if (isRecording(s)) s.recorder!.put(entry)
+  if (!isRecording(s)) return
+  try {
+    s.recorder!.put(entry)
+  } catch (error) {
+    s.recorderNote = `the recording stopped: ${(error as Error).message}`
+  }
 }
 
 export function checkpointWhenDue(s: Session, m: Machine, wallMs: number): void {

@@ -26,12 +26,14 @@ export function resourcesFolder(): string {
   return found
 }
 
+function galleryNames(): string[] {
+  const files = readdirSync(join(resourcesFolder(), 'scenarios')).filter((name) => name.endsWith('.yaml'))
+  return files.map((name) => basename(name, '.yaml')).sort()
+}
+
 export function gallery(): ScenarioSource[] {
   const folder = join(resourcesFolder(), 'scenarios')
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.yaml'))
-    .sort()
-    .map((name) => readScenario(readFileSync(join(folder, name), 'utf8'), name))
+  return galleryNames().map((name) => readScenario(readFileSync(join(folder, `${name}.yaml`), 'utf8'), `${name}.yaml`))
 }
 
 export function readScenario(source: string, file: string): ScenarioSource {
@@ -46,8 +48,7 @@ export function findScenario(name: string): ScenarioSource {
   const known = join(resourcesFolder(), 'scenarios', `${basename(name, '.yaml')}.yaml`)
   if (!/[/\\]/.test(name) && existsSync(known))
     return readScenario(readFile(known), name.endsWith('.yaml') ? name : `${name}.yaml`)
-  const names = gallery().map((s) => s.scenario.name)
-  throw new ScenarioError(`${name}: no such file, and not in the gallery (${names.join(', ')})`)
+  throw new ScenarioError(`${name}: no such file, and not in the gallery (${galleryNames().join(', ')})`)
 }
 
 function readFile(path: string): string {
@@ -61,11 +62,8 @@ function readFile(path: string): string {
 }
 
 /** What opens when nothing is asked for. */
-export const DEFAULT_SCENARIO = 'default'
+export const DEFAULT_SCENARIO = 'calm-desktop'
 
 export function defaultScenario(): ScenarioSource {
-  const known = gallery()
-  const found = known.find((s) => s.scenario.name === DEFAULT_SCENARIO) ?? known[0]
-  if (found === undefined) throw new Error('the gallery is empty')
-  return found
+  return findScenario(DEFAULT_SCENARIO)
 }

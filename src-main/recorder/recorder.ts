@@ -125,9 +125,11 @@ export function recorderHere(): Recorder {
     async export({ file, out, format }) {
       if (writer?.file === file) {
         writer.writer.commit()
-        return exportRecording(writer.writer.db, out, format)
       }
-      const db = openUntrusted(await loaded(), file)
+      // The file that is being written gets a second connection: the first one goes on writing.
+      const isOurs = writer?.file === file
+      const constructor = await loaded()
+      const db = isOurs ? new constructor(file, { readonly: true }) : openUntrusted(constructor, file)
       try {
         return await exportRecording(db, out, format)
       } finally {

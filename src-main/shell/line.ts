@@ -141,7 +141,12 @@ export function openLine(options: LineOptions): Line {
       for (const part of data.match(KEY) ?? []) {
         const action = KEYS[part]
         if (action !== undefined) actions[action]!()
-        else if (part >= ' ' && !part.startsWith('\x1b'))
+        else if (part >= ' ' && at === text.length && (width() + text.length + 1) % options.cols() !== 0) {
+          // Typing at the end: nothing else on the line changes.
+          text += part
+          at = text.length
+          write(part)
+        } else if (part >= ' ' && !part.startsWith('\x1b'))
           set(text.slice(0, at) + part + text.slice(at), at + part.length)
       }
     },

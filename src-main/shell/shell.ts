@@ -1,7 +1,7 @@
 /** A shell inside the machine: pipes, redirections, variables and loops come from just-bash, the commands from `tools/`. */
 import { Bash, defineCommand } from 'just-bash'
 import { machineFs } from './fs'
-import { Errno, type Inside, type Io, type Tool } from './inside'
+import { Errno, ERRNO_TEXT, type Inside, type Io, type Tool } from './inside'
 import { UsageError } from './options'
 import { SHELL_COMMANDS } from './commandNames'
 import { TOOLS } from './tools'
@@ -21,13 +21,10 @@ export interface Shell {
 export function openShell(inside: Inside): Shell {
   let size = { cols: 80, rows: 24 }
   const run = async (script: string, signal?: AbortSignal): Promise<Output> => {
-    const { stdout, stderr, exitCode, env } = await bash.exec(script, {
-      ...(signal === undefined ? {} : { signal }),
-      cwd,
-      env: kept,
-    })
+    const options = { ...(signal === undefined ? {} : { signal }), cwd, env: kept }
+    const { stdout, stderr, exitCode, env } = await bash.exec(script, options).catch(asRefusal)
     cwd = env['PWD'] ?? cwd
-    kept = env
+    if (env['PWD'] !== undefined) kept = env
     return { stdout, stderr, status: exitCode }
   }
   let cwd = '/root'
@@ -79,6 +76,13 @@ export function openShell(inside: Inside): Shell {
       return run(script, options.signal)
     },
   }
+}
+
+/** A write that the kernel refuses ends the script, with bash's words. */
+function asRefusal(error: unknown): { stdout: string; stderr: string; exitCode: number; env: Record<string, string> } {
+  const [, code, path] = /^(E[A-Z]+): .*, '(.*)'$/s.exec((error as Error).message) ?? []
+  if (code === undefined) throw error
+  return { stdout: '', stderr: `bash: ${path}: ${ERRNO_TEXT[code] ?? code}\n`, exitCode: 1, env: {} }
 }
 
 /** Runs a tool; what a user or the kernel did wrong becomes its one line and status. */
