@@ -22,7 +22,6 @@ import {
   PG_anon,
   PG_buddy,
   PG_head,
-  PG_isolated,
   PG_lru,
   PG_ORDER_SHIFT,
   PG_swapcache,
@@ -527,10 +526,11 @@ function isolate_migratepages_block(k: Kernel, cc: CompactControl, low_pfn: numb
   for (; pfn < end_pfn; pfn++) {
     cc.migrate_scanned++
     const f = flags[pfn]!
-    if ((f & (PG_buddy | PG_head)) !== 0) {
-      pfn += (1 << (f >>> PG_ORDER_SHIFT)) - 1
+    if ((f & PG_buddy) !== 0) {
+      pfn += (1 << ((f >>> PG_ORDER_SHIFT) & 15)) - 1
       continue
     }
+    if ((f & PG_head) !== 0) pfn += (1 << ((f >>> PG_ORDER_SHIFT) & 15)) - 1
     if (!isolate_candidate(k, cc, f) || !isolate_lru_page(k, pfn)) {
       if (!skip_on_failure) continue
       // This order-aligned block cannot become free: drop what was collected of it and go on behind it.
@@ -557,7 +557,7 @@ function isolate_migratepages_block(k: Kernel, cc: CompactControl, low_pfn: numb
 
 /** LRU pages that can be moved now; unevictable ones when vm.compact_unevictable_allowed. */
 function isolate_candidate(k: Kernel, cc: CompactControl, f: number): boolean {
-  if ((f & PG_lru) === 0 || (f & (PG_isolated | PG_tail)) !== 0) return false
+  if ((f & PG_lru) === 0 || (f & (PG_head | PG_tail)) !== 0) return false
   if ((f & PG_unevictable) !== 0 && (k.var.sysctl['vm.compact_unevictable_allowed'] ?? 1) === 0) return false
   if ((f & PG_writeback) !== 0 && cc.mode === MIGRATE_ASYNC) return false
   return (f & (PG_anon | PG_swapcache)) !== PG_swapcache || (f & PG_anon) !== 0
@@ -587,19 +587,28 @@ function isolate_freepages(k: Kernel, cc: CompactControl): void {
   const end_pfn = zone_end_pfn(k, cc.zone)
   cc.freepages.length = 0
   cc.next_free = 0
-  let block = pageblock_start(cc.free_pfn)
   const low = pageblock_start(cc.migrate_pfn) + PAGEBLOCK_NR_PAGES
-  for (; block >= low; block -= PAGEBLOCK_NR_PAGES) {
-    cc.free_pfn = block
-    if (!suitable_migration_target(k, cc, block)) continue
-    if (!cc.ignore_skip_hint && k.pageblock.skip[block >>> 9] !== 0) continue
-    const before = cc.freepages.length
-    const done = isolate_freepages_block(k, cc, block, Math.min(block + PAGEBLOCK_NR_PAGES, end_pfn))
-    if (cc.freepages.length === before && done && !cc.ignore_skip_hint) k.pageblock.skip[block >>> 9] = 1
-    if (cc.freepages.length >= cc.migratepages.length) break
+  let from = cc.free_pfn
+  let block = pageblock_start(from)
+  while (block >= low) {
+    const block_end = Math.min(block + PAGEBLOCK_NR_PAGES, end_pfn)
+    const skip = !cc.ignore_skip_hint && k.pageblock.skip[block >>> 9] !== 0
+    if (suitable_migration_target(k, cc, block) && !skip) {
+      const before = cc.freepages.length
+      from = isolate_freepages_block(k, cc, from, block_end)
+      if (from === block_end && cc.freepages.length === before && !cc.ignore_skip_hint)
+        k.pageblock.skip[block >>> 9] = 1
+      if (cc.freepages.length >= cc.migratepages.length) {
+        if (from >= block_end) from = block - PAGEBLOCK_NR_PAGES
+        break
+      }
+      if (from < block_end) break
+    }
+    block -= PAGEBLOCK_NR_PAGES
+    from = block
   }
-  if (block < low) cc.free_pfn = low - PAGEBLOCK_NR_PAGES
-  k.zone.compact_cached_free_pfn[cc.zone + 1] = Math.max(cc.free_pfn, k.zone.start_pfn[cc.zone + 1]!)
+  cc.free_pfn = from
+  k.zone.compact_cached_free_pfn[cc.zone + 1] = Math.max(pageblock_start(from), k.zone.start_pfn[cc.zone + 1]!)
 }
 
 /** Movable blocks that are not free as a whole. */
@@ -610,23 +619,26 @@ function suitable_migration_target(k: Kernel, cc: CompactControl, block: number)
   return cc.ignore_block_suitable ? mt !== MIGRATE_ISOLATE : mt === MIGRATE_MOVABLE
 }
 
-/** True when the block was scanned to its end. */
-function isolate_freepages_block(k: Kernel, cc: CompactControl, start: number, end: number): boolean {
+/** Where the scan stopped: at `end`, or where enough was found or no more may be taken. */
+function isolate_freepages_block(k: Kernel, cc: CompactControl, start: number, end: number): number {
   const flags = k.page.flags
-  for (let pfn = start; pfn < end;) {
+  let pfn = start
+  let isolated = 0
+  while (pfn < end) {
     cc.free_scanned++
     const f = flags[pfn]!
-    if ((f & PG_buddy) === 0) {
-      pfn += (f & PG_head) !== 0 ? 1 << (f >>> PG_ORDER_SHIFT) : 1
-      continue
+    const nr = (f & (PG_buddy | PG_head)) === 0 ? 1 : 1 << ((f >>> PG_ORDER_SHIFT) & 15)
+    if ((f & PG_buddy) !== 0) {
+      if (!__isolate_free_page(k, cc.zone, pfn, 31 - Math.clz32(nr))) break
+      for (let i = 0; i < nr; i++) cc.freepages.push(pfn + i)
+      cc.free_scanned += nr - 1
+      isolated += nr
     }
-    const order = f >>> PG_ORDER_SHIFT
-    if (!__isolate_free_page(k, cc.zone, pfn, order)) return false
-    for (let i = 0; i < 1 << order; i++) cc.freepages.push(pfn + i)
-    pfn += 1 << order
-    if (cc.freepages.length >= cc.migratepages.length) return false
+    pfn += nr
+    if (cc.freepages.length >= cc.migratepages.length) break
   }
-  return true
+  k.vmstat[C.compact_isolated]! += isolated
+  return Math.min(pfn, end)
 }
 
 /** Takes a free block off its list unless the zone would fall below its min mark. */

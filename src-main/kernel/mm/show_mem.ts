@@ -9,6 +9,7 @@ import { MAX_NR_ZONES, MAX_ORDER, MIGRATE_TYPES, type Kernel } from '../kernel'
 import { free_list, NR_ZONE_STATS } from './buddy'
 import { nr_pcp_pages, pcp_set_of } from './pcp'
 import { si_swapinfo } from './swapfile'
+import { pgdat } from './throttle'
 import type { HugetlbMeminfo } from './vmstat'
 import { wmark_pages, WMARK_HIGH, WMARK_LOW, WMARK_MIN } from './watermark'
 
@@ -55,7 +56,7 @@ function kB(pages: number): string {
 
 function show_node(k: Kernel): void {
   const v = k.vmstat
-  const failures = (k.var.mod['kswapd'] as { failures?: number } | undefined)?.failures ?? 0
+  const failures = pgdat(k).kswapd_failures
   printk(
     k,
     `Node 0 active_anon:${kB(v[C.nr_active_anon]!)} inactive_anon:${kB(v[C.nr_inactive_anon]!)}` +

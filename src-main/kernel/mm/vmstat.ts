@@ -118,7 +118,7 @@ function hole_kb(k: Kernel): number {
 /** Brings the gauges up to date that depend on others: the dirty limits. */
 export function refresh_vm_stats(k: Kernel): void {
   const v = k.vmstat
-  const [background, dirty] = global_dirty_limits(k)
+  const { background, thresh } = global_dirty_limits(k)
   v[C.nr_dirty_background_threshold] = background
-  v[C.nr_dirty_threshold] = dirty
+  v[C.nr_dirty_threshold] = thresh
 }
