@@ -1,6 +1,123 @@
-/** The map of the machine: opens the state, then calls every module's init in the order of dependency. */
-import { open_kernel, type Kernel, type MachineConfig } from './kernel'
+/**
+ * The map of the machine: opens the state, then calls every module's init in the order of dependency. Afterwards it is
+ * time 0: kernel threads sleep, pid 1 is ready to run, nothing else exists.
+ */
+import { assert } from '@shared/assert'
+import { open_kernel, PF_KTHREAD, string_id, type Kernel, type MachineConfig } from './kernel'
+import { row_touch } from './lib/arena'
+import { timer_first } from './lib/timer'
+import { tlb_init } from './arch/x86/tlb'
+import { add_device, next_device_name } from './block/device'
+import { sys_swapon } from './entry/swap'
+import { sysctl_init } from './entry/sysctl'
+import { start_kernel_threads } from './kthreads'
+import { default_max_threads } from './limits'
+import { FS_EXT4, FS_TMPFS } from './mm/inode'
+import { vfs_create } from './mm/dcache'
+import { mm_init } from './mm/page_alloc'
+import { do_execve } from './sched/exec'
+import { kernel_thread } from './sched/fork'
+import { LD_SO_PATH, LIBC_PATH } from './sched/image'
+import { loadavg_init } from './sched/loadavg'
+import { cmdline_text, version_text } from './proc/system'
+import { psi_init } from './sched/psi'
+import { watch_init } from './sched/timer'
+import { first_task, next_task, printk, threads } from './task'
 
 export function boot(config: MachineConfig): Kernel {
-  return open_kernel(config)
+  const k = open_kernel(config)
+  string_id(k, '/')
+  row_touch(k.cpu, config.cpus)
+  row_touch(k.psi, config.cpus)
+  sysctl_init(k)
+  banner(k)
+  tlb_init(k)
+  mm_init(k)
+  k.var.sysctl['kernel.threads-max'] = default_max_threads(k.var.totalram_pages - k.var.late_freed_pages)
+  block_init(k)
+  start_init(k)
+  time_zero(k)
+  psi_init(k)
+  loadavg_init(k)
+  watch_init(k)
+  return k
 }
+
+function banner(k: Kernel): void {
+  printk(k, version_text().trimEnd())
+  printk(k, `Command line: ${cmdline_text(k).trimEnd()}`)
+}
+
+/** The root disk (256 GiB), and a device for each swap area that is not a file. */
+function block_init(k: Kernel): void {
+  add_device(k, k.config.disk, next_device_name(k, k.config.disk), ROOT_DISK_PAGES)
+}
+const ROOT_DISK_PAGES = 2 ** 26
+
+/** Swap areas from the largest priority down, as /etc/fstab has them. */
+function swap_init(k: Kernel): void {
+  for (const { bytes, device, priority, file } of k.config.swap) {
+    const area = { bytes, device, ...(priority === undefined ? {} : { priority }), ...(file === true ? { file } : {}) }
+    const path = file === true ? '/swapfile' : `/dev/${next_device_name(k, device)}`
+    assert(sys_swapon(k, path, area) === 0, 'swap_init: swapon failed')
+  }
+}
+
+/** Pid 1 is made first and becomes /sbin/init; kthreadd and its children follow. */
+function start_init(k: Kernel): void {
+  const init = kernel_thread(k, 'swapper', 0)
+  threads(k).init = init
+  start_kernel_threads(k)
+  k.task.flags[init]! &= ~PF_KTHREAD
+  k.var.current = init
+  const fs = k.config.bare ? FS_TMPFS : FS_EXT4
+  vfs_create(k, '/sbin/init', INIT_BYTES, fs)
+  if (!k.config.bare) {
+    vfs_create(k, LIBC_PATH, LIBC_BYTES, fs)
+    vfs_create(k, LD_SO_PATH, LD_SO_BYTES, fs)
+  }
+  swap_init(k)
+  assert(do_execve(k, '/sbin/init', '/sbin/init') === 0, 'start_init: no working init found')
+  k.var.current = 0
+}
+const INIT_BYTES = 1_838_000
+const LIBC_BYTES = 1_926_256
+const LD_SO_BYTES = 210_968
+
+/** What boot took is forgotten: clocks and times begin now. */
+function time_zero(k: Kernel): void {
+  assert(timer_first(k) === 0, 'time_zero: a timer is armed')
+  k.var.now = 0
+  for (let row = 1; row <= k.config.cpus; row++)
+    for (const column of [
+      'now',
+      'user',
+      'nice',
+      'system',
+      'idle',
+      'iowait',
+      'softirq',
+      'ctxt',
+      'min_vruntime',
+    ] as const)
+      k.cpu[column][row] = 0
+  k.psi.times.fill(0)
+  k.psi.state_start.fill(0)
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+    for (const column of TASK_TIMES) k.task[column][t] = 0
+  }
+  k.device.pipe_until.fill(0)
+  k.machine.fill(0)
+  for (const line of k.log) line[0] = 0
+}
+const TASK_TIMES = [
+  'start_ns',
+  'wake_ns',
+  'sleep_ns',
+  'vruntime',
+  'utime',
+  'stime',
+  'delay_ns',
+  'nvcsw',
+  'nivcsw',
+] as const

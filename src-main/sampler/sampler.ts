@@ -107,21 +107,17 @@ function machine_into(k: Kernel, out: Float64Array, at: number): void {
   devices_into(k, put)
 }
 
-/** The disks but those that only swap lives on, and those. */
+/** Busy time of the disks but those that only swap lives on, and of those. */
 function devices_into(k: Kernel, put: (name: (typeof MACHINE)[number][0], value: number) => void): void {
   const d = k.device
   const swap = new Set<number>()
   for (let si = 1; si < k.swap_info.meta.high; si++)
     if (k.swap_info.is_file[si] === 0) swap.add(k.swap_info.device[si]!)
-  let [read, written, busy, swap_busy] = [0, 0, 0, 0]
+  let [busy, swap_busy] = [0, 0]
   for (let i = 1; i < d.meta.high; i++) {
-    read += d.read_sectors[i]! * 512
-    written += d.write_sectors[i]! * 512
     if (swap.has(i)) swap_busy += d.busy_ns[i]!
     else busy += d.busy_ns[i]!
   }
-  put('disk_read_bytes', read)
-  put('disk_write_bytes', written)
   put('disk_busy', busy)
   put('swap_busy', swap_busy)
 }

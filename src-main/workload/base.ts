@@ -7,7 +7,6 @@ export interface BaseService {
   readonly uid: number
   readonly oomScoreAdj: number
   readonly params: Params
-  readonly path?: string
 }
 
 const MiB = 2 ** 20

@@ -71,7 +71,7 @@ export function start(k: Kernel, wanted: Request): number {
   const { started } = requests(k)
   const number = (started[wanted.name] = (started[wanted.name] ?? 0) + 1)
   const state = new_state(k, wanted.program, wanted.params, `${wanted.program}/${wanted.name}/${number}`)
-  state.ops.push({ op: 'exec', path: wanted.path, args: wanted.name })
+  state.ops.push({ op: 'exec', path: wanted.path, args: wanted.path, comm: wanted.name })
   k.var.program[child] = state
   return child
 }

@@ -21,7 +21,8 @@ export type Op =
   | { op: 'read' | 'write'; fd: number; at: number; length: number }
   | { op: 'fsync'; fd: number }
   | { op: 'stat'; folder: string; from: number; nr: number }
-  | { op: 'exec'; path: string; args: string }
+  /** Another image; `comm` is the name that the task then has (prctl). */
+  | { op: 'exec'; path: string; args: string; comm: string }
   | { op: 'wait' }
   | { op: 'exit'; code: number }
 
@@ -180,7 +181,7 @@ function perform(p: Proc, op: Op): boolean {
       op.from++
       return --op.nr <= 0
     case 'exec':
-      calls.exec(k, op.path, op.args)
+      calls.exec(k, op.path, op.args, op.comm)
       return true
     case 'wait':
       return calls.wait(k)

@@ -12,12 +12,13 @@ import type { Kernel } from '../kernel/kernel'
 import { timer_add } from '../kernel/lib/timer'
 import type { Programs } from '../kernel/sched/core'
 import { find_task_by_pid, first_task, next_task, printk, send_signal, TIMER_EVENT, trace } from '../kernel/task'
-import { BASE } from './base'
+import { BASE, type BaseService } from './base'
 import * as calls from './calls'
 import { as_init } from './control'
+import { install_libraries, install_program } from './images'
 import { request, type Request } from './init'
 import { new_state, run, type State } from './process'
-import { PROGRAM_INFOS, program_named } from './registry'
+import { PROGRAM_INFOS, program_named, PROGRAMS } from './registry'
 
 interface Item {
   readonly at: number
@@ -36,6 +37,9 @@ export function load_scenario(scenario: Scenario): Kernel {
     ...(file === undefined ? {} : { file }),
   }))
   const k = boot({ ...machine, swap, seed, bare: false })
+  install_libraries(k)
+  const paths = [...PROGRAMS.map((p) => p.path), '/usr/lib/gcc/cc1', ...BASE[scenario.base].map(service_path)]
+  for (const path of new Set(paths)) install_program(k, path)
   for (const [name, value] of Object.entries(scenario.sysctl)) {
     if (sysctl_write(k, name, value) < 0) printk(k, `sysctl: cannot set ${name} to ${value}`)
   }
@@ -76,8 +80,9 @@ export function open_programs(scenario: Scenario): Programs {
 /** Base services, processes and events with their times, always in the same order. */
 function agenda(scenario: Scenario): Item[] {
   const items: Item[] = []
-  BASE[scenario.base].forEach(({ name, program, uid, oomScoreAdj, params, path }, i) => {
-    const start = { program, path: path ?? `/usr/sbin/${name}`, name, nice: 0, uid, oomScoreAdj, params }
+  BASE[scenario.base].forEach((service, i) => {
+    const { name, program, uid, oomScoreAdj, params } = service
+    const start = { program, path: service_path(service), name, nice: 0, uid, oomScoreAdj, params }
     items.push({ at: 30 + i * 35, every: undefined, start })
   })
   const after = 100 + items.length * 35
@@ -89,6 +94,10 @@ function agenda(scenario: Scenario): Item[] {
   })
   for (const event of scenario.events) items.push({ at: event.at, every: event.every, event })
   return items
+}
+
+function service_path({ name }: BaseService): string {
+  return `/usr/sbin/${name}`
 }
 
 /** How a program is started; sizes and times of `params` in their base units. */

@@ -26,6 +26,8 @@ import {
   type Kernel,
 } from '../kernel'
 import { PMD_SIZE, PTRS, pmd_offset } from '../arch/x86/pgtable'
+import { thp } from '../mm/huge_memory'
+import { SWAP_COUNT_MASK } from '../mm/swapfile'
 import { vma_is_anonymous } from '../mm/vma'
 import { dev_of, inode_path } from './names'
 import { hex, kB, pad } from './text'
@@ -175,7 +177,7 @@ function huge_account(k: Kernel, pmd: number, vm_flags: number, locked: boolean,
 
 function swap_account(k: Kernel, slot: number, mss: MemSizeStats): void {
   mss.swap += PAGE
-  const count = k.swap.map[slot]! & 0x3f
+  const count = k.swap.map[slot]! & SWAP_COUNT_MASK
   mss.swap_pss += count >= 2 ? Math.floor((PAGE * PSS_SHIFT) / count) : PAGE * PSS_SHIFT
 }
 
@@ -285,15 +287,11 @@ function smap_rows(mss: MemSizeStats, rollup: boolean): string {
 function thp_eligible(k: Kernel, vma: number): 0 | 1 {
   const flags = k.vma.vm_flags[vma]!
   if (!vma_is_anonymous(k, vma) || (flags & VM_NOHUGEPAGE) !== 0) return 0
-  const enabled = thp_enabled(k)
+  const { enabled } = thp(k)
   if (enabled === 'never' || (enabled === 'madvise' && (flags & VM_HUGEPAGE) === 0)) return 0
   const first = Math.ceil(k.vma.vm_start[vma]! / PMD_SIZE) * PMD_SIZE
   return first + PMD_SIZE <= k.vma.vm_end[vma]! ? 1 : 0
 }
-function thp_enabled(k: Kernel): string {
-  return (k.var.mod['thp'] as { enabled?: string } | undefined)?.enabled ?? k.config.thp
-}
-
 /** show_smap_vma_flags: two letters a flag, in the order of the bits; "soft-dirty" is on for every area. */
 const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [0x1, 'rd'],

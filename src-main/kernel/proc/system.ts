@@ -27,8 +27,8 @@ export function vmstat_text(k: Kernel): string {
 /** The counters in the order of /proc/vmstat; the dirty thresholds are computed when one looks. */
 export function vmstat_into(k: Kernel, out: Float64Array, at: number): void {
   out.set(k.vmstat, at)
-  const [background, threshold] = global_dirty_limits(k)
-  out[at + C.nr_dirty_threshold] = threshold
+  const { background, thresh } = global_dirty_limits(k)
+  out[at + C.nr_dirty_threshold] = thresh
   out[at + C.nr_dirty_background_threshold] = background
 }
 

@@ -22,6 +22,7 @@ import {
   NR_PSI_COUNTS,
 } from '../task'
 import { kthread_step } from './kthread'
+import { release_dead_tasks } from './exit'
 import { get_signal } from './signal'
 import { run_timer } from './timer'
 import { load_balance } from './balance'
@@ -115,6 +116,7 @@ function run_slice(k: Kernel, programs: Programs, row: number, start: number, li
   cpu.now[row] = k.var.now
   account_vruntime(k, row, t, k.var.now - began)
   if (task.state[t] !== TASK_RUNNING) sleep_current(k, row, t)
+  release_dead_tasks(k)
 }
 
 /** The runnable task with the smallest virtual time among those that are awake by now. */

@@ -17,7 +17,7 @@ import {
   wake_up_task,
 } from '../task'
 import { COST } from '../costs'
-import { bio_end_io } from '../block/device'
+import { bio_end_io } from '../mm/page_io'
 import { calc_global_load } from './loadavg'
 import { psi_avgs_work } from './psi'
 import type { Programs } from './core'

@@ -53,7 +53,7 @@ function compiler(p: Proc): void {
   const { k, s } = p
   const nr = pages(p, 'memory')
   if (s.phase === 'cc1') {
-    s.ops.push({ op: 'exec', path: '/usr/lib/gcc/cc1', args: `cc1 -quiet unit${s.v['unit']}.c` })
+    s.ops.push({ op: 'exec', path: '/usr/lib/gcc/cc1', args: `cc1 -quiet unit${s.v['unit']}.c`, comm: 'cc1' })
     s.phase = 'headers'
     s.v['header'] = 0
     return
