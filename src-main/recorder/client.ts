@@ -1,11 +1,11 @@
 /** The recorder in a thread of its own: writing never makes the engine wait for a disk. */
 import { Worker } from 'node:worker_threads'
 import type { Recorder } from './recorder'
-import type { FromRecorder, ToRecorder } from './worker'
-import workerPath from './worker?modulePath'
+import type { FromRecorder, ToRecorder } from './thread'
 
-export function recorderThread(onFailure: (reason: string) => void, path: string = workerPath): Recorder {
-  const worker = new Worker(path)
+/** `file` is the engine's own worker file: it is the recorder's too. */
+export function recorderThread(file: string, onFailure: (reason: string) => void): Recorder {
+  const worker = new Worker(file, { workerData: { role: 'recorder' } })
   const waiting = new Map<number, { answer: (value: unknown) => void; fail: (error: Error) => void }>()
   let lastId = 0
   let ended: string | null = null

@@ -1,6 +1,6 @@
 /**
  * The recorder: at most one file that is being written and one that is being looked at. It only answers messages, so it
- * is the same in a thread of its own (`worker.ts`) and in place (`recorderHere`).
+ * is the same in a thread of its own (`thread.ts`) and in place (`recorderHere`).
  */
 import { dirname } from 'node:path'
 import { mkdirSync, rmSync, statSync } from 'node:fs'

@@ -13,8 +13,7 @@ export type FromRecorder =
   | { readonly failed: string }
   | { readonly stopped: true }
 
-const port = parentPort
-if (port === null) throw new Error('the recorder runs in a worker thread')
+const port = parentPort!
 const recorder = recorderHere()
 
 port.on('message', (message: ToRecorder) => {
@@ -39,7 +38,7 @@ function write(entry: Entry): void {
   try {
     recorder.put(entry)
   } catch (error) {
-    port!.postMessage({ failed: (error as Error).message } satisfies FromRecorder)
+    port.postMessage({ failed: (error as Error).message } satisfies FromRecorder)
     recorder.stop().catch(() => undefined)
   }
 }
