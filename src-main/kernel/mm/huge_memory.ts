@@ -56,6 +56,8 @@ import { split_huge_page } from './huge_split'
 import { FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_OOM, type VmFault } from './vm_fault'
 import { linear_page_index, vma_is_anonymous } from './vma'
 
+export { split_huge_page }
+
 export const HPAGE_PMD_ORDER = 9
 export const HPAGE_PMD_NR = 512
 
