@@ -169,7 +169,7 @@ function free_pcppages_bulk(k: Kernel, zone: number, count: number, set: number,
   pindex--
   if (count > 1) charge(k, COST.pcp_refill)
   while (count > 0) {
-    let row = 0
+    let row: number
     for (;;) {
       if (++pindex > max_pindex) pindex = min_pindex
       row = pcp_list(set, pindex)

@@ -191,7 +191,7 @@ function kmem_cache_create(
   kc.min_objects[row] = int_div(4096 << get_order(size), size)
   kc.min_partial[row] = Math.min(MAX_PARTIAL, Math.max(MIN_PARTIAL, int_div(ilog2(size), 2)))
   kc.cpu_partial[row] = size >= 4096 ? 6 : size >= 1024 ? 24 : size >= 256 ? 52 : 120
-  kc.cpu_partial_slabs[row] = Math.ceil((kc.cpu_partial[row]! * 2) / kc.objects[row]!)
+  kc.cpu_partial_slabs[row] = Math.ceil((kc.cpu_partial[row] * 2) / kc.objects[row])
   kc.flags[row] = flags
   kc.refcount[row] = 1
   slab_state(k).ids[name] = row
