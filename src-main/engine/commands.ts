@@ -7,7 +7,10 @@ import { errno_name } from '../kernel/entry/errno'
 import { proc_read, proc_write } from '../kernel/proc'
 import { find_task_by_pid, send_signal } from '../kernel/task'
 import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
-import { start_program } from '../workload'
+import type { Params } from '@shared/program'
+import { findProgram } from '@shared/scenario'
+import { swapoff, swapon } from '../kernel/mm/swapon'
+import { as_init, PROGRAM_INFOS, set_program_params, spawn_program } from '../workload'
 import { ERRNO_TEXT } from '../shell/inside'
 import type { Machine, MachineCommand } from './machine'
 
@@ -37,9 +40,11 @@ export function perform(m: Machine, command: MachineCommand): Result {
       return write(k, command.path, command.text)
     case 'makeDir':
     case 'removeDir':
-    case 'swapon':
-    case 'swapoff':
       return fail('EOPNOTSUPP', command.path)
+    case 'swapon':
+      return swapOn(k, command)
+    case 'swapoff':
+      return swapOff(k, command.path)
   }
 }
 
@@ -108,10 +113,18 @@ function setAll(k: Kernel, set: CommandOf<'sysctl'>['set']): Result {
   return done
 }
 
-/** Init forks and executes it when it runs next, as for every service. */
+/** Forked off init, as a service is. */
 function spawn(k: Kernel, command: CommandOf<'spawn'>): Result {
-  const wrong = start_program(k, command)
-  return wrong === null ? done : { ok: false, error: `${command.program}: ${wrong}` }
+  const { program, name, oomScoreAdj, count = 1 } = command
+  const found = findProgram(PROGRAM_INFOS, program, command.params ?? {})
+  if ('hint' in found) return { ok: false, error: `${program}: ${found.field}: ${found.hint}` }
+  const pids: number[] = []
+  for (let i = 0; i < count; i++) {
+    const pid = spawn_program(k, { program, name, oomScoreAdj, params: found.params })
+    if (pid <= 0) return fail(errno_name(pid), `fork (${pids.length} of ${count} started)`)
+    pids.push(pid)
+  }
+  return { ok: true, value: { pids } }
 }
 
 /** The task that holds pressure is found again by its name; a new target changes what it holds. */
@@ -127,10 +140,9 @@ function pressure(m: Machine, command: CommandOf<'pressure'>): Result {
     if (held !== 0) send_signal(k, held, 9)
     return done
   }
-  const params = { size: Math.round(bytes), rate: (command.rateMibPerS ?? 0) * 2 ** 20, kind: command.kind }
+  const params: Params = { size: Math.round(bytes), rate: (command.rateMibPerS ?? 0) * 2 ** 20, kind: command.kind }
   if (held !== 0) {
-    const state = k.var.program[held] as { params: Record<string, unknown> } | undefined
-    if (state !== undefined) state.params = { ...state.params, ...params }
+    set_program_params(k, held, params)
     return { ok: true, value: { pids: [k.task.pid[held]] } }
   }
   return spawn(k, { type: 'spawn', program: 'memhog', name, params })
@@ -140,6 +152,34 @@ function taskNamed(k: Kernel, name: string): number {
   for (let t = 1; t < k.task.meta.high; t++) {
     const alive = k.task.pid[t] !== 0 && k.task.state[t] !== TASK_ZOMBIE && k.task.state[t] !== TASK_DEAD
     if (alive && k.strings.list[k.task.comm[t]!] === name) return t
+  }
+  return 0
+}
+
+const SWAP_BYTES = 512 * 2 ** 20
+
+/** A new area on a device of its own; the kernel names the device. */
+function swapOn(k: Kernel, { path, bytes, device, priority }: CommandOf<'swapon'>): Result {
+  if (areaNamed(k, path) !== 0) return fail('EBUSY', `swapon ${path}`)
+  const isFile = !path.startsWith('/dev/')
+  return answer(
+    as_init(k, () => swapon(k, bytes ?? SWAP_BYTES, device ?? 'ssd', priority, isFile)),
+    `swapon ${path}`,
+  )
+}
+
+function swapOff(k: Kernel, path: string): Result {
+  const area = areaNamed(k, path)
+  if (area === 0) return fail('EINVAL', `swapoff ${path}`)
+  return answer(
+    as_init(k, () => swapoff(k, area)),
+    `swapoff ${path}`,
+  )
+}
+
+function areaNamed(k: Kernel, path: string): number {
+  for (let row = 1; row < k.swap_info.meta.high; row++) {
+    if (k.swap_info.pages[row] !== 0 && k.strings.list[k.swap_info.name[row]!] === path) return row
   }
   return 0
 }
