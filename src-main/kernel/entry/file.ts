@@ -1,0 +1,221 @@
+/**
+ * System calls on files. They act for the running task and return a count, a descriptor, 0 or a negative errno.
+ *
+ * Linux: fs/open.c, fs/read_write.c, fs/sync.c, fs/namei.c, mm/swapfile.c (swapon). Simplified: no permissions below the
+ * open mode, no directories as files.
+ */
+import { __GFP_FS, __GFP_WRITE, PAGE_SIZE, PG_uptodate, PG_locked, type Kernel } from '../kernel'
+import { COST } from '../costs'
+import { create_buffers } from '../mm/buffer'
+import { path_lookup, vfs_create, vfs_unlink } from '../mm/dcache'
+import {
+  alloc_file,
+  close_fd,
+  fd_install,
+  fdget,
+  file_may_read,
+  file_may_write,
+  FMODE_RANDOM,
+  fput,
+  O_CREAT,
+  O_TRUNC,
+} from '../mm/file_table'
+import { filemap_read, find_page, mapping_gfp, page_cache_alloc, read_cache_page } from '../mm/filemap'
+import { filemap_write_and_wait, sync_filesystem } from '../mm/fs_writeback'
+import { extend_blocks, FS_EXT4, FS_TMPFS, I_DIR, igrab, iput, is_shmem } from '../mm/inode'
+import { folio_wait_nested } from '../mm/page_io'
+import { balance_dirty_pages_ratelimited, set_page_dirty } from '../mm/page_writeback'
+import { force_page_cache_ra } from '../mm/readahead'
+import { SGP_READ, SGP_WRITE, shmem_get_page } from '../mm/shmem'
+import { mark_page_accessed } from '../mm/swap'
+import { truncate_setsize } from '../mm/truncate'
+import { charge, fatal_signal_pending } from '../task'
+import { EBADF, EEXIST, EINVAL, EISDIR, ENOENT, ENOMEM } from '../uapi'
+
+/** Opens a file by its path; O_CREAT makes it on `fs` (the disk unless told). */
+export function sys_open(
+  k: Kernel,
+  path: string,
+  flags: number,
+  fs: typeof FS_EXT4 | typeof FS_TMPFS = FS_EXT4,
+): number {
+  charge(k, COST.syscall)
+  let inode = path_lookup(k, path)
+  if (inode === 0 && (flags & O_CREAT) !== 0) inode = vfs_create(k, path, 0, fs)
+  if (inode === 0) return -ENOENT
+  if ((k.inode.flags[inode]! & I_DIR) !== 0 && (flags & 3) !== 0) return -EISDIR
+  const file = alloc_file(k, inode, flags)
+  if (file === 0) return -ENOMEM
+  if ((flags & O_TRUNC) !== 0 && file_may_write(k, file)) truncate_setsize(k, inode, 0)
+  return fd_install(k, k.var.current, file)
+}
+
+/** Makes a file of a size without opening it: its content is on the disk (tmpfs: a hole). 0 or an errno. */
+export function sys_create(k: Kernel, path: string, size: number, fs: typeof FS_EXT4 | typeof FS_TMPFS): number {
+  charge(k, COST.syscall)
+  return vfs_create(k, path, size, fs) === 0 ? -EEXIST : 0
+}
+
+export function sys_close(k: Kernel, fd: number): number {
+  charge(k, COST.syscall)
+  return close_fd(k, k.var.current, fd) ? 0 : -EBADF
+}
+
+/** stat(2): 0, or -ENOENT. */
+export function sys_stat(k: Kernel, path: string): number {
+  charge(k, COST.syscall)
+  return path_lookup(k, path) === 0 ? -ENOENT : 0
+}
+
+export function sys_unlink(k: Kernel, path: string): number {
+  charge(k, COST.syscall)
+  const inode = path_lookup(k, path)
+  if (inode === 0) return -ENOENT
+  if ((k.inode.flags[inode]! & I_DIR) !== 0) return -EISDIR
+  vfs_unlink(k, inode)
+  return 0
+}
+
+// ---------------------------------------------------------------- reading and writing
+
+/** Reads at the file position, or with `offset` at that place (pread). */
+export function sys_read(k: Kernel, fd: number, count: number, offset = -1): number {
+  charge(k, COST.syscall)
+  const t = k.var.current
+  const file = fdget(k, t, fd)
+  if (file === 0 || !file_may_read(k, file)) return -EBADF
+  const pos = offset >= 0 ? offset : k.file.pos[file]!
+  const inode = k.file.inode[file]!
+  const done = is_shmem(k, inode) ? shmem_file_read(k, inode, pos, count) : filemap_read(k, file, pos, count)
+  if (offset < 0 && done > 0) k.file.pos[file]! += done
+  if (done > 0) k.task.rchar[t]! += done
+  k.task.syscr[t]!++
+  return done
+}
+
+function shmem_file_read(k: Kernel, inode: number, pos: number, count: number): number {
+  const start = pos
+  const end = Math.min(pos + count, k.inode.i_size[inode]!)
+  while (pos < end) {
+    const got = shmem_get_page(k, inode, Math.floor(pos / PAGE_SIZE), SGP_READ)
+    if (got === null) return pos > start ? pos - start : -ENOMEM
+    if (got.pfn !== 0 && pos % PAGE_SIZE === 0) mark_page_accessed(k, got.pfn)
+    charge(k, COST.copy_user_page)
+    pos = Math.min(end, (Math.floor(pos / PAGE_SIZE) + 1) * PAGE_SIZE)
+  }
+  return Math.max(0, pos - start)
+}
+
+/** Writes at the file position, or with `offset` at that place (pwrite). */
+export function sys_write(k: Kernel, fd: number, count: number, offset = -1): number {
+  charge(k, COST.syscall)
+  const t = k.var.current
+  const file = fdget(k, t, fd)
+  if (file === 0 || !file_may_write(k, file)) return -EBADF
+  const pos = offset >= 0 ? offset : k.file.pos[file]!
+  const done = generic_perform_write(k, k.file.inode[file]!, pos, count)
+  if (offset < 0 && done > 0) k.file.pos[file]! += done
+  if (done > 0) k.task.wchar[t]! += done
+  k.task.syscw[t]!++
+  return done
+}
+
+function generic_perform_write(k: Kernel, inode: number, pos: number, count: number): number {
+  const start = pos
+  const end = pos + count
+  const shmem = is_shmem(k, inode)
+  if (!shmem) extend_blocks(k, inode, end)
+  while (pos < end) {
+    const next = Math.min(end, (Math.floor(pos / PAGE_SIZE) + 1) * PAGE_SIZE)
+    const index = Math.floor(pos / PAGE_SIZE)
+    const whole = (pos % PAGE_SIZE === 0 && next - pos === PAGE_SIZE) || index * PAGE_SIZE >= k.inode.i_size[inode]!
+    const pfn = shmem ? (shmem_get_page(k, inode, index, SGP_WRITE)?.pfn ?? 0) : write_begin(k, inode, index, whole)
+    if (pfn === 0) return pos > start ? pos - start : -ENOMEM
+    charge(k, COST.copy_user_page)
+    k.page.flags[pfn]! |= PG_uptodate
+    if (next > k.inode.i_size[inode]!) k.inode.i_size[inode] = next
+    set_page_dirty(k, pfn)
+    pos = next
+    if (!shmem) balance_dirty_pages_ratelimited(k)
+    if (fatal_signal_pending(k, k.var.current)) break
+  }
+  return pos - start
+}
+
+/** The page to write into, with its buffers; a partly written page is read first. */
+function write_begin(k: Kernel, inode: number, index: number, whole: boolean): number {
+  let pfn = find_page(k, inode, index)
+  if (pfn === 0) {
+    pfn = whole
+      ? page_cache_alloc(k, inode, index, (mapping_gfp(k, inode) & ~__GFP_FS) | __GFP_WRITE)
+      : read_cache_page(k, inode, index)
+    if (pfn === 0) return 0
+    if (whole) k.page.flags[pfn] = (k.page.flags[pfn]! | PG_uptodate) & ~PG_locked
+  }
+  if ((k.page.flags[pfn]! & PG_locked) !== 0) folio_wait_nested(k, pfn)
+  return create_buffers(k, pfn) ? pfn : 0
+}
+
+export function sys_ftruncate(k: Kernel, fd: number, size: number): number {
+  charge(k, COST.syscall)
+  const file = fdget(k, k.var.current, fd)
+  if (file === 0) return -EBADF
+  if (!file_may_write(k, file) || size < 0) return -EINVAL
+  if (!is_shmem(k, k.file.inode[file]!)) extend_blocks(k, k.file.inode[file]!, size)
+  truncate_setsize(k, k.file.inode[file]!, size)
+  return 0
+}
+
+export function sys_fsync(k: Kernel, fd: number): number {
+  charge(k, COST.syscall)
+  const file = fdget(k, k.var.current, fd)
+  if (file === 0) return -EBADF
+  filemap_write_and_wait(k, k.file.inode[file]!)
+  return 0
+}
+export function sys_sync(k: Kernel): number {
+  charge(k, COST.syscall)
+  sync_filesystem(k)
+  return 0
+}
+
+/** posix_fadvise: random and normal change the readahead of the open file, willneed reads. */
+export function sys_fadvise(
+  k: Kernel,
+  fd: number,
+  offset: number,
+  length: number,
+  advice: 'normal' | 'random' | 'willneed',
+) {
+  charge(k, COST.syscall)
+  const file = fdget(k, k.var.current, fd)
+  if (file === 0) return -EBADF
+  if (advice === 'random') k.file.flags[file]! |= FMODE_RANDOM
+  else if (advice === 'normal') k.file.flags[file]! &= ~FMODE_RANDOM
+  else force_page_cache_ra(k, file, Math.floor(offset / PAGE_SIZE), Math.ceil(length / PAGE_SIZE))
+  return 0
+}
+
+/** sendfile: the pages of a file go out (to a socket), from the page cache. */
+export function sys_sendfile(k: Kernel, fd: number, offset: number, count: number): number {
+  return sys_read(k, fd, count, offset)
+}
+
+// ---------------------------------------------------------------- for those who map
+
+/** The open file of a descriptor of the running task, with a reference for the caller; 0 when there is none. */
+export function fget(k: Kernel, fd: number): number {
+  const file = fdget(k, k.var.current, fd)
+  if (file !== 0) k.file.refcount[file]!++
+  return file
+}
+/** Opens a file for the kernel itself (exec); 0 when it does not exist. */
+export function open_exec(k: Kernel, path: string): number {
+  const inode = path_lookup(k, path)
+  if (inode === 0) return 0
+  igrab(k, inode)
+  const file = alloc_file(k, inode, 0)
+  iput(k, inode)
+  return file
+}
+export { fput }

@@ -1,0 +1,200 @@
+/**
+ * The flusher: writes dirty files back, the longest dirty first, when they are old, when there are too many, when
+ * reclaim or sync(2) asks.
+ *
+ *   mark_inode_dirty ─> b_dirty (by time) ─queue_io─> b_io ─writeback_sb_inodes─> clean, or back to b_dirty
+ *
+ * Linux: fs/fs-writeback.c. Simplified: one disk; metadata is not written; an inode with pages left goes to the end.
+ */
+import { C } from '@shared/counters'
+import { type Kernel } from '../kernel'
+import { WRITE } from '../block/device'
+import { COST } from '../costs'
+import { list_add_tail, list_del } from '../lib/list'
+import { timer_add } from '../lib/timer'
+import { xa_find, xa_load } from '../lib/xarray'
+import { charge, kthread_sleep, threads, TIMER_KTHREAD, wake_kthread } from '../task'
+import { inode_add_lru } from './inode'
+import { blk_poll, io_wait_nested, submit_file_bio, page_done_ns } from './page_io'
+import { clear_page_dirty_for_io, global_dirty_limits, start_writeback_file } from './page_writeback'
+
+const B_DIRTY = 1
+const B_IO = 2
+const MAX_WRITEBACK_PAGES = 1024
+const BIO_PAGES = 256
+const MAX_INDEX = 2 ** 31 - 1
+
+interface Writeback {
+  /** Pages still to write for reclaim or sync; background work goes on while over the threshold. */
+  nr_to_write: number
+  background: boolean
+  timer_armed: boolean
+  next_periodic_ns: number
+}
+function wb(k: Kernel): Writeback {
+  return (k.var.mod['writeback'] ??= {
+    nr_to_write: 0,
+    background: false,
+    timer_armed: false,
+    next_periodic_ns: 0,
+  }) as Writeback
+}
+
+export function writeback_in_progress(k: Kernel): boolean {
+  return wb(k).background
+}
+/** Over the background threshold. */
+export function wb_start_background(k: Kernel): void {
+  if (wb(k).background) return
+  wb(k).background = true
+  wake_kthread(k, 'flusher')
+}
+/** Reclaim finds dirty pages that nobody writes: all of them, please. */
+export function wakeup_flusher_threads(k: Kernel): void {
+  if (k.wb.head[B_DIRTY] === 0 && k.wb.head[B_IO] === 0) return
+  wb(k).nr_to_write = Math.max(wb(k).nr_to_write, k.vmstat[C.nr_dirty]!)
+  wake_kthread(k, 'flusher')
+}
+
+// ---------------------------------------------------------------- dirty inodes
+
+function links(k: Kernel) {
+  return { next: k.inode.io_next, prev: k.inode.io_prev }
+}
+export function mark_inode_dirty(k: Kernel, inode: number): void {
+  if (k.inode.wb_list[inode] !== 0) return
+  k.inode.dirtied_when[inode] = k.var.now
+  wb_add(k, inode, B_DIRTY)
+  arm_periodic(k)
+}
+function wb_add(k: Kernel, inode: number, list: number): void {
+  k.inode.wb_list[inode] = list
+  list_add_tail(k.wb, list, links(k), inode)
+  if (k.wb.meta.high <= list) k.wb.meta.high = list + 1
+}
+export function wb_remove(k: Kernel, inode: number): void {
+  if (k.inode.wb_list[inode] === 0) return
+  list_del(k.wb, k.inode.wb_list[inode]!, links(k), inode)
+  k.inode.wb_list[inode] = 0
+}
+
+function interval_ns(k: Kernel): number {
+  return (k.var.sysctl['vm.dirty_writeback_centisecs'] ?? 500) * 10_000_000
+}
+function expire_ns(k: Kernel): number {
+  return (k.var.sysctl['vm.dirty_expire_centisecs'] ?? 3000) * 10_000_000
+}
+/** wb_wakeup_delayed: the flusher looks every five seconds while there is something dirty. */
+function arm_periodic(k: Kernel): void {
+  const t = threads(k).flusher
+  if (wb(k).timer_armed || t === 0 || interval_ns(k) === 0) return
+  wb(k).timer_armed = true
+  wb(k).next_periodic_ns = k.var.now + interval_ns(k)
+  timer_add(k, wb(k).next_periodic_ns, TIMER_KTHREAD, t)
+}
+
+// ---------------------------------------------------------------- the thread
+
+/** One chunk of one file; true when there is nothing to do. */
+export function flusher_step(k: Kernel): boolean {
+  const work = wb(k)
+  blk_poll(k)
+  if (work.timer_armed && k.var.now >= work.next_periodic_ns) {
+    work.timer_armed = false
+    queue_expired(k)
+  }
+  if (work.background && k.vmstat[C.nr_dirty]! <= global_dirty_limits(k).background) work.background = false
+  if (k.vmstat[C.nr_dirty] === 0) work.nr_to_write = 0
+  if ((work.background || work.nr_to_write > 0) && k.wb.head[B_IO] === 0) queue_io(k, Infinity)
+  const inode = k.wb.head[B_IO]!
+  if (inode === 0) {
+    work.background = false
+    work.nr_to_write = 0
+    if (k.wb.head[B_DIRTY] !== 0) arm_periodic(k)
+    kthread_sleep(k, threads(k).flusher)
+    return true
+  }
+  const written = writeback_single_inode(k, inode, MAX_WRITEBACK_PAGES)
+  work.nr_to_write = Math.max(0, work.nr_to_write - written)
+  return false
+}
+
+/** Kupdate: what is dirty for longer than dirty_expire_centisecs. */
+function queue_expired(k: Kernel): void {
+  queue_io(k, k.var.now - expire_ns(k))
+}
+function queue_io(k: Kernel, older_than: number): void {
+  for (;;) {
+    const inode = k.wb.head[B_DIRTY]!
+    if (inode === 0 || k.inode.dirtied_when[inode]! > older_than) return
+    wb_remove(k, inode)
+    wb_add(k, inode, B_IO)
+  }
+}
+
+/** Writes up to `nr` dirty pages of a file, in order from where the last call stopped; how many. */
+export function writeback_single_inode(k: Kernel, inode: number, nr: number): number {
+  charge(k, COST.bio_submit)
+  let written = do_writepages(k, inode, k.inode.writeback_index[inode]!, nr)
+  if (written < nr && k.inode.writeback_index[inode]! > 0) {
+    k.inode.writeback_index[inode] = 0
+    written += do_writepages(k, inode, 0, nr - written)
+  }
+  wb_remove(k, inode)
+  if (k.inode.nr_dirty[inode]! > 0) {
+    k.inode.dirtied_when[inode] = k.var.now
+    wb_add(k, inode, written > 0 ? B_IO : B_DIRTY)
+  } else inode_add_lru(k, inode)
+  return written
+}
+
+function do_writepages(k: Kernel, inode: number, from: number, nr: number): number {
+  let written = 0
+  let first = -1
+  let count = 0
+  for (let index = xa_find(k, inode, from, MAX_INDEX, 'dirty'); index >= 0 && written < nr;) {
+    const pfn = xa_load(k, inode, index)
+    wait_writeback(k, pfn)
+    if (clear_page_dirty_for_io(k, pfn)) {
+      start_writeback_file(k, inode, pfn)
+      charge(k, COST.page_cache_op)
+      if (count > 0 && (index !== first + count || count === BIO_PAGES)) {
+        submit_file_bio(k, inode, WRITE, first, count)
+        count = 0
+      }
+      if (count === 0) first = index
+      count++
+      written++
+    }
+    k.inode.writeback_index[inode] = index + 1
+    index = xa_find(k, inode, index + 1, MAX_INDEX, 'dirty')
+  }
+  if (count > 0) submit_file_bio(k, inode, WRITE, first, count)
+  return written
+}
+/** A page that is dirty again while its last write is under way. */
+function wait_writeback(k: Kernel, pfn: number): void {
+  const until = page_done_ns(k, pfn)
+  if (until !== 0) io_wait_nested(k, until)
+}
+
+// ---------------------------------------------------------------- sync
+
+/** fsync: writes a file's dirty pages and waits for all its writes. */
+export function filemap_write_and_wait(k: Kernel, inode: number): void {
+  while (k.inode.nr_dirty[inode]! > 0) if (writeback_single_inode(k, inode, MAX_INDEX) === 0) break
+  while (k.inode.nr_writeback[inode]! > 0) {
+    const index = xa_find(k, inode, 0, MAX_INDEX, 'writeback')
+    if (index < 0) return
+    wait_writeback(k, xa_load(k, inode, index))
+  }
+}
+/** sync(2). */
+export function sync_filesystem(k: Kernel): void {
+  const dirty: number[] = []
+  for (const list of [B_DIRTY, B_IO])
+    for (let inode = k.wb.head[list]!; inode !== 0; inode = k.inode.io_next[inode]!) dirty.push(inode)
+  for (const inode of dirty) writeback_single_inode(k, inode, MAX_INDEX)
+  for (let inode = 1; inode < k.inode.meta.high; inode++)
+    if (k.inode.nr_writeback[inode]! > 0) filemap_write_and_wait(k, inode)
+}

@@ -1,0 +1,320 @@
+/**
+ * The OOM killer: when nothing can be reclaimed, the task whose death frees most memory dies.
+ *
+ *   points = resident pages + swap entries + page tables in pages + oom_score_adj × (total pages / 1000)
+ *
+ * The victim only gets SIGKILL and access to the reserves; it frees its memory when it next runs. Should it not within
+ * two seconds, the oom_reaper takes its anonymous memory away.
+ *
+ * Linux: mm/oom_kill.c. Simplified: no cpuset or mempolicy constraints; no dump of unreclaimable slab.
+ */
+import type { OomCandidate, OomKill } from '@shared/protocol'
+import { C } from '@shared/counters'
+import { int_div } from '../lib/math'
+import {
+  __GFP_FS,
+  PF_EXITING,
+  PF_KTHREAD,
+  PF_OOM_VICTIM,
+  VM_HUGETLB,
+  VM_PFNMAP,
+  VM_SHARED,
+  type Kernel,
+} from '../kernel'
+import { COST } from '../costs'
+import { timer_add } from '../lib/timer'
+import {
+  charge,
+  fatal_signal_pending,
+  first_task,
+  is_oom_victim,
+  kthread_sleep,
+  next_task,
+  printk,
+  send_signal,
+  SIGKILL,
+  threads,
+  TIMER_REAPER,
+  trace,
+} from '../task'
+import {
+  memcg_event,
+  mem_cgroup_get_max,
+  mem_cgroup_get_oom_group,
+  mem_cgroup_in_subtree,
+  MEMCG_OOM_GROUP_KILL,
+  MEMCG_OOM_KILL,
+  cgroup_path,
+} from './memcontrol'
+import { comm, dump_header, dump_stack, gfp_text, oom_candidates } from './oom_report'
+import { get_mm_rss } from './rmap'
+import { total_swap_pages } from './swapfile'
+import { zap_page_range } from './zap'
+
+export const OOM_SCORE_ADJ_MIN = -1000
+/** mm.flags: its memory is (as good as) gone, others may be chosen. */
+export const MMF_OOM_SKIP = 1 << 21
+const OOM_REAPER_DELAY_NS = 2_000_000_000
+
+/** One run of the killer. */
+export interface OomControl {
+  gfp: number
+  order: number
+  /** The cgroup at its limit, 0 for the machine. */
+  memcg: number
+  totalpages: number
+}
+
+interface OomVars {
+  /** Reports are limited to 10 in 5 s. */
+  rs_begin: number
+  rs_printed: number
+  /** Victims whose memory has not come back, by task row. */
+  pending: Record<number, OomKill>
+  reap: { task: number; at: number }[]
+}
+function oom_vars(k: Kernel): OomVars {
+  return (k.var.mod['oom'] ??= { rs_begin: -1e12, rs_printed: 0, pending: {}, reap: [] }) as OomVars
+}
+
+// ---------------------------------------------------------------- choosing
+
+/** pid 1 and kernel threads. */
+export function oom_unkillable_task(k: Kernel, t: number): boolean {
+  return k.task.pid[t] === 1 || (k.task.flags[t]! & PF_KTHREAD) !== 0
+}
+/** Pages that the points are measured against. */
+export function oom_totalpages(k: Kernel, memcg = 0): number {
+  return memcg !== 0 ? mem_cgroup_get_max(k, memcg) : k.var.totalram_pages + total_swap_pages(k)
+}
+
+/** How much its death would free, in pages, moved by oom_score_adj; -Infinity for those that must live. */
+export function oom_badness(k: Kernel, t: number, totalpages: number): number {
+  const mm = k.task.mm[t]!
+  const adj = k.task.oom_score_adj[t]!
+  if (oom_unkillable_task(k, t) || mm === 0) return -Infinity
+  if (adj === OOM_SCORE_ADJ_MIN || (k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) return -Infinity
+  const points = get_mm_rss(k, mm) + k.mm.swapents[mm]! + int_div(k.mm.pgtables_bytes[mm]!, 4096)
+  return points + adj * int_div(totalpages, 1000)
+}
+
+const ABORT = -1
+/** The task with the most points, of several the last; ABORT while a victim still holds memory; 0 when there is none. */
+function select_bad_process(k: Kernel, oc: OomControl): number {
+  let chosen = 0
+  let most = -Infinity
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+    if (k.task.tgid[t] !== k.task.pid[t] || (oc.memcg !== 0 && !mem_cgroup_in_subtree(k, t, oc.memcg))) continue
+    charge(k, COST.oom_task)
+    const mm = k.task.mm[t]!
+    if (oom_unkillable_task(k, t)) continue
+    if (is_oom_victim(k, t) && mm !== 0) {
+      if ((k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) continue
+      return ABORT
+    }
+    const points = oom_badness(k, t, oc.totalpages)
+    if (points === -Infinity || points < most) continue
+    chosen = t
+    most = points
+  }
+  return chosen
+}
+
+/** An allocation is stuck. True when memory will come (a task dies, or is about to): try again. */
+export function out_of_memory(k: Kernel, gfp: number, order: number, memcg = 0): boolean {
+  const oc: OomControl = { gfp, order, memcg, totalpages: oom_totalpages(k, memcg) }
+  const current = k.var.current
+  if (current !== 0 && task_will_free_mem(k, current)) {
+    mark_oom_victim(k, current)
+    queue_oom_reaper(k, current)
+    return true
+  }
+  if ((gfp & __GFP_FS) === 0 && memcg === 0) return true
+  check_panic_on_oom(k, oc)
+  if (k.var.panic !== null) return false
+  if (memcg === 0 && (k.var.sysctl['vm.oom_kill_allocating_task'] ?? 0) !== 0 && may_kill_itself(k, current)) {
+    oom_kill_process(k, oc, current, 'Out of memory (oom_kill_allocating_task)')
+    return true
+  }
+  const chosen = select_bad_process(k, oc)
+  if (chosen === ABORT) return true
+  if (chosen === 0) {
+    dump_header(k, oc, 0)
+    printk(k, 'Out of memory and no killable processes...')
+    if (memcg === 0) panic(k, 'System is deadlocked on memory')
+    return false
+  }
+  oom_kill_process(k, oc, chosen, memcg === 0 ? 'Out of memory' : 'Memory cgroup out of memory')
+  return true
+}
+
+function may_kill_itself(k: Kernel, t: number): boolean {
+  return t !== 0 && k.task.mm[t] !== 0 && !oom_unkillable_task(k, t) && k.task.oom_score_adj[t] !== OOM_SCORE_ADJ_MIN
+}
+
+/** panic_on_oom: 1 the machine's, 2 a cgroup's too. */
+function check_panic_on_oom(k: Kernel, oc: OomControl): void {
+  const mode = k.var.sysctl['vm.panic_on_oom'] ?? 0
+  if (mode === 0 || (mode !== 2 && oc.memcg !== 0)) return
+  dump_header(k, oc, 0)
+  panic(k, `Out of memory: ${mode === 2 ? 'compulsory' : 'system-wide'} panic_on_oom is enabled`)
+}
+
+/** The machine stops. */
+export function panic(k: Kernel, text: string): void {
+  if (k.var.panic !== null) return
+  printk(k, `Kernel panic - not syncing: ${text}`)
+  dump_stack(k, 0, 'panic+0x118/0x2f4', 'out_of_memory.cold+0x2f/0x7e')
+  printk(k, `---[ end Kernel panic - not syncing: ${text} ]---`)
+  k.var.panic = text
+  trace(k, { kind: 'panic', text })
+}
+
+// ---------------------------------------------------------------- killing
+
+/** Dying already: let it. */
+function task_will_free_mem(k: Kernel, t: number): boolean {
+  const mm = k.task.mm[t]!
+  if (mm === 0 || (k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) return false
+  return fatal_signal_pending(k, t) || (k.task.flags[t]! & PF_EXITING) !== 0
+}
+
+function oom_kill_process(k: Kernel, oc: OomControl, victim: number, message: string): void {
+  if (task_will_free_mem(k, victim)) {
+    mark_oom_victim(k, victim)
+    queue_oom_reaper(k, victim)
+    return
+  }
+  const candidates = oom_candidates(k, oc)
+  const report = ratelimited(k) ? [] : dump_header(k, oc, victim)
+  const group = mem_cgroup_get_oom_group(k, victim, oc.memcg)
+  __oom_kill_process(k, oc, victim, message, candidates, report)
+  if (group === 0) return
+  memcg_event(k, group, MEMCG_OOM_GROUP_KILL)
+  printk(k, `Tasks in ${cgroup_path(k, group)} are going to be killed due to memory.oom.group set`)
+  for (let t = first_task(k); t !== 0;) {
+    const next = next_task(k, t)
+    const lives = k.task.mm[t] !== 0 && k.task.oom_score_adj[t] !== OOM_SCORE_ADJ_MIN && !oom_unkillable_task(k, t)
+    // The victim is among them and is counted once more, as in Linux.
+    if (lives && mem_cgroup_in_subtree(k, t, group)) __oom_kill_process(k, oc, t, message, candidates, [])
+    t = next
+  }
+}
+
+function ratelimited(k: Kernel): boolean {
+  const vars = oom_vars(k)
+  if (k.var.now - vars.rs_begin > 5_000_000_000) {
+    vars.rs_begin = k.var.now
+    vars.rs_printed = 0
+  }
+  return vars.rs_printed++ >= 10
+}
+
+function __oom_kill_process(
+  k: Kernel,
+  oc: OomControl,
+  victim: number,
+  message: string,
+  candidates: readonly OomCandidate[],
+  report: readonly string[],
+): void {
+  const mm = k.task.mm[victim]!
+  const kB = (pages: number): number => pages * 4
+  k.vmstat[C.oom_kill]!++
+  memcg_event(k, k.task.cgroup[victim]!, MEMCG_OOM_KILL)
+  const line =
+    `${message}: Killed process ${k.task.pid[victim]} (${comm(k, victim)}) total-vm:${kB(k.mm.total_vm[mm]!)}kB, ` +
+    `anon-rss:${kB(k.mm.rss_anon[mm]!)}kB, file-rss:${kB(k.mm.rss_file[mm]!)}kB, ` +
+    `shmem-rss:${kB(k.mm.rss_shmem[mm]!)}kB, UID:${k.task.uid[victim]} ` +
+    `pgtables:${int_div(k.mm.pgtables_bytes[mm]!, 1024)}kB oom_score_adj:${k.task.oom_score_adj[victim]}`
+  if (oom_vars(k).pending[victim] === undefined) {
+    const current = k.var.current
+    oom_vars(k).pending[victim] = {
+      ms: k.var.now / 1e6,
+      pid: k.task.pid[victim]!,
+      name: comm(k, victim),
+      oom_score_adj: k.task.oom_score_adj[victim]!,
+      badness: oom_badness(k, victim, oc.totalpages),
+      total_vm_kB: kB(k.mm.total_vm[mm]!),
+      anon_rss_kB: kB(k.mm.rss_anon[mm]!),
+      file_rss_kB: kB(k.mm.rss_file[mm]!),
+      shmem_rss_kB: kB(k.mm.rss_shmem[mm]!),
+      swap_kB: kB(k.mm.swapents[mm]!),
+      pgtables_bytes: k.mm.pgtables_bytes[mm]!,
+      freed_kB: 0,
+      constraint: oc.memcg === 0 ? 'CONSTRAINT_NONE' : 'CONSTRAINT_MEMCG',
+      invoker: comm(k, current),
+      invoker_pid: current === 0 ? 0 : k.task.pid[current]!,
+      order: oc.order,
+      gfp: gfp_text(oc.gfp),
+      totalpages: oc.totalpages,
+      candidates,
+      report: [...report, line],
+    }
+  }
+  send_signal(k, victim, SIGKILL)
+  mark_oom_victim(k, victim)
+  printk(k, line)
+  // Whoever shares the memory has to die with it.
+  for (let t = first_task(k); t !== 0; t = next_task(k, t))
+    if (t !== victim && k.task.mm[t] === mm && !oom_unkillable_task(k, t)) send_signal(k, t, SIGKILL)
+  queue_oom_reaper(k, victim)
+}
+
+/** Access to half of the reserves, so that it can exit. */
+function mark_oom_victim(k: Kernel, t: number): void {
+  k.task.flags[t]! |= PF_OOM_VICTIM
+}
+
+/** do_exit gave the victim's memory back: `freed` pages. Tells the engine of the kill. */
+export function exit_oom_victim(k: Kernel, t: number, freed: number): void {
+  const vars = oom_vars(k)
+  vars.reap = vars.reap.filter((r) => r.task !== t)
+  const kill = vars.pending[t]
+  if (kill === undefined) return
+  delete vars.pending[t]
+  const oom: OomKill = { ...kill, freed_kB: kill.freed_kB + freed * 4 }
+  const text = `killed ${oom.name} (${oom.pid}), ${oom.freed_kB} kB came back`
+  trace(k, { kind: 'oom_kill', text, pid: oom.pid, name: oom.name, value: oom.freed_kB, oom })
+}
+
+// ---------------------------------------------------------------- the reaper
+
+function queue_oom_reaper(k: Kernel, t: number): void {
+  const vars = oom_vars(k)
+  if (vars.reap.some((r) => r.task === t)) return
+  const at = k.var.now + OOM_REAPER_DELAY_NS
+  vars.reap.push({ task: t, at })
+  timer_add(k, at, TIMER_REAPER, t)
+}
+
+/** Takes the anonymous memory of victims that have not exited in time; true when there is nothing left to do. */
+export function oom_reaper_step(k: Kernel): boolean {
+  const vars = oom_vars(k)
+  const due = vars.reap.find((r) => r.at <= k.var.now)
+  if (due === undefined) {
+    kthread_sleep(k, threads(k).oom_reaper)
+    return true
+  }
+  vars.reap = vars.reap.filter((r) => r !== due)
+  const mm = k.task.mm[due.task]!
+  if (mm === 0 || (k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) return false
+  const before = k.vmstat[C.pgfree]!
+  for (let vma = k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!) {
+    const flags = k.vma.vm_flags[vma]!
+    const anonymous = k.vma.vm_file[vma] === 0
+    if ((flags & (VM_HUGETLB | VM_PFNMAP)) !== 0 || (!anonymous && (flags & VM_SHARED) !== 0)) continue
+    zap_page_range(k, vma, k.vma.vm_start[vma]!, k.vma.vm_end[vma]!)
+  }
+  const pending = vars.pending[due.task]
+  if (pending !== undefined)
+    vars.pending[due.task] = { ...pending, freed_kB: pending.freed_kB + (k.vmstat[C.pgfree]! - before) * 4 }
+  k.mm.flags[mm]! |= MMF_OOM_SKIP
+  printk(
+    k,
+    `oom_reaper: reaped process ${k.task.pid[due.task]} (${comm(k, due.task)}), ` +
+      `now anon-rss:${k.mm.rss_anon[mm]! * 4}kB, file-rss:${k.mm.rss_file[mm]! * 4}kB, ` +
+      `shmem-rss:${k.mm.rss_shmem[mm]! * 4}kB`,
+  )
+  return false
+}

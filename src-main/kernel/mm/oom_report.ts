@@ -1,0 +1,168 @@
+/**
+ * The OOM killer's report in the kernel log, as Linux 6.1 prints it, and the names it needs: GFP flags in words, the
+ * table of tasks.
+ *
+ * Linux: mm/oom_kill.c (dump_header, dump_tasks, dump_oom_summary), include/trace/events/mmflags.h. Simplified: the call
+ * trace is the constant path of a page fault (or of a system call), without addresses and registers.
+ */
+import type { OomCandidate } from '@shared/protocol'
+import { __GFP_MOVABLE, PF_KTHREAD, type Kernel } from '../kernel'
+import { COST } from '../costs'
+import { charge, first_task, next_task, printk } from '../task'
+import { cgroup_path, mem_cgroup_in_subtree, mem_cgroup_print_oom_meminfo } from './memcontrol'
+import { oom_badness, oom_unkillable_task, type OomControl } from './oom_kill'
+import { get_mm_rss } from './rmap'
+import { show_mem } from './show_mem'
+
+/** Longest names first, as the kernel matches them. */
+const GFP_NAMES: readonly (readonly [number, string])[] = [
+  [0x1c24ca | 0x400, 'GFP_TRANSHUGE'],
+  [0x1c20ca, 'GFP_TRANSHUGE_LIGHT'],
+  [0x100cca, 'GFP_HIGHUSER_MOVABLE'],
+  [0x100cc2, 'GFP_HIGHUSER'],
+  [0x100cc0, 'GFP_USER'],
+  [0x400cc0, 'GFP_KERNEL_ACCOUNT'],
+  [0xcc0, 'GFP_KERNEL'],
+  [0xc40, 'GFP_NOFS'],
+  [0xa20, 'GFP_ATOMIC'],
+  [0xc00, 'GFP_NOIO'],
+  [0x800, 'GFP_NOWAIT'],
+  [0x1, 'GFP_DMA'],
+  [0x2, '__GFP_HIGHMEM'],
+  [0x4, 'GFP_DMA32'],
+  [0x20, '__GFP_HIGH'],
+  [0x200, '__GFP_ATOMIC'],
+  [0x40, '__GFP_IO'],
+  [0x80, '__GFP_FS'],
+  [0x2000, '__GFP_NOWARN'],
+  [0x4000, '__GFP_RETRY_MAYFAIL'],
+  [0x8000, '__GFP_NOFAIL'],
+  [0x10000, '__GFP_NORETRY'],
+  [0x40000, '__GFP_COMP'],
+  [0x100, '__GFP_ZERO'],
+  [0x80000, '__GFP_NOMEMALLOC'],
+  [0x20000, '__GFP_MEMALLOC'],
+  [0x100000, '__GFP_HARDWALL'],
+  [0x200000, '__GFP_THISNODE'],
+  [0x10, '__GFP_RECLAIMABLE'],
+  [0x8, '__GFP_MOVABLE'],
+  [0x400000, '__GFP_ACCOUNT'],
+  [0x1000, '__GFP_WRITE'],
+  [0xc00, '__GFP_RECLAIM'],
+  [0x400, '__GFP_DIRECT_RECLAIM'],
+  [0x800, '__GFP_KSWAPD_RECLAIM'],
+]
+
+/** `0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO)`. */
+export function gfp_text(gfp: number): string {
+  const names: string[] = []
+  let left = gfp
+  for (const [mask, name] of GFP_NAMES) {
+    if ((left & mask) !== mask) continue
+    names.push(name)
+    left &= ~mask
+  }
+  if (left !== 0) names.push(`0x${left.toString(16)}`)
+  return `0x${gfp.toString(16)}(${names.join('|')})`
+}
+
+/** Prints the report; `victim` 0 when there is none. Returns its lines. */
+export function dump_header(k: Kernel, oc: OomControl, victim: number): string[] {
+  const from = k.log.length
+  const t = k.var.current
+  const adj = t === 0 ? 0 : k.task.oom_score_adj[t]!
+  const order = `order=${oc.order}, oom_score_adj=${adj}`
+  printk(k, `${comm(k, t)} invoked oom-killer: gfp_mask=${gfp_text(oc.gfp)}, ${order}`)
+  dump_stack(k, oc.gfp, 'oom_kill_process.cold+0xb/0x10', 'out_of_memory+0x1fd/0x4c0')
+  if (oc.memcg !== 0) mem_cgroup_print_oom_meminfo(k, oc.memcg)
+  else show_mem(k)
+  if ((k.var.sysctl['vm.oom_dump_tasks'] ?? 1) !== 0) dump_tasks(k, oc)
+  if (victim !== 0) dump_oom_summary(k, oc, victim)
+  return k.log.slice(from).map(([, text]) => text)
+}
+
+export function comm(k: Kernel, t: number): string {
+  return t === 0 ? 'swapper/0' : k.strings.list[k.task.comm[t]!]!
+}
+
+/** dump_stack: who was running, on what. */
+export function dump_stack(k: Kernel, gfp: number, ...top: string[]): void {
+  const t = k.var.current
+  const who = `CPU: ${k.var.cpu} PID: ${t === 0 ? 0 : k.task.pid[t]} Comm: ${comm(k, t)}`
+  printk(k, `${who} Not tainted 6.1.0-56-amd64 #1  Debian 6.1.192-2`)
+  printk(k, 'Hardware name: QEMU Standard PC (i440FX + PIIX, 1996), BIOS 1.16.2-debian-1.16.2-1 04/01/2014')
+  printk(k, 'Call Trace:')
+  printk(k, ' <TASK>')
+  const alloc = ['__alloc_pages_slowpath.constprop.0+0x67f/0xe70', '__alloc_pages+0x305/0x330']
+  const lines = ['dump_stack_lvl+0x44/0x5c', 'dump_header+0x4c/0x22b', ...top, ...alloc]
+  const path = (gfp & __GFP_MOVABLE) !== 0 ? FAULT_PATH : SYSCALL_PATH
+  for (const line of [...lines, ...path]) printk(k, ` ${line}`)
+  printk(k, ' </TASK>')
+}
+const FAULT_PATH = [
+  '__folio_alloc+0x17/0x50',
+  'vma_alloc_folio+0x9c/0x370',
+  '__handle_mm_fault+0x92f/0xfa0',
+  'handle_mm_fault+0xdb/0x2d0',
+  'do_user_addr_fault+0x191/0x570',
+  'exc_page_fault+0x70/0x170',
+  'asm_exc_page_fault+0x22/0x30',
+]
+const SYSCALL_PATH = ['do_syscall_64+0x55/0xb0', 'entry_SYSCALL_64_after_hwframe+0x6e/0xd8']
+
+/** The tasks that could be killed, with what they hold (in pages). */
+function dump_tasks(k: Kernel, oc: OomControl): void {
+  printk(k, 'Tasks state (memory values in pages):')
+  printk(k, '[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name')
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+    const mm = k.task.mm[t]!
+    if (oom_unkillable_task(k, t) || mm === 0 || k.task.tgid[t] !== k.task.pid[t]) continue
+    if (oc.memcg !== 0 && !mem_cgroup_in_subtree(k, t, oc.memcg)) continue
+    charge(k, COST.oom_task)
+    const pad = (n: number, width: number): string => String(n).padStart(width)
+    const { pid, uid, tgid, oom_score_adj } = k.task
+    printk(
+      k,
+      `[${pad(pid[t]!, 7)}] ${pad(uid[t]!, 5)} ${pad(tgid[t]!, 5)} ${pad(k.mm.total_vm[mm]!, 8)} ` +
+        `${pad(get_mm_rss(k, mm), 8)} ${pad(k.mm.pgtables_bytes[mm]!, 8)} ${pad(k.mm.swapents[mm]!, 8)} ` +
+        `        ${pad(oom_score_adj[t]!, 5)} ${comm(k, t)}`,
+    )
+  }
+}
+
+function dump_oom_summary(k: Kernel, oc: OomControl, victim: number): void {
+  const task_memcg = cgroup_path(k, k.task.cgroup[victim]!)
+  const origin = oc.memcg === 0 ? 'global_oom' : `oom_memcg=${cgroup_path(k, oc.memcg)}`
+  const constraint = oc.memcg === 0 ? 'CONSTRAINT_NONE' : 'CONSTRAINT_MEMCG'
+  printk(
+    k,
+    `oom-kill:constraint=${constraint},nodemask=(null),cpuset=/,mems_allowed=0,${origin},task_memcg=${task_memcg},` +
+      `task=${comm(k, victim)},pid=${k.task.pid[victim]},uid=${k.task.uid[victim]}`,
+  )
+}
+
+/** The same table as data, with the points of each task. */
+export function oom_candidates(k: Kernel, oc: OomControl): OomCandidate[] {
+  const list: OomCandidate[] = []
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+    const mm = k.task.mm[t]!
+    if ((k.task.flags[t]! & PF_KTHREAD) !== 0 || oom_unkillable_task(k, t) || mm === 0) continue
+    if (k.task.tgid[t] !== k.task.pid[t] || (oc.memcg !== 0 && !mem_cgroup_in_subtree(k, t, oc.memcg))) continue
+    const points = oom_badness(k, t, oc.totalpages)
+    list.push({
+      pid: k.task.pid[t]!,
+      uid: k.task.uid[t]!,
+      name: comm(k, t),
+      total_vm: k.mm.total_vm[mm]!,
+      rss: get_mm_rss(k, mm),
+      rss_anon: k.mm.rss_anon[mm]!,
+      rss_file: k.mm.rss_file[mm]!,
+      rss_shmem: k.mm.rss_shmem[mm]!,
+      pgtables_bytes: k.mm.pgtables_bytes[mm]!,
+      swapents: k.mm.swapents[mm]!,
+      oom_score_adj: k.task.oom_score_adj[t]!,
+      points: points === -Infinity ? null : points,
+    })
+  }
+  return list
+}

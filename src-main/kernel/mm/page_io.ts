@@ -1,0 +1,252 @@
+/**
+ * Pages and the disk: submitting requests for pages, ending them, waiting for them.
+ *
+ *   read:  page PG_locked, not PG_uptodate  → request done → PG_uptodate, unlocked
+ *   write: page PG_writeback                → request done → end_page_writeback (rotated when PG_reclaim)
+ *
+ * Linux: mm/page_io.c, mm/filemap.c (folio_end_writeback), fs/mpage.c. Simplified: a call runs to completion, so what
+ * must be waited for inside a call is delivered at once (`io_wait_nested`) while the task sleeps until that time.
+ */
+import { assert } from '@shared/assert'
+import { C, M } from '@shared/counters'
+import {
+  PAGE_SIZE,
+  PG_dirty,
+  PG_locked,
+  PG_lru,
+  PG_reclaim,
+  PG_swapcache,
+  PG_unevictable,
+  PG_uptodate,
+  PG_writeback,
+  TASK_RUNNING,
+  type Kernel,
+} from '../kernel'
+import { BIO_FILE_READ, BIO_FILE_WRITE, BIO_SWAP_READ, BIO_SWAP_WRITE } from '../block/bio'
+import { arm, dequeue_bio, first_bio, NR_REQUESTS, queue_bio, READ, WRITE } from '../block/device'
+import { COST } from '../costs'
+import { row_alloc, row_free } from '../lib/arena'
+import { xa_load } from '../lib/xarray'
+import { charge, io_wait, schedule_timeout } from '../task'
+import { end_page_writeback_file } from './page_writeback'
+import { folio_rotate_reclaimable, folio_zone } from './swap'
+import { swap_area_of } from './swapfile'
+import { mod_zone_page_state } from './page_alloc'
+
+/** The time inside the running call: later than the CPU's when the call has slept already. */
+export function call_time(k: Kernel): number {
+  const t = k.var.current
+  return t !== 0 && k.task.state[t] !== TASK_RUNNING ? Math.max(k.var.now, k.task.wake_ns[t]!) : k.var.now
+}
+
+// ---------------------------------------------------------------- submitting
+
+/** Reads a swap slot into a locked page of the swap cache. */
+export function swap_readpage(k: Kernel, pfn: number): number {
+  const slot = k.page.private[pfn]!
+  assert((k.page.flags[pfn]! & (PG_swapcache | PG_locked)) === (PG_swapcache | PG_locked), 'swap_readpage: page state')
+  k.vmstat[C.pswpin]!++
+  return submit_swap(k, pfn, slot, READ)
+}
+
+/** Starts the write of a page of the swap cache. */
+export function swap_writepage(k: Kernel, pfn: number): number {
+  assert((k.page.flags[pfn]! & PG_swapcache) !== 0, 'swap_writepage: not in the swap cache')
+  set_page_writeback(k, pfn)
+  k.vmstat[C.pswpout]!++
+  return submit_swap(k, pfn, k.page.private[pfn]!, WRITE)
+}
+
+function submit_swap(k: Kernel, pfn: number, slot: number, dir: number): number {
+  const area = swap_area_of(k, slot)
+  const block = slot - k.swap_info.start[area]!
+  const kind = dir === READ ? BIO_SWAP_READ : BIO_SWAP_WRITE
+  return submit_bio(k, k.swap_info.device[area]!, dir, block, 1, kind, pfn, 0, 0)
+}
+
+/** Pages index … index + nr - 1 of a file, adjacent on its disk. */
+export function submit_file_bio(k: Kernel, inode: number, dir: number, index: number, nr: number): number {
+  const block = k.inode.start_block[inode]! + index
+  const kind = dir === READ ? BIO_FILE_READ : BIO_FILE_WRITE
+  const t = k.var.current
+  if (t !== 0 && dir === READ) k.task.read_bytes[t]! += nr * PAGE_SIZE
+  return submit_bio(k, file_device(k, inode), dir, block, nr, kind, 0, inode, index)
+}
+
+/** All files live on the first disk. */
+export function file_device(_k: Kernel, _inode: number): number {
+  return 1
+}
+
+function submit_bio(
+  k: Kernel,
+  device: number,
+  dir: number,
+  block: number,
+  nr: number,
+  kind: number,
+  pfn: number,
+  obj: number,
+  index: number,
+): number {
+  charge(k, block === k.device.next_block[device * 2 + dir] ? COST.bio_submit >> 2 : COST.bio_submit)
+  while (k.device.inflight[device]! >= NR_REQUESTS || k.bio.meta.nr_live >= k.bio.meta.capacity - 2) wait_for_request(k)
+  const bio = row_alloc(k.bio)
+  assert(bio !== 0, 'submit_bio: out of requests')
+  k.bio.device[bio] = device
+  k.bio.write[bio] = dir
+  k.bio.nr[bio] = nr
+  k.bio.kind[bio] = kind
+  k.bio.pfn[bio] = pfn
+  k.bio.obj[bio] = obj
+  k.bio.index[bio] = index
+  k.vmstat[dir === READ ? C.pgpgin : C.pgpgout]! += nr * (PAGE_SIZE / 1024)
+  if (kind === BIO_FILE_READ) k.machine[M.disk_read_bytes]! += nr * PAGE_SIZE
+  else if (kind === BIO_FILE_WRITE) k.machine[M.disk_write_bytes]! += nr * PAGE_SIZE
+  return queue_bio(k, bio, block, call_time(k))
+}
+
+/** blk_mq_get_tag: all requests are in flight; the submitter sleeps until one is done. */
+function wait_for_request(k: Kernel): void {
+  const bio = first_bio(k)
+  assert(bio !== 0, 'wait_for_request: nothing in flight')
+  io_wait_nested(k, k.bio.done_ns[bio]!, 'blk_mq_get_tag')
+}
+
+// ---------------------------------------------------------------- completion
+
+/** The timer of a device queue is due (TIMER_BIO, argument queue). */
+export function bio_end_io(k: Kernel, queue: number): void {
+  k.device.timer[queue] = 0
+  blk_poll(k, k.var.now)
+  arm(k, queue)
+}
+
+/** Ends every request that is done by `until`: interrupts that came while the running call worked. */
+export function blk_poll(k: Kernel, until = k.var.now): void {
+  for (;;) {
+    const bio = first_bio(k)
+    if (bio === 0 || k.bio.done_ns[bio]! > until) return
+    end_bio(k, bio)
+  }
+}
+
+function end_bio(k: Kernel, bio: number): void {
+  dequeue_bio(k, bio)
+  const kind = k.bio.kind[bio]!
+  const pfn = k.bio.pfn[bio]!
+  const inode = k.bio.obj[bio]!
+  const index = k.bio.index[bio]!
+  const nr = k.bio.nr[bio]!
+  const queue = k.bio.device[bio]! * 2 + k.bio.write[bio]!
+  row_free(k.bio, bio)
+  if (kind === BIO_SWAP_READ) end_swap_bio_read(k, pfn)
+  else if (kind === BIO_SWAP_WRITE) end_page_writeback(k, pfn)
+  else
+    for (let i = index; i < index + nr; i++) {
+      const page = xa_load(k, inode, i)
+      assert(page > 0, 'end_bio: page left the cache under I/O')
+      if (kind === BIO_FILE_READ) end_page_read(k, page)
+      else {
+        end_page_writeback_file(k, inode, page)
+        end_page_writeback(k, page)
+      }
+    }
+  arm(k, queue)
+}
+
+function end_swap_bio_read(k: Kernel, pfn: number): void {
+  assert((k.page.flags[pfn]! & PG_locked) !== 0, 'end_swap_bio_read: not locked')
+  end_page_read(k, pfn)
+}
+function end_page_read(k: Kernel, pfn: number): void {
+  k.page.flags[pfn] = (k.page.flags[pfn]! | PG_uptodate) & ~PG_locked
+}
+
+export function set_page_writeback(k: Kernel, pfn: number): void {
+  assert((k.page.flags[pfn]! & PG_writeback) === 0, 'set_page_writeback: twice')
+  k.page.flags[pfn]! |= PG_writeback
+  k.vmstat[C.nr_writeback]!++
+  mod_zone_page_state(k, folio_zone(k, pfn), C.nr_zone_write_pending, 1)
+}
+
+/** A write is done; a page that reclaim waits for goes to the tail of its list, to be freed at the next scan. */
+export function end_page_writeback(k: Kernel, pfn: number): void {
+  const flags = k.page.flags[pfn]!
+  assert((flags & PG_writeback) !== 0, 'end_page_writeback: not under writeback')
+  k.vmstat[C.nr_writeback]!--
+  k.vmstat[C.nr_written]!++
+  mod_zone_page_state(k, folio_zone(k, pfn), C.nr_zone_write_pending, -1)
+  k.page.flags[pfn] = flags & ~(PG_writeback | PG_reclaim)
+  if ((flags & PG_reclaim) !== 0 && (flags & (PG_lru | PG_locked | PG_dirty | PG_unevictable)) === PG_lru)
+    folio_rotate_reclaimable(k, pfn)
+}
+
+// ---------------------------------------------------------------- waiting
+
+/** When the request that holds a page (locked for reading, or under writeback) is done; 0 when none does. */
+export function page_done_ns(k: Kernel, pfn: number): number {
+  const { mapping, index } = k.page
+  const swap = (k.page.flags[pfn]! & PG_swapcache) !== 0
+  for (let queue = 2; queue < k.device.meta.high * 2; queue++)
+    for (let bio = k.device.head[queue]!; bio !== 0; bio = k.bio.next[bio]!) {
+      const first = k.bio.index[bio]!
+      const hit = swap
+        ? k.bio.pfn[bio] === pfn
+        : k.bio.obj[bio] === mapping[pfn] &&
+          k.bio.obj[bio] !== 0 &&
+          index[pfn]! >= first &&
+          index[pfn]! < first + k.bio.nr[bio]!
+      if (hit) return k.bio.done_ns[bio]!
+    }
+  return 0
+}
+
+/** The running task sleeps until a page's request is done; true when it sleeps: retry the access after it. */
+export function folio_wait_locked(k: Kernel, pfn: number): boolean {
+  blk_poll(k)
+  if ((k.page.flags[pfn]! & (PG_locked | PG_writeback)) === 0) return false
+  const until = page_done_ns(k, pfn)
+  if (until <= call_time(k)) {
+    blk_poll(k, until)
+    return false
+  }
+  io_wait(k, until)
+  return true
+}
+
+/** The same inside a call that goes on with the page: the request is ended at once, the task sleeps until its time. */
+export function folio_wait_nested(k: Kernel, pfn: number): void {
+  const until = page_done_ns(k, pfn)
+  if (until !== 0) io_wait_nested(k, until)
+}
+
+/** Sleeps inside a call that goes on: requests done by then are delivered now. */
+export function io_wait_nested(k: Kernel, until: number, wchan = 'folio_wait_bit_common'): void {
+  blk_poll(k, until)
+  if (k.var.current !== 0 && until > call_time(k)) io_wait(k, until, wchan)
+}
+
+/** Sleeps in a call for `ns`, or until `nr` writes are done, whichever is first; PSI flags as schedule_timeout. */
+export function writeback_wait_nested(k: Kernel, nr: number, ns: number, wchan: string, psi_flags: number): void {
+  const from = call_time(k)
+  let until = from + ns
+  for (let left = nr; left > 0;) {
+    const bio = first_bio(k)
+    if (bio === 0 || k.bio.done_ns[bio]! > until) break
+    const done = k.bio.done_ns[bio]!
+    if (k.bio.write[bio] === WRITE && --left === 0) until = Math.max(from, done)
+    end_bio(k, bio)
+  }
+  if (k.var.current !== 0 && until > k.var.now) schedule_timeout(k, until - k.var.now, wchan, psi_flags)
+}
+
+/** When the n-th write from now will be done, 0 when fewer are in flight. */
+export function nth_write_done_ns(k: Kernel, n: number): number {
+  const done: number[] = []
+  for (let device = 1; device < k.device.meta.high; device++)
+    for (let bio = k.device.head[device * 2 + WRITE]!; bio !== 0; bio = k.bio.next[bio]!)
+      for (let i = 0; i < k.bio.nr[bio]! && i < n; i++) done.push(k.bio.done_ns[bio]!)
+  done.sort((a, b) => a - b)
+  return done[n - 1] ?? 0
+}

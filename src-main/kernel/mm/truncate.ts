@@ -1,0 +1,67 @@
+/**
+ * Taking pages out of files: truncation, which drops everything, and invalidation, which drops what nobody needs.
+ *
+ * Linux: mm/truncate.c. Simplified: whole pages; writes under way are waited for.
+ */
+import { PAGE_SIZE, PG_dirty, PG_isolated, PG_locked, PG_lru, PG_writeback, type Kernel } from '../kernel'
+import { xa_find, xa_load, xa_store } from '../lib/xarray'
+import { delete_from_page_cache, nodes_of } from './filemap'
+import { is_shmem } from './inode'
+import { folio_wait_nested } from './page_io'
+import { cancel_dirty_page } from './page_writeback'
+import { shmem_free_swap } from './shmem'
+import { deactivate_file_folio } from './swap'
+import { unmap_mapping_pages } from './zap'
+
+const MAX_INDEX = 2 ** 31 - 1
+
+/** Drops every page (and shadow, and swap slot of tmpfs) from page `from` on, dirty or not. */
+export function truncate_inode_pages(k: Kernel, inode: number, from: number): void {
+  if (k.inode.i_mmap[inode] !== 0) unmap_mapping_pages(k, inode, from, MAX_INDEX, true)
+  for (let index = xa_find(k, inode, from, MAX_INDEX); index >= 0; index = xa_find(k, inode, index + 1, MAX_INDEX)) {
+    const entry = xa_load(k, inode, index)
+    if (entry < 0) {
+      if (is_shmem(k, inode)) shmem_free_swap(k, inode, index, -entry)
+      else {
+        k.inode.nrexceptional[inode]!--
+        xa_store(k, inode, index, 0, nodes_of(k, inode))
+      }
+      continue
+    }
+    if ((k.page.flags[entry]! & (PG_writeback | PG_locked)) !== 0) folio_wait_nested(k, entry)
+    cancel_dirty_page(k, entry)
+    delete_from_page_cache(k, entry)
+  }
+}
+
+/** Changes the size of a file; what lies beyond goes. */
+export function truncate_setsize(k: Kernel, inode: number, size: number): void {
+  const old = k.inode.i_size[inode]!
+  k.inode.i_size[inode] = size
+  if (size < old) truncate_inode_pages(k, inode, Math.ceil(size / PAGE_SIZE))
+}
+
+/** Drops the clean, unmapped, unlocked pages; others are moved to where reclaim finds them soon. How many went. */
+export function invalidate_mapping_pages(k: Kernel, inode: number): number {
+  let dropped = 0
+  for (let index = xa_find(k, inode, 0, MAX_INDEX); index >= 0; index = xa_find(k, inode, index + 1, MAX_INDEX)) {
+    const pfn = xa_load(k, inode, index)
+    if (pfn < 0) {
+      if (!is_shmem(k, inode)) {
+        k.inode.nrexceptional[inode]!--
+        xa_store(k, inode, index, 0, nodes_of(k, inode))
+      }
+      continue
+    }
+    const flags = k.page.flags[pfn]!
+    if ((flags & PG_locked) !== 0) continue
+    const isolated = (flags & PG_isolated) !== 0 && (flags & PG_lru) === 0
+    if ((flags & (PG_dirty | PG_writeback)) !== 0 || k.page.mapcount[pfn] !== 0 || isolated) {
+      deactivate_file_folio(k, pfn)
+      continue
+    }
+    delete_from_page_cache(k, pfn)
+    dropped++
+  }
+  return dropped
+}

@@ -1,0 +1,273 @@
+/**
+ * Page reclaim: the map. Who needs pages comes in here, directly (try_to_free_pages) or through kswapd (kswapd.ts).
+ *
+ *   try_to_free_pages ─┐ priority 12 … 0
+ *   kswapd_step ───────┴─> shrink_node ─> for every cgroup: shrink_lruvec ─> shrink_list.ts (32 pages at a time)
+ *                                      │                    get_scan_count in scan_count.ts: how many of which list
+ *                                      └─> shrink_slab in shrinker.ts
+ *
+ * The pass over a node is plain data (`NodeScan`) that goes on round by round, so that kswapd can stop between rounds.
+ *
+ * Linux: mm/vmscan.c. Simplified: the multi-generational LRU does not exist (Debian's 6.1 has it off); no soft limits.
+ */
+import { C, M } from '@shared/counters'
+import { int_div } from '../lib/math'
+import {
+  __GFP_FS,
+  __GFP_IO,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_KERNEL,
+  LRU_ACTIVE_ANON,
+  LRU_ACTIVE_FILE,
+  LRU_INACTIVE_ANON,
+  LRU_INACTIVE_FILE,
+  type Kernel,
+} from '../kernel'
+import { trace } from '../task'
+import { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_iter } from './memcontrol'
+import { gfp_zone } from './page_alloc'
+import { blk_poll, call_time } from './page_io'
+import {
+  DEF_PRIORITY,
+  get_scan_count,
+  inactive_is_low,
+  no_pages,
+  prepare_scan_count,
+  scan_control,
+  SWAP_CLUSTER_MAX,
+  type ScanControl,
+} from './scan_count'
+import { reclaim_pages, shrink_active_list, shrink_inactive_list } from './shrink_list'
+import { shrink_slab } from './shrinker'
+import { total_swap_pages } from './swapfile'
+import {
+  consider_reclaim_throttle,
+  pgdat,
+  reclaim_throttle,
+  THROTTLE_CONGESTED,
+  THROTTLE_WRITEBACK,
+  throttle_direct_reclaim,
+} from './throttle'
+import { snapshot_refaults } from './workingset'
+
+export { kswapd_step, wakeup_kswapd } from './kswapd'
+
+// ---------------------------------------------------------------- direct reclaim
+
+/** An allocation reclaims for itself; the number of pages it got, 0 when it is hopeless. */
+export function try_to_free_pages(k: Kernel, order: number, gfp: number): number {
+  const sc = scan_control({ gfp, order, reclaim_idx: gfp_zone(gfp) })
+  const from = call_time(k)
+  if (throttle_direct_reclaim(k, sc)) return 1
+  const nr_reclaimed = do_try_to_free_pages(k, sc)
+  stalled(k, call_time(k) - from)
+  return nr_reclaimed
+}
+
+/** A cgroup at its limit reclaims from its subtree. */
+export function try_to_free_mem_cgroup_pages(
+  k: Kernel,
+  memcg: number,
+  nr_pages: number,
+  may_swap: boolean,
+  proactive = false,
+): number {
+  const gfp = proactive ? GFP_KERNEL : GFP_HIGHUSER_MOVABLE
+  const nr_to_reclaim = Math.max(nr_pages, SWAP_CLUSTER_MAX)
+  return do_try_to_free_pages(k, scan_control({ nr_to_reclaim, gfp, target: memcg, may_swap }))
+}
+
+export function do_try_to_free_pages(k: Kernel, sc: ScanControl): number {
+  for (;;) {
+    const initial = sc.priority
+    if (sc.target === 0) k.vmstat[C.allocstall_dma + sc.reclaim_idx]!++
+    do {
+      sc.nr_scanned = 0
+      shrink_node(k, sc)
+      consider_reclaim_throttle(k, sc)
+      if (sc.nr_reclaimed >= sc.nr_to_reclaim) break
+      if (sc.priority < DEF_PRIORITY - 2) sc.may_writepage = true
+    } while (--sc.priority >= 0)
+    snapshot_refaults(k, sc.target)
+    if (sc.nr_reclaimed > 0) return sc.nr_reclaimed
+    // Active pages were left alone, or protected cgroups: once more without that.
+    if (sc.skipped_deactivate) {
+      sc.force_deactivate = true
+      sc.skipped_deactivate = false
+    } else if (sc.memcg_low_skipped) {
+      sc.force_deactivate = false
+      sc.skipped_deactivate = false
+      sc.memcg_low_reclaim = true
+      sc.memcg_low_skipped = false
+    } else return 0
+    sc.priority = initial > 0 ? initial : DEF_PRIORITY
+  }
+}
+
+const STALL_EVENT_NS = 1_000_000
+const STALL_EVENT_GAP_NS = 100_000_000
+
+/** A stall of a millisecond or more is an event, not more often than ten times a second. */
+function stalled(k: Kernel, ns: number): void {
+  k.machine[M.allocstall_ns]! += ns
+  const t = k.var.current
+  if (t !== 0) k.task.reclaim_ns[t]! += ns
+  if (ns < STALL_EVENT_NS || t === 0 || k.var.now - pgdat(k).stall_told_ns < STALL_EVENT_GAP_NS) return
+  pgdat(k).stall_told_ns = k.var.now
+  const name = k.strings.list[k.task.comm[t]!]!
+  const text = `${name} reclaimed memory itself for ${(ns / 1e6).toFixed(1)} ms`
+  trace(k, { kind: 'direct_reclaim', text, pid: k.task.pid[t]!, name, value: ns })
+}
+
+// ---------------------------------------------------------------- a pass over the node
+
+/** Where a pass stands: cgroups still to visit, the lists of the one at hand. */
+export interface NodeScan {
+  memcgs: number[]
+  lru: LruScan | null
+  nr_reclaimed: number
+  nr_scanned: number
+}
+interface LruScan {
+  memcg: number
+  nr: number[]
+  targets: number[]
+  nr_reclaimed: number
+}
+
+export function shrink_node(k: Kernel, sc: ScanControl): void {
+  const pass = shrink_node_begin(k, sc)
+  while (!shrink_node_round(k, pass, sc)) blk_poll(k)
+}
+
+export function shrink_node_begin(k: Kernel, sc: ScanControl): NodeScan {
+  sc.nr = no_pages()
+  prepare_scan_count(k, sc)
+  return {
+    memcgs: mem_cgroup_iter(k, sc.target),
+    lru: null,
+    nr_reclaimed: sc.nr_reclaimed,
+    nr_scanned: sc.nr_scanned,
+  }
+}
+
+/** Up to 32 pages of each list; true when the pass is over. */
+export function shrink_node_round(k: Kernel, pass: NodeScan, sc: ScanControl): boolean {
+  if (pass.lru === null) {
+    const memcg = next_memcg(k, pass, sc)
+    if (memcg < 0) return finish_node(k, pass, sc)
+    pass.lru = shrink_lruvec_begin(k, memcg, sc)
+  }
+  if (!shrink_lruvec_round(k, pass.lru, sc)) return false
+  if (pass.lru.memcg === sc.target) shrink_slab(k, sc.priority)
+  pass.lru = null
+  return pass.memcgs.length === 0 ? finish_node(k, pass, sc) : false
+}
+
+/** The next cgroup that its protection does not exempt; -1 at the end. */
+function next_memcg(k: Kernel, pass: NodeScan, sc: ScanControl): number {
+  for (;;) {
+    const memcg = pass.memcgs.shift()
+    if (memcg === undefined) return -1
+    if (mem_cgroup_below_min(k, sc.target, memcg)) continue
+    if (mem_cgroup_below_low(k, sc.target, memcg)) {
+      if (!sc.memcg_low_reclaim) {
+        sc.memcg_low_skipped = true
+        continue
+      }
+    }
+    return memcg
+  }
+}
+
+function finish_node(k: Kernel, pass: NodeScan, sc: ScanControl): boolean {
+  const node = pgdat(k)
+  if (sc.kswapd) {
+    if (sc.nr.writeback > 0 && sc.nr.writeback === sc.nr.taken) node.writeback = true
+    if (sc.nr.unqueued_dirty === sc.nr.file_taken) node.dirty = true
+    if (sc.nr.immediate > 0) reclaim_throttle(k, sc, THROTTLE_WRITEBACK)
+  }
+  if ((sc.kswapd || sc.target !== 0) && sc.nr.dirty > 0 && sc.nr.dirty === sc.nr.congested) node.congested = true
+  if (!sc.kswapd && node.congested) reclaim_throttle(k, sc, THROTTLE_CONGESTED)
+  if (should_continue_reclaim(k, sc.nr_reclaimed - pass.nr_reclaimed, sc)) {
+    Object.assign(pass, shrink_node_begin(k, sc))
+    return false
+  }
+  if (sc.nr_reclaimed > pass.nr_reclaimed) node.kswapd_failures = 0
+  return true
+}
+
+/** Reclaim for compaction goes on until about twice the block has been freed. */
+function should_continue_reclaim(k: Kernel, nr_reclaimed: number, sc: ScanControl): boolean {
+  if (sc.order === 0 || sc.kswapd || nr_reclaimed === 0) return false
+  if ((sc.gfp & (__GFP_IO | __GFP_FS)) === 0 || (sc.order <= 3 && sc.priority >= DEF_PRIORITY - 2)) return false
+  const gap = 2 << sc.order
+  const anon = total_swap_pages(k) > 0 ? k.vmstat[C.nr_inactive_anon]! : 0
+  return nr_reclaimed < gap && k.vmstat[C.nr_inactive_file]! + anon > gap
+}
+
+// ---------------------------------------------------------------- a pass over the lists of one cgroup
+
+function shrink_lruvec_begin(k: Kernel, memcg: number, sc: ScanControl): LruScan {
+  const nr = [0, 0, 0, 0]
+  get_scan_count(k, memcg, sc, nr)
+  return { memcg, nr, targets: [...nr], nr_reclaimed: 0 }
+}
+
+/** One round of up to 32 pages a list; true when enough is scanned or reclaimed. */
+function shrink_lruvec_round(k: Kernel, scan: LruScan, sc: ScanControl): boolean {
+  const nr = scan.nr
+  if (nr[LRU_INACTIVE_ANON]! + nr[LRU_ACTIVE_FILE]! + nr[LRU_INACTIVE_FILE]! === 0) return end_lruvec(k, scan, sc)
+  for (let lru = LRU_INACTIVE_ANON; lru <= LRU_ACTIVE_FILE; lru++) {
+    if (nr[lru] === 0) continue
+    const nr_to_scan = Math.min(nr[lru]!, SWAP_CLUSTER_MAX)
+    nr[lru]! -= nr_to_scan
+    scan.nr_reclaimed += shrink_list(k, lru, nr_to_scan, scan.memcg, sc)
+  }
+  // The first pass of a direct reclaimer does all that was asked for: kswapd does not keep up.
+  const proportional = sc.target === 0 && !sc.kswapd && sc.priority === DEF_PRIORITY
+  if (scan.nr_reclaimed < sc.nr_to_reclaim || proportional) return false
+  const nr_file = nr[LRU_INACTIVE_FILE]! + nr[LRU_ACTIVE_FILE]!
+  const nr_anon = nr[LRU_INACTIVE_ANON]! + nr[LRU_ACTIVE_ANON]!
+  if (nr_file === 0 || nr_anon === 0) return end_lruvec(k, scan, sc)
+  keep_proportion(scan, nr_file, nr_anon)
+  return false
+}
+
+/** Enough is reclaimed: drop the smaller kind, and scan of the larger only its share of what was done of the smaller. */
+function keep_proportion(scan: LruScan, nr_file: number, nr_anon: number): void {
+  const { nr, targets } = scan
+  const small = nr_file > nr_anon ? LRU_INACTIVE_ANON : LRU_INACTIVE_FILE
+  const large = small === LRU_INACTIVE_ANON ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON
+  const target = targets[small]! + targets[small + 1]! + 1
+  const percentage = int_div(Math.min(nr_file, nr_anon) * 100, target)
+  nr[small] = 0
+  nr[small + 1] = 0
+  for (let lru = large; lru <= large + 1; lru++) {
+    const scanned = targets[lru]! - nr[lru]!
+    const share = int_div(targets[lru]! * (100 - percentage), 100)
+    nr[lru] = share - Math.min(share, scanned)
+  }
+}
+
+function end_lruvec(k: Kernel, scan: LruScan, sc: ScanControl): boolean {
+  sc.nr_reclaimed += scan.nr_reclaimed
+  // Aging goes on even when no anonymous page is evicted.
+  if (total_swap_pages(k) > 0 && inactive_is_low(k, scan.memcg, LRU_INACTIVE_ANON))
+    shrink_active_list(k, SWAP_CLUSTER_MAX, scan.memcg, sc, LRU_ACTIVE_ANON)
+  return true
+}
+
+function shrink_list(k: Kernel, lru: number, nr_to_scan: number, memcg: number, sc: ScanControl): number {
+  if (lru !== LRU_ACTIVE_ANON && lru !== LRU_ACTIVE_FILE) return shrink_inactive_list(k, nr_to_scan, memcg, sc, lru)
+  if ((sc.may_deactivate & (lru === LRU_ACTIVE_FILE ? 2 : 1)) !== 0) shrink_active_list(k, nr_to_scan, memcg, sc, lru)
+  else sc.skipped_deactivate = true
+  return 0
+}
+
+// ---------------------------------------------------------------- MADV_PAGEOUT
+
+/** Reclaims these isolated pages at once, used or not. */
+export function reclaim_page_list(k: Kernel, list: number[]): number {
+  return reclaim_pages(k, list, scan_control({ gfp: GFP_KERNEL }))
+}
