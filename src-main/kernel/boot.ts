@@ -5,16 +5,17 @@
 import { assert } from '@shared/assert'
 import { open_kernel, PF_KTHREAD, string_id, type Kernel, type MachineConfig } from './kernel'
 import { row_touch } from './lib/arena'
-import { timer_first } from './lib/timer'
+import { timer_del, timer_first } from './lib/timer'
 import { tlb_init } from './arch/x86/tlb'
 import { add_device, next_device_name } from './block/device'
-import { sys_swapon } from './entry/swap'
 import { sysctl_init } from './entry/sysctl'
 import { start_kernel_threads } from './kthreads'
 import { default_max_threads } from './limits'
 import { FS_EXT4, FS_TMPFS } from './mm/inode'
 import { vfs_create } from './mm/dcache'
 import { mm_init } from './mm/page_alloc'
+import { bio_end_io } from './mm/page_io'
+import { swap_init } from './mm/swapon'
 import { do_execve } from './sched/exec'
 import { kernel_thread } from './sched/fork'
 import { LD_SO_PATH, LIBC_PATH } from './sched/image'
@@ -22,7 +23,7 @@ import { loadavg_init } from './sched/loadavg'
 import { cmdline_text, version_text } from './proc/system'
 import { psi_init } from './sched/psi'
 import { watch_init } from './sched/timer'
-import { first_task, next_task, printk, threads } from './task'
+import { first_task, next_task, printk, threads, TIMER_BIO, TIMER_WAKE, wake_up_task } from './task'
 
 export function boot(config: MachineConfig): Kernel {
   const k = open_kernel(config)
@@ -48,20 +49,11 @@ function banner(k: Kernel): void {
   printk(k, `Command line: ${cmdline_text(k).trimEnd()}`)
 }
 
-/** The root disk (256 GiB), and a device for each swap area that is not a file. */
+/** The root disk (256 GiB). Swap areas bring their own devices. */
 function block_init(k: Kernel): void {
   add_device(k, k.config.disk, next_device_name(k, k.config.disk), ROOT_DISK_PAGES)
 }
 const ROOT_DISK_PAGES = 2 ** 26
-
-/** Swap areas from the largest priority down, as /etc/fstab has them. */
-function swap_init(k: Kernel): void {
-  for (const { bytes, device, priority, file } of k.config.swap) {
-    const area = { bytes, device, ...(priority === undefined ? {} : { priority }), ...(file === true ? { file } : {}) }
-    const path = file === true ? '/swapfile' : `/dev/${next_device_name(k, device)}`
-    assert(sys_swapon(k, path, area) === 0, 'swap_init: swapon failed')
-  }
-}
 
 /** Pid 1 is made first and becomes /sbin/init; kthreadd and its children follow. */
 function start_init(k: Kernel): void {
@@ -84,9 +76,24 @@ const INIT_BYTES = 1_838_000
 const LIBC_BYTES = 1_926_256
 const LD_SO_BYTES = 210_968
 
+/** Ends what boot still has in flight: the last read-ahead, and init's waiting for it. */
+function finish_io(k: Kernel): void {
+  for (let timer = timer_first(k); timer !== 0; timer = timer_first(k)) {
+    const { kind, arg, at } = { kind: k.timer.kind[timer]!, arg: k.timer.arg[timer]!, at: k.timer.at[timer]! }
+    assert(kind === TIMER_BIO || kind === TIMER_WAKE, 'finish_io: a timer that boot should not have')
+    k.var.now = Math.max(k.var.now, at)
+    timer_del(k, timer)
+    if (kind === TIMER_BIO) bio_end_io(k, arg)
+    else {
+      k.task.timer[arg] = 0
+      wake_up_task(k, arg)
+    }
+  }
+}
+
 /** What boot took is forgotten: clocks and times begin now. */
 function time_zero(k: Kernel): void {
-  assert(timer_first(k) === 0, 'time_zero: a timer is armed')
+  finish_io(k)
   k.var.now = 0
   for (let row = 1; row <= k.config.cpus; row++)
     for (const column of [

@@ -1,6 +1,6 @@
 /** The system calls and memory accesses of the programs: kernel/entry with the defaults that programs want. */
 import { M } from '@shared/counters'
-import { access_range } from '../kernel/entry/access'
+import { access_list, access_range } from '../kernel/entry/access'
 import * as files from '../kernel/entry/file'
 import * as sys from '../kernel/entry/syscall'
 import { string_id, type Kernel } from '../kernel/kernel'
@@ -15,6 +15,11 @@ import { MAP_ANONYMOUS, MAP_LOCKED, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRI
 /** Loads or stores page by page; how many pages it got done. */
 export function touch(k: Kernel, at: number, nr: number, write: boolean): number {
   return access_range(k, at, nr, 4096, write)
+}
+
+/** Accesses to pages of an area: page number times 2, plus 1 for a store; how many it got done. */
+export function touch_list(k: Kernel, at: number, trace: Int32Array, nr: number): number {
+  return access_list(k, at, trace, nr)
 }
 
 /** Address of new memory, or -errno. */

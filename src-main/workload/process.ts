@@ -13,7 +13,7 @@ export type Op =
   /** Load or store each of `nr` pages from `at`. */
   | { op: 'touch'; at: number; nr: number; write: boolean; done: number }
   /** `count` accesses in an area of `nr` pages, most of them to its hot fifth; `write` per cent are stores. */
-  | { op: 'random'; at: number; nr: number; count: number; write: number }
+  | { op: 'random'; at: number; nr: number; count: number; write: number; again: number }
   | { op: 'cpu'; ns: number }
   /** Cheap system calls: sockets, clocks, polls. */
   | { op: 'calls'; n: number }
@@ -90,7 +90,7 @@ export function touch(p: Proc, at: number, nr: number, write = true): void {
   if (nr > 0) p.s.ops.push({ op: 'touch', at, nr: Math.floor(nr), write, done: 0 })
 }
 export function random(p: Proc, at: number, nr: number, count: number, write: number): void {
-  if (nr > 0 && count > 0) p.s.ops.push({ op: 'random', at, nr, count, write })
+  if (nr > 0 && count > 0) p.s.ops.push({ op: 'random', at, nr, count, write, again: -1 })
 }
 export function cpu(p: Proc, ns: number): void {
   p.s.ops.push({ op: 'cpu', ns: Math.max(1, Math.floor(ns)) })
@@ -194,14 +194,15 @@ function perform(p: Proc, op: Op): boolean {
 const CHUNK = 64 * 1024
 
 function touch_random(p: Proc, op: Extract<Op, { op: 'random' }>): boolean {
-  while (op.count > 0) {
-    const at = op.at + skewed(p, op.nr) * 4096
-    const done = calls.touch(p.k, at, 1, below(p, 100) < op.write)
-    if (done === 0) {
-      if (task_blocked(p.k) || signal_pending(p.k, p.t)) return false
-    }
-    op.count--
-    if (task_blocked(p.k) || need_resched(p.k)) return op.count === 0
-  }
-  return true
+  const n = Math.min(op.count, BATCH)
+  const trace = new Int32Array(n)
+  let i = 0
+  // The access at which the last batch stopped is made again first.
+  if (op.again >= 0) trace[i++] = op.again
+  for (; i < n; i++) trace[i] = (skewed(p, op.nr) << 1) | (below(p, 100) < op.write ? 1 : 0)
+  const made = calls.touch_list(p.k, op.at, trace, n)
+  op.again = made < n ? trace[made]! : -1
+  op.count -= made
+  return op.count <= 0
 }
+const BATCH = 64
