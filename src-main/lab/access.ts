@@ -1,0 +1,89 @@
+/** Memory accesses of a lab task, across sleeps and lost slices, up to the first fatal signal. */
+import { access_list, access_range } from '../kernel/entry/access'
+import { exit_to_user_mode } from '../kernel/entry/syscall'
+import { PAGE_SIZE, PG_swapcache, PTE_SHIFT, type Kernel } from '../kernel/kernel'
+import { prng_below } from '../kernel/lib/prng'
+import { mapped_entry } from '../kernel/mm/gup'
+import { signal_pending } from '../kernel/task'
+import type { LabSignal } from './measure'
+import type { Context } from './operations'
+
+export interface Accesses {
+  readonly start: number
+  readonly count: number
+  /** Bytes. */
+  readonly stride: number
+  readonly write: boolean
+  readonly backward?: boolean
+  /** Order of the accesses: index of each. */
+  readonly order?: Int32Array | undefined
+  /** Time to stop at (ns), 0 for never. */
+  readonly until?: number
+  /** What the pages hold, for merging and compression. */
+  readonly content?: number | 'unique' | undefined
+}
+
+/** The signal that ended the accesses, or null when all were made (or the time was up). */
+export function* access(c: Context, a: Accesses): Generator<undefined, LabSignal | null, undefined> {
+  const { k, task } = c
+  const trace = a.order === undefined ? null : traceOf(a)
+  for (let done = 0; done < a.count;) {
+    if (a.until !== undefined && a.until > 0 && k.var.now >= a.until) return null
+    k.task.si_signo[task.row] = 0
+    done = trace === null ? done + forwardOrBack(k, a, done) : access_list(k, a.start, trace, a.count, done)
+    if (k.task.si_signo[task.row] !== 0) return take(k, task.row)
+    if (signal_pending(k, task.row)) exit_to_user_mode(k)
+    if (done < a.count) yield
+  }
+  if (a.content !== undefined && a.write) label(k, a)
+  return null
+}
+
+function forwardOrBack(k: Kernel, a: Accesses, done: number): number {
+  const at = a.backward === true ? a.count - 1 - done : done
+  const stride = a.backward === true ? -a.stride : a.stride
+  return access_range(k, a.start + at * a.stride, a.count - done, stride, a.write)
+}
+
+/** The signal as its handler sees it; the handler returns and the task goes on. */
+function take(k: Kernel, row: number): LabSignal {
+  const signal = {
+    signal: k.task.si_signo[row]!,
+    si_code: k.task.si_code[row]!,
+    si_addr: address(k.task.si_addr[row]!),
+  }
+  k.task.si_signo[row] = 0
+  exit_to_user_mode(k)
+  return signal
+}
+function address(value: number): string {
+  return `0x${value.toString(16)}`
+}
+
+/** access_list's words: page number times 2, plus 1 for a store. */
+function traceOf(a: Accesses): Int32Array {
+  const pages = a.stride / PAGE_SIZE
+  return a.order!.map((i) => (Math.floor(i * pages) << 1) | (a.write ? 1 : 0))
+}
+
+/** A permutation of 0 … n-1 from the machine's own stream. */
+export function randomPages(k: Kernel, n: number): Int32Array {
+  const order = Int32Array.from({ length: n }, (_, i) => i)
+  for (let i = n - 1; i > 0; i--) {
+    const j = prng_below(k, 'lab', i + 1)
+    const swapped = order[i]!
+    order[i] = order[j]!
+    order[j] = swapped
+  }
+  return order
+}
+
+/** Notes what the pages of a write hold. */
+function label(k: Kernel, a: Accesses): void {
+  const mm = k.task.mm[k.var.current]!
+  for (let i = 0; i < a.count; i++) {
+    const pfn = mapped_entry(k, mm, a.start + i * a.stride) >>> PTE_SHIFT
+    if (pfn === 0 || (k.page.flags[pfn]! & PG_swapcache) !== 0) continue
+    k.page.private[pfn] = a.content === 'unique' ? pfn + 1 : Number(a.content)
+  }
+}

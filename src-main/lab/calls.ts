@@ -1,0 +1,142 @@
+/** The system calls of lab tasks, on `k.var.current`: a value, or a negative errno. */
+import { FS_EXT4, FS_TMPFS } from '../kernel/mm/inode'
+import { O_RDWR } from '../kernel/mm/file_table'
+import { filemap_write_and_wait } from '../kernel/mm/fs_writeback'
+import { find_vma } from '../kernel/mm/vma'
+import { ENOMEM } from '../kernel/uapi'
+import * as files from '../kernel/entry/file'
+import * as s from '../kernel/entry/syscall'
+import { sys_swapoff, sys_swapon } from '../kernel/entry/swap'
+import { sysctl_write } from '../kernel/entry/sysctl'
+import { proc_read, proc_stat, proc_write } from '../kernel/proc'
+import { string_id, VM_SHARED, type Kernel } from '../kernel/kernel'
+import { next_device_name } from '../kernel/block/device'
+import { task_blocked } from '../kernel/task'
+
+interface Part {
+  readonly start: number
+  readonly length: number
+}
+
+export { s as raw }
+export const mmap = s.sys_mmap
+export const munmap = s.sys_munmap
+export const madvise = s.sys_madvise
+export const mremap = s.sys_mremap
+export const brk = s.sys_brk
+export const fork = s.sys_fork
+export const kill = s.sys_kill
+export const exit = s.sys_exit
+export const mlockall = s.sys_mlockall
+export const munlockall = s.sys_munlockall
+export const setrlimit = s.sys_setrlimit
+export const blocked = task_blocked
+
+export function mprotect(k: Kernel, part: Part, prot: number): number {
+  return s.sys_mprotect(k, part.start, part.length, prot)
+}
+export function mlock(k: Kernel, part: Part, flags: number): number {
+  return s.sys_mlock(k, part.start, part.length, flags)
+}
+export function munlock(k: Kernel, part: Part): number {
+  return s.sys_munlock(k, part.start, part.length)
+}
+export function mincore(k: Kernel, part: Part): number {
+  return s.sys_mincore(k, part.start, part.length)
+}
+/** Writes the dirty pages of the files that are mapped shared in the range, and waits. */
+export function msync(k: Kernel, part: Part): number {
+  const mm = k.task.mm[k.var.current]!
+  let vma = find_vma(k, mm, part.start)
+  if (vma === 0) return -ENOMEM
+  for (; vma !== 0 && k.vma.vm_start[vma]! < part.start + part.length; vma = k.vma.next[vma]!) {
+    const file = k.vma.vm_file[vma]!
+    if (file !== 0 && (k.vma.vm_flags[vma]! & VM_SHARED) !== 0) filemap_write_and_wait(k, k.file.inode[file]!)
+  }
+  return 0
+}
+export function setuid(k: Kernel, uid: number): number {
+  return s.sys_setuid(k, uid)
+}
+
+const ERESTARTSYS = -512
+/** The child's pid, an errno, or 0: it went to sleep, to be called again. */
+export function wait4(k: Kernel, pid: number): number {
+  const ret = s.sys_wait4(k, pid, 0)
+  return ret === ERESTARTSYS ? 0 : ret
+}
+
+/** Replaces the image; `comm` is the lab's name for it. */
+export function exec(k: Kernel, comm: string): number {
+  const ret = s.sys_execve(k, LAB_PROGRAM, comm)
+  if (ret >= 0) k.task.comm[k.var.current] = string_id(k, comm.slice(0, 15))
+  return ret
+}
+/** The one executable of a bare machine. */
+export const LAB_PROGRAM = '/sbin/init'
+
+// ---------------------------------------------------------------- files
+
+export function createFile(k: Kernel, path: string, size: number, fs: 'ext4' | 'tmpfs'): number {
+  return files.sys_create(k, path, size, fs === 'ext4' ? FS_EXT4 : FS_TMPFS)
+}
+export function open(k: Kernel, path: string): number {
+  return files.sys_open(k, path, O_RDWR)
+}
+export const close = files.sys_close
+export const unlink = files.sys_unlink
+export const sync = files.sys_sync
+
+export function read(k: Kernel, fd: number, offset: number, length: number): number {
+  return files.sys_read(k, fd, length, offset)
+}
+export function write(k: Kernel, fd: number, offset: number, length: number): number {
+  return files.sys_write(k, fd, length, offset)
+}
+/** Size of an open file. */
+export function sizeOf(k: Kernel, fd: number): number {
+  const file = files.fget(k, fd)
+  return file === 0 ? 0 : k.inode.i_size[k.file.inode[file]!]!
+}
+export function truncate(k: Kernel, path: string, length: number): number {
+  return withFile(k, path, (fd) => files.sys_ftruncate(k, fd, length))
+}
+export function fsync(k: Kernel, path: string): number {
+  return withFile(k, path, (fd) => files.sys_fsync(k, fd))
+}
+function withFile(k: Kernel, path: string, act: (fd: number) => number): number {
+  const fd = open(k, path)
+  if (fd < 0) return fd
+  const ret = act(fd)
+  close(k, fd)
+  return ret
+}
+
+// ---------------------------------------------------------------- the machine
+
+export function sysctl(k: Kernel, name: string, text: string): number {
+  return sysctl_write(k, name, text)
+}
+export function readFile(k: Kernel, path: string): string | number {
+  return proc_read(k, path, k.task.pid[k.var.current]!)
+}
+export function writeFile(k: Kernel, path: string, text: string): number {
+  return proc_write(k, path, text, k.task.pid[k.var.current]!)
+}
+export function swapon(k: Kernel, bytes: number, device: 'hdd' | 'ssd' | 'nvme', priority?: number): number {
+  const area = { bytes, device, ...(priority === undefined ? {} : { priority }) }
+  return sys_swapon(k, `/dev/${next_device_name(k, device)}`, area)
+}
+/** By the order of swapon, from 0. */
+export function swapoff(k: Kernel, index: number): number {
+  const name = k.strings.list[k.swap_info.name[index + 1] ?? 0] ?? ''
+  return sys_swapoff(k, name)
+}
+/** 0 when the cgroup is there, else the errno of looking it up. */
+export function makeGroup(k: Kernel, path: string): number {
+  const found = proc_stat(k, `/sys/fs/cgroup${path}`)
+  return typeof found === 'number' ? found : 0
+}
+export function attach(k: Kernel, path: string, pid: number): number {
+  return proc_write(k, `/sys/fs/cgroup${path}/cgroup.procs`, String(pid))
+}

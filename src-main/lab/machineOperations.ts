@@ -1,0 +1,48 @@
+/** Operations on the machine: sysctls, files of /proc, /sys and cgroup, swap areas, caches, compaction. */
+import * as sys from './calls'
+import { call, LabError, once, outcome, type Implementation } from './operations'
+import type { Lab } from './runner'
+
+/** `/proc/{child}/status`: the pid of a lab task stands in braces. */
+function fill(lab: Lab, path: string): string {
+  return path.replace(/\{([^}]+)\}/g, (_, name: string) => {
+    const task = lab.names.get(name)
+    if (task === undefined) throw new LabError(`no task "${name}" for {${name}} in ${path}`)
+    return String(task.pid)
+  })
+}
+
+export const machineOperations = {
+  sysctl: ({ k }, set) =>
+    call(k, () => {
+      for (const [name, value] of Object.entries(set)) {
+        const ret = sys.sysctl(k, name, String(value))
+        if (ret < 0) return ret
+      }
+      return 0
+    }),
+  writeFile: ({ k, lab }, a) => call(k, () => sys.writeFile(k, fill(lab, a.path), a.text)),
+  readFile: ({ k, lab }, a) =>
+    once(() => {
+      const path = fill(lab, a.path)
+      const text = sys.readFile(k, path)
+      return typeof text === 'string' ? { path, text } : outcome(text, { path })
+    }),
+  swapon: ({ k }, a) => call(k, () => sys.swapon(k, a.size, a.device, a.priority)),
+  swapoff: ({ k }, a) => call(k, () => sys.swapoff(k, a.index)),
+  dropCaches: ({ k }, a) => call(k, () => sys.sysctl(k, 'vm.drop_caches', String(a.mode))),
+  compact: ({ k }) => call(k, () => sys.sysctl(k, 'vm.compact_memory', '1')),
+  cgroup: ({ k, lab }, a) =>
+    once(() => {
+      let ret = sys.makeGroup(k, a.path)
+      for (const [file, value] of Object.entries(a.set ?? {})) {
+        if (ret >= 0) ret = sys.writeFile(k, `/sys/fs/cgroup${a.path}/${file}`, String(value))
+      }
+      for (const name of a.attach ?? []) if (ret >= 0) ret = sys.attach(k, a.path, Number(fill(lab, `{${name}}`)))
+      return outcome(ret)
+    }),
+} satisfies {
+  readonly [
+    K in 'sysctl' | 'writeFile' | 'readFile' | 'swapon' | 'swapoff' | 'dropCaches' | 'compact' | 'cgroup'
+  ]: Implementation<K>
+}

@@ -1,0 +1,326 @@
+/**
+ * Runs a lab program: boots a bare machine, gives each lab task the steps it is to do, and lets the machine run until
+ * the program's own task is through. An operation is a generator that yields where its task has to go back to the
+ * scheduler (it sleeps, its slice is over); everything else is the kernel's.
+ */
+import type { LabFile, LabStep } from '@shared/lab'
+import { boot } from '../kernel/boot'
+import { hash } from '../kernel/snapshot'
+import { need_resched, task_blocked, sleep_interruptible, wake_up_task, WAIT_EVENT, threads } from '../kernel/task'
+import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
+import { run_step, type Programs } from '../kernel/sched/core'
+import { verify } from '../kernel/verify'
+import { sysctl_write } from '../kernel/entry/sysctl'
+import { failures } from './expect'
+import {
+  before,
+  meminfoNow,
+  sizes,
+  vmstatChange,
+  type Before,
+  type LabKill,
+  type LabLine,
+  type LabSignal,
+} from './measure'
+import { operations, type Outcome } from './operations'
+import { start_lab_task } from './tasks'
+
+/** A run of an operation: yields to be called again, returns its outcome. */
+export type Running = Generator<undefined, Outcome, undefined>
+
+export interface Area {
+  start: number
+  length: number
+}
+
+/** A task of the program: its lab name, its row in the kernel, and what it has still to do. */
+export interface LabTask {
+  name: string
+  row: number
+  pid: number
+  /** Lists of steps under way, the innermost last. */
+  readonly work: Work[]
+  /** Waits for more work at the end of its list (a forked child), or exits (a spawned task). */
+  readonly stays: boolean
+  readonly areas: Map<string, Area>
+  readonly files: Map<string, OpenFile>
+  /** The task that waits until the list handed over by `in` is done. */
+  running: { step: LabStep; op: Running; since: Before } | null
+  gone: boolean
+}
+export interface OpenFile {
+  readonly fd: number
+  readonly path: string
+}
+interface Work {
+  readonly steps: readonly LabStep[]
+  at: number
+  again: number
+  readonly waiter: LabTask | null
+}
+
+export interface Lab {
+  readonly k: Kernel
+  readonly tasks: Map<number, LabTask>
+  readonly names: Map<string, LabTask>
+  readonly lines: LabLine[]
+  /** pid → lab name of everybody who ever was. */
+  readonly pids: Map<number, string>
+  readonly killed: LabKill[]
+  readonly emit: (line: LabLine) => void
+  count: number
+  main: LabTask
+}
+
+export interface LabResult {
+  readonly lines: readonly LabLine[]
+  readonly failed: number
+  readonly panic: string | null
+  readonly hash: string
+  readonly ms: number
+}
+export interface LabOptions {
+  readonly verify?: boolean
+  readonly onLine?: (line: LabLine) => void
+}
+
+/** Steps of a machine nobody waits for any more: an hour of simulated time. */
+const LIMIT_STEPS = 3600 * 250
+
+/** Runs a whole program. Throws only on a bug of ours. */
+export function runLab(file: LabFile, options: LabOptions = {}): LabResult {
+  const lab = open(file, options.onLine ?? (() => undefined))
+  const programs: Programs = { step: (_k, t) => step(lab, t), event: () => undefined }
+  for (let n = 0; n < LIMIT_STEPS && !lab.main.gone && lab.k.var.panic === null; n++) {
+    run_step(lab.k, programs)
+    if (options.verify === true) verify(lab.k)
+    noteKills(lab)
+    for (const task of [...lab.tasks.values()]) if (isGone(lab.k, task)) bury(lab, task)
+  }
+  if (lab.k.var.panic !== null) finishPanicked(lab)
+  const failed = lab.lines.reduce((sum, line) => sum + (line.failed?.length ?? 0), 0)
+  return { lines: lab.lines, failed, panic: lab.k.var.panic, hash: hash(lab.k), ms: lab.k.var.now / 1e6 }
+}
+
+function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
+  const { machine } = program
+  const k = boot({
+    ram: machine.ram,
+    cpus: machine.cpus,
+    swap: machine.swap.map((s) => ({
+      bytes: s.size,
+      device: s.device,
+      ...(s.priority === undefined ? {} : { priority: s.priority }),
+    })),
+    disk: machine.disk,
+    thp: machine.thp,
+    seed: program.seed,
+    bare: true,
+    bootParams: [...machine.bootParams, ...(machine.psi ? ['psi=1'] : [])],
+    psi: machine.psi,
+  })
+  for (const [name, value] of Object.entries(program.sysctl)) sysctl_write(k, name, value)
+  const lab = {
+    k,
+    tasks: new Map(),
+    names: new Map(),
+    lines: [],
+    pids: new Map(),
+    killed: [],
+    emit,
+    count: 0,
+  } as unknown as Lab
+  lab.main = add(lab, 'main', start_lab_task(k, threads(k).init, 'lab'), program.steps, false)
+  k.trace.length = 0
+  return lab
+}
+
+/** Makes the kernel's task `row` a lab task with work to do. */
+export function add(
+  lab: Lab,
+  name: string,
+  row: number,
+  steps: readonly LabStep[],
+  stays: boolean,
+  from?: LabTask,
+): LabTask {
+  const task: LabTask = {
+    name,
+    row,
+    pid: lab.k.task.pid[row]!,
+    work: [{ steps, at: 0, again: 1, waiter: null }],
+    stays,
+    areas: new Map(from?.areas),
+    files: new Map(from?.files),
+    running: null,
+    gone: false,
+  }
+  lab.tasks.set(row, task)
+  lab.names.set(name, task)
+  lab.pids.set(task.pid, name)
+  return task
+}
+
+/** Hands `steps` to `task` and wakes it; `waiter` is woken when they are done. */
+export function handOver(lab: Lab, task: LabTask, steps: readonly LabStep[], waiter: LabTask): void {
+  task.work.push({ steps, at: 0, again: 1, waiter })
+  wake_up_task(lab.k, task.row)
+}
+
+/** Puts steps before the rest of a task's own list, `times` over. */
+export function repeat(task: LabTask, steps: readonly LabStep[], times: number): void {
+  if (times > 0 && steps.length > 0) task.work.push({ steps, at: 0, again: times, waiter: null })
+}
+
+// ---------------------------------------------------------------- one task's turn
+
+/** A lab task runs: goes on with its operation, or starts the next, until it has to give the CPU up. */
+function step(lab: Lab, row: number): void {
+  const { k } = lab
+  const task = lab.tasks.get(row)
+  if (task === undefined) return idle(k)
+  while (!task_blocked(k) && !isGone(k, task)) {
+    if (task.running === null && !next(lab, task)) return
+    const running = task.running
+    if (running === null) continue
+    const turn = running.op.next()
+    if (turn.done === true) finish(lab, task, turn.value)
+    if (need_resched(k)) return
+  }
+}
+
+/** Starts the next step of the innermost list. False when the task has none and went to sleep or ended. */
+function next(lab: Lab, task: LabTask): boolean {
+  for (let work = task.work.at(-1); work !== undefined; work = task.work.at(-1)) {
+    const following = work.steps[work.at]
+    if (following !== undefined) {
+      work.at++
+      task.running = { step: following, op: operations(lab, task, following), since: before(lab.k, task.row) }
+      return true
+    }
+    if (--work.again > 0) {
+      work.at = 0
+      continue
+    }
+    task.work.pop()
+    if (work.waiter !== null) wake_up_task(lab.k, work.waiter.row)
+  }
+  if (task === lab.main) {
+    task.gone = true
+    idle(lab.k)
+  } else if (task.stays) idle(lab.k)
+  else task.work.push({ steps: [{ op: 'exit', args: 0, mayFail: [] }], at: 0, again: 1, waiter: null })
+  return !task.gone && !task.stays
+}
+
+/** Sleeps until somebody wakes it. */
+function idle(k: Kernel): void {
+  sleep_interruptible(k, Infinity, WAIT_EVENT, 0, 'do_sys_poll')
+}
+
+/** Ends a step: measures it and writes its line. Containers print none. */
+function finish(lab: Lab, task: LabTask, outcome: Outcome): void {
+  const { step: done, since } = task.running!
+  task.running = null
+  if (outcome.silent === true) return
+  const { k } = lab
+  noteKills(lab)
+  const line: LabLine = {
+    step: ++lab.count,
+    op: done.op,
+    ...(done.label === undefined ? {} : { label: done.label }),
+    task: task.name,
+    ms: k.var.now / 1e6,
+    result: outcome.result ?? 'ok',
+    ...(outcome.addr === undefined ? {} : { addr: hex(outcome.addr) }),
+    ...(outcome.value === undefined ? {} : { value: outcome.value }),
+    ...(outcome.path === undefined ? {} : { path: outcome.path }),
+    ...(outcome.text === undefined ? {} : { text: outcome.text }),
+    minflt: (outcome.flt?.min ?? k.task.min_flt[task.row]!) - since.min_flt,
+    majflt: (outcome.flt?.maj ?? k.task.maj_flt[task.row]!) - since.maj_flt,
+    ...(outcome.sizes ?? sizes(k, task.row)),
+    meminfo: meminfoNow(k),
+    vmstat: vmstatChange(k, since),
+    killed: lab.killed.splice(0),
+  }
+  write(lab, { ...line, ...verdict(done, line) })
+}
+
+function verdict(done: LabStep, line: LabLine): { failed?: string[] } {
+  const failed = failures(done.expect, line)
+  const { result } = line
+  if (typeof result === 'string' && result !== 'ok' && done.mayFail.length > 0 && !done.mayFail.includes(result)) {
+    failed.push(`result: may fail with ${done.mayFail.join(' ')}, got ${result}`)
+  }
+  return failed.length > 0 ? { failed } : {}
+}
+
+function write(lab: Lab, line: LabLine): void {
+  lab.lines.push(line)
+  lab.emit(line)
+}
+
+export function hex(address: number): string {
+  return `0x${address.toString(16)}`
+}
+
+export type { LabSignal }
+
+// ---------------------------------------------------------------- who died
+
+/** Collects the OOM kills since the last look, by lab name. */
+function noteKills(lab: Lab): void {
+  for (const event of lab.k.trace) {
+    const kill = event.oom
+    if (kill === undefined) continue
+    const { pid, name, badness, oom_score_adj, total_vm_kB, anon_rss_kB, file_rss_kB, shmem_rss_kB } = kill
+    const { swap_kB, pgtables_bytes, constraint } = kill
+    lab.killed.push({
+      task: lab.pids.get(pid) ?? name,
+      ...{ pid, name, badness, oom_score_adj, total_vm_kB, anon_rss_kB, file_rss_kB, shmem_rss_kB },
+      ...{ swap_kB, pgtables_bytes, constraint },
+    })
+  }
+  lab.k.trace.length = 0
+}
+
+function isGone(k: Kernel, task: LabTask): boolean {
+  const state = k.task.state[task.row]
+  return k.task.pid[task.row] !== task.pid || state === TASK_ZOMBIE || state === TASK_DEAD
+}
+
+/** A task that died in the middle of a step still gets its line; whoever waited for its steps goes on. */
+function bury(lab: Lab, task: LabTask): void {
+  lab.tasks.delete(task.row)
+  task.gone = true
+  const cut = task.running
+  if (cut !== null) {
+    task.running = cut
+    finish(lab, task, { result: 'SIGKILL', sizes: NO_SIZES, flt: { min: cut.since.min_flt, maj: cut.since.maj_flt } })
+  }
+  for (const { waiter } of task.work.splice(0)) if (waiter !== null) wake_up_task(lab.k, waiter.row)
+}
+
+const NO_SIZES = { VmSize: 0, VmRSS: 0, RssAnon: 0, RssFile: 0, RssShmem: 0, VmPTE: 0, VmSwap: 0, VmLck: 0 }
+
+/** The machine panicked: the step under way is the last line and says so. */
+function finishPanicked(lab: Lab): void {
+  noteKills(lab)
+  const task = [...lab.tasks.values()].find((t) => t.running !== null) ?? lab.main
+  const step = task.running?.step
+  write(lab, {
+    step: ++lab.count,
+    op: step?.op ?? 'panic',
+    ...(step?.label === undefined ? {} : { label: step.label }),
+    task: task.name,
+    ms: lab.k.var.now / 1e6,
+    result: 'panic',
+    minflt: 0,
+    majflt: 0,
+    ...sizes(lab.k, task.row),
+    meminfo: meminfoNow(lab.k),
+    vmstat: {},
+    killed: lab.killed.splice(0),
+    panic: lab.k.var.panic ?? '',
+  })
+}

@@ -1,0 +1,255 @@
+/**
+ * The rules of comparison for experiments made of measured steps: both sides become steps with the same names, then
+ * figure by figure. Exact: fault counts, sizes of the address space, huge pages, errno and signals. Close: what the
+ * machine as a whole shows (meminfo, reclaim), which differs between two runs of a real kernel too.
+ */
+import type { LabLine } from '../../src-main/lab/measure'
+import type { Experiment, Numbers, RealStep } from './reference'
+
+export interface Figure {
+  readonly step: string
+  readonly name: string
+  readonly kind: 'exact' | 'close'
+  readonly real: number | string
+  readonly got: number | string
+  readonly ok: boolean
+}
+
+/** A step of either side: counts summed over its lines, state before the first and after the last. */
+interface Step {
+  readonly minflt: number
+  readonly majflt: number
+  readonly vm: Numbers
+  readonly meminfo: Numbers
+  readonly meminfoChange: Numbers
+  readonly sizes: Sizes
+  readonly sizesBefore: Sizes
+  readonly result?: LabLine['result']
+}
+interface Sizes {
+  readonly RssAnon: number
+  readonly RssOther: number
+  readonly VmPTE: number
+  readonly VmSize: number
+  readonly VmLck: number
+}
+/** 64 pages; in `reclaim/` 256 for the volumes. */
+const FEW_KB = 256
+const OWN_TEXT_KB = 64
+const RECLAIM = /^(pgsteal_(anon|file)|pgscan_(anon|file)|pswpin|pswpout|pgmajfault|workingset_\w+)$/
+const LEVELS = new Set([
+  'AnonPages',
+  'Cached',
+  'MemFree',
+  'MemAvailable',
+  'Active',
+  'Inactive',
+  'Active(anon)',
+  'Inactive(anon)',
+  'Active(file)',
+  'Inactive(file)',
+  'SwapFree',
+  'SwapCached',
+  'Mapped',
+  'Shmem',
+])
+/** Not of the simulated machine: the measuring kernel's address space layout and per-cpu chunks. */
+const SKIP = new Set([
+  'VmallocTotal',
+  'VmallocUsed',
+  'VmallocChunk',
+  'DirectMap4k',
+  'DirectMap2M',
+  'Percpu',
+  'CommitLimit',
+])
+
+/** All figures of an experiment. Steps that the lab program lacks are wrong figures, not skipped ones. */
+export function compareSteps(real: Experiment, lines: readonly LabLine[]): Figure[] {
+  const wanted = realSteps(real.steps)
+  const got = labSteps(lines)
+  const figures: Figure[] = []
+  let scannedBefore = false
+  for (const [name, step] of wanted) {
+    const mine = got.get(name)
+    if (mine === undefined) {
+      figures.push({ step: name, name: 'step', kind: 'exact', real: 'there', got: 'missing', ok: false })
+      continue
+    }
+    const scanned = sum(step.vm, /^pgscan_(kswapd|direct)$/) > 0
+    figures.push(
+      ...compareStep(name, step, mine, {
+        scanned,
+        scannedBefore,
+        forks: /fork/.test(name),
+        reclaim: real.id.startsWith('reclaim/'),
+      }),
+    )
+    scannedBefore ||= scanned
+  }
+  return figures
+}
+
+interface How {
+  readonly scanned: boolean
+  readonly scannedBefore: boolean
+  readonly forks: boolean
+  readonly reclaim: boolean
+}
+
+function compareStep(name: string, real: Step, got: Step, how: How): Figure[] {
+  const figures: Figure[] = []
+  const add = (figure: string, kind: Figure['kind'], a: number, b: number, ok: boolean): void => {
+    figures.push({ step: name, name: figure, kind, real: a, got: b, ok })
+  }
+  const loose = how.scanned || how.scannedBefore
+  for (const count of ['minflt', 'majflt'] as const) {
+    if (how.scanned || how.forks)
+      add(count, 'close', real[count], got[count], within(real[count], got[count], 64, 0.25))
+    else add(count, 'exact', real[count], got[count], real[count] === got[count])
+  }
+  for (const size of ['RssAnon', 'RssOther', 'VmPTE', 'VmSize', 'VmLck'] as const) {
+    const a = real.sizes[size] - real.sizesBefore[size]
+    const b = got.sizes[size] - got.sizesBefore[size]
+    if (loose && size === 'RssAnon') {
+      add(size, 'close', real.sizes[size], got.sizes[size], within(real.sizes[size], got.sizes[size], FEW_KB, 0.05))
+    } else add(size, 'exact', a, b, Math.abs(a - b) <= (size === 'RssOther' ? OWN_TEXT_KB : 0))
+  }
+  for (const key of keys(real.vm, got.vm)) {
+    const [a, b] = [real.vm[key] ?? 0, got.vm[key] ?? 0]
+    if (key.startsWith('thp_')) add(key, 'exact', a, b, a === b)
+    else if (RECLAIM.test(key)) add(key, 'close', a, b, within(a, b, how.reclaim ? 256 : 64, 0.25))
+  }
+  for (const key of keys(real.meminfoChange, got.meminfoChange)) {
+    if (SKIP.has(key)) continue
+    if (key.startsWith('HugePages_')) {
+      add(key, 'exact', real.meminfo[key] ?? 0, got.meminfo[key] ?? 0, real.meminfo[key] === got.meminfo[key])
+    } else if (loose && LEVELS.has(key)) {
+      add(
+        key,
+        'close',
+        real.meminfo[key] ?? 0,
+        got.meminfo[key] ?? 0,
+        within(real.meminfo[key] ?? 0, got.meminfo[key] ?? 0, FEW_KB, 0.05),
+      )
+    } else {
+      const [a, b] = [real.meminfoChange[key] ?? 0, got.meminfoChange[key] ?? 0]
+      add(key, 'close', a, b, within(a, b, FEW_KB, 0.05))
+    }
+  }
+  return zeroOnce(name, figures)
+}
+
+/** Figures that are 0 on both sides count once a step. */
+function zeroOnce(step: string, figures: readonly Figure[]): Figure[] {
+  const still = figures.filter((f) => f.real === 0 && f.got === 0)
+  const moving = figures.filter((f) => f.real !== 0 || f.got !== 0)
+  if (still.length === 0) return moving
+  return [...moving, { step, name: `${still.length} figures at 0`, kind: 'exact', real: 0, got: 0, ok: true }]
+}
+
+export function within(real: number, got: number, slack: number, share: number): boolean {
+  return Math.abs(real - got) <= Math.max(slack, Math.abs(real) * share)
+}
+
+function keys(a: Numbers, b: Numbers): string[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()
+}
+
+function sum(numbers: Numbers, names: RegExp): number {
+  return Object.entries(numbers).reduce((total, [name, value]) => (names.test(name) ? total + value : total), 0)
+}
+
+// ---------------------------------------------------------------- both sides as named steps
+
+/** `TEXT`, `TEXT ##2`, … in the order of the file. */
+function realSteps(steps: readonly RealStep[]): Map<string, Step> {
+  const named = new Map<string, Step>()
+  const times = new Map<string, number>()
+  const last = new Map<number, Sizes>()
+  for (const s of steps) {
+    if (s.status === undefined || s.vm === undefined) continue
+    const pid = s.pid ?? 0
+    const sizes = realSizes(s)
+    if (!/^(init|null)\(/.test(s.step)) {
+      const n = (times.get(s.step) ?? 0) + 1
+      times.set(s.step, n)
+      named.set(n === 1 ? s.step : `${s.step} ##${n}`, {
+        minflt: s.minflt ?? 0,
+        majflt: s.majflt ?? 0,
+        vm: s.vm,
+        meminfo: s.meminfo ?? {},
+        meminfoChange: s.meminfo_delta ?? {},
+        sizes,
+        sizesBefore: last.get(pid) ?? sizes,
+      })
+    }
+    last.set(pid, sizes)
+  }
+  return named
+}
+
+/** Exact sizes where smaps_rollup was read; status lags by up to 64 pages. */
+function realSizes({ status = {}, rollup }: RealStep): Sizes {
+  const anon = rollup === undefined ? (status['RssAnon'] ?? 0) : (rollup['Anonymous'] ?? 0)
+  const rss = rollup === undefined ? (status['VmRSS'] ?? 0) : (rollup['Rss'] ?? 0)
+  return {
+    RssAnon: anon,
+    RssOther: rss - anon,
+    VmPTE: status['VmPTE'] ?? 0,
+    VmSize: status['VmSize'] ?? 0,
+    VmLck: status['VmLck'] ?? 0,
+  }
+}
+
+/** Adjacent lines of one label are one step. */
+export function labSteps(lines: readonly LabLine[]): Map<string, Step> {
+  const named = new Map<string, Step>()
+  const last = new Map<string, Sizes>()
+  for (let i = 0; i < lines.length; i++) {
+    const first = lines[i]!
+    const { label } = first
+    if (label === undefined) continue
+    let end = i
+    while (lines[end + 1]?.label === label) end++
+    const group = lines.slice(i, end + 1)
+    const final = lines[end]!
+    const previous = i > 0 ? lines[i - 1]!.meminfo : group[0]!.meminfo
+    const sizes = labSizes(final)
+    named.set(label, {
+      minflt: group.reduce((n, l) => n + (l.task === final.task ? l.minflt : 0), 0),
+      majflt: group.reduce((n, l) => n + (l.task === final.task ? l.majflt : 0), 0),
+      vm: group.map((l) => l.vmstat).reduce(addUp, {}),
+      meminfo: final.meminfo,
+      meminfoChange: changes(previous, final.meminfo),
+      sizes,
+      sizesBefore: last.get(final.task) ?? sizes,
+      result: final.result,
+    })
+    last.set(final.task, sizes)
+    i = end
+  }
+  return named
+}
+
+function labSizes(line: LabLine): Sizes {
+  return {
+    RssAnon: line.RssAnon,
+    RssOther: line.RssFile + line.RssShmem,
+    VmPTE: line.VmPTE,
+    VmSize: line.VmSize,
+    VmLck: line.VmLck,
+  }
+}
+
+function addUp(a: Numbers, b: Numbers): Numbers {
+  return Object.fromEntries(keys(a, b).map((key) => [key, (a[key] ?? 0) + (b[key] ?? 0)]))
+}
+
+function changes(from: Numbers, to: Numbers): Numbers {
+  return Object.fromEntries(
+    keys(from, to)
+      .map((key) => [key, (to[key] ?? 0) - (from[key] ?? 0)])
+      .filter(([, d]) => d !== 0),
+  )
+}

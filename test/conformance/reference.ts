@@ -1,0 +1,42 @@
+/** The measurements of the real kernel that the suite is held against: result.json of each experiment, compressed. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+
+export type Numbers = Readonly<Record<string, number>>
+/** One step as measured; which fields it has depends on the experiment. */
+export interface RealStep {
+  readonly step: string
+  readonly pid?: number
+  readonly minflt?: number
+  readonly majflt?: number
+  readonly status?: Numbers
+  readonly rollup?: Numbers
+  readonly meminfo?: Numbers
+  readonly meminfo_delta?: Numbers
+  readonly vm?: Numbers
+  readonly [field: string]: unknown
+}
+export interface Experiment {
+  readonly id: string
+  readonly mem: string
+  readonly swap_MiB: number
+  readonly thp: string
+  readonly cmdline: string
+  readonly steps: readonly RealStep[]
+}
+
+const FOLDER = join(import.meta.dirname, 'reference')
+
+export function experimentIds(): string[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json.gz'))
+    .map((name) => name.replace('.json.gz', ''))
+    .sort()
+}
+export function readExperiment(name: string): Experiment {
+  return JSON.parse(gunzipSync(readFileSync(join(FOLDER, `${name}.json.gz`))).toString()) as Experiment
+}
+export function programPath(name: string): string {
+  return join(import.meta.dirname, `${name}.yaml`)
+}
