@@ -1,6 +1,13 @@
 /** The invariants of the whole machine: every module's own check; throws `KernelBug`. */
 import type { Kernel } from './kernel'
+import { verify_mm } from './mm/mm_verify'
+import { verify_page_alloc } from './mm/page_alloc'
+import { verify_slub } from './mm/slub'
+import { verify_sched } from './sched/verify'
 
-export function verify(_k: Kernel): void {
-  return
+export function verify(k: Kernel): void {
+  verify_sched(k)
+  verify_page_alloc(k)
+  verify_slub(k)
+  verify_mm(k)
 }
