@@ -65,6 +65,7 @@ import {
   ALLOC_OOM,
   ALLOC_WMARK_LOW,
   ALLOC_WMARK_MASK,
+  low_wmark_pages,
   wmark_pages,
   ZONE_BOOSTED_WATERMARK,
   zone_watermark_fast,
@@ -292,7 +293,7 @@ export function mod_node_page_state(k: Kernel, item: number, delta: number): voi
 export function si_mem_available(k: Kernel): number {
   const v = k.vmstat
   let wmark_low = 0
-  for (let zone = 0; zone < 3; zone++) wmark_low += k.zone.watermark[(zone + 1) * 3 + 1]!
+  for (let zone = ZONE_DMA; zone <= ZONE_NORMAL; zone++) wmark_low += low_wmark_pages(k, zone)
   const pagecache = v[C.nr_active_file]! + v[C.nr_inactive_file]!
   const reclaimable = v[C.nr_slab_reclaimable]! + v[C.nr_kernel_misc_reclaimable]!
   let available = v[C.nr_free_pages]! - k.var.totalreserve_pages

@@ -60,6 +60,29 @@ const MEMORY_BLOCK_OBJECTS = { kernfs_node_cache: 22, 'kmalloc-1k': 1, 'kmalloc-
 const MEMORY_BLOCK_PAGES = 0x8000
 const MEMORY_BLOCKS_OF_TABLE = 4
 
+/** Every further CPU: its devices in sysfs, worker pools, run queues, timers; allocated on it, so from slabs of its own. */
+const CPU_OBJECTS = {
+  kernfs_node_cache: 200,
+  inode_cache: 40,
+  dentry: 40,
+  lsm_inode_cache: 100,
+  proc_dir_entry: 16,
+  radix_tree_node: 24,
+  maple_node: 16,
+  'kmalloc-8k': 3,
+  'kmalloc-4k': 7,
+  'kmalloc-2k': 10,
+  'kmalloc-1k': 20,
+  'kmalloc-512': 38,
+  'kmalloc-256': 28,
+  'kmalloc-192': 12,
+  'kmalloc-128': 36,
+  'kmalloc-96': 32,
+  'kmalloc-64': 60,
+  'kmalloc-32': 100,
+  'kmalloc-16': 150,
+  'kmalloc-8': 300,
+} as const
 /** Rows of well-known caches; `caches(k).dentry`. */
 const WELL_KNOWN = [
   'task_struct',
@@ -269,9 +292,17 @@ export function slab_boot_objects(k: Kernel): void {
   for (const [bytes, nr] of KMALLOC_LARGE_BOOT)
     for (let i = 0; i < nr; i++) assert(kmalloc(k, bytes, GFP_KERNEL) !== 0, 'slab_boot_objects: no memory')
   const blocks = Math.ceil(k.var.max_pfn / MEMORY_BLOCK_PAGES)
-  for (const [name, nr] of Object.entries(MEMORY_BLOCK_OBJECTS))
-    for (let i = 0; i < (blocks - MEMORY_BLOCKS_OF_TABLE) * nr; i++)
-      kmem_cache_alloc(k, cache_by_name(k, name), GFP_KERNEL)
+  hold_each(k, MEMORY_BLOCK_OBJECTS, blocks - MEMORY_BLOCKS_OF_TABLE)
+  for (k.var.cpu = 1; k.var.cpu < k.config.cpus; k.var.cpu++) hold_each(k, CPU_OBJECTS, 1)
+  k.var.cpu = 0
+}
+
+function hold_each(k: Kernel, objects: Readonly<Record<string, number>>, times: number): void {
+  for (const [name, nr] of Object.entries(objects)) {
+    const cache = cache_by_name(k, name)
+    for (let i = 0; i < nr * times; i++)
+      assert(kmem_cache_alloc(k, cache, GFP_KERNEL) !== 0, 'slab_boot_objects: no memory')
+  }
 }
 
 /** `nr` is what whole slabs held: the last slab is left half free, as somebody's current slab is on average. */

@@ -73,6 +73,23 @@ describe('alloc_pages', () => {
     verifyMemory(k)
   })
 
+  test('keeps a block that is about to merge at the tail, and hands out the most recently freed one first', () => {
+    const k = machine(128)
+    init_zones(k)
+    const take = (): number => alloc_pages(k, GFP_NOWAIT, 4)
+    const pages = Array.from({ length: 256 }, take).sort((a, b) => a - b)
+    const quad = pages.findIndex((pfn, i) => pfn % 64 === 0 && pages[i + 3] === pfn + 48)
+    const other = pages.findIndex((pfn, i) => i > quad + 4 && pfn % 64 === 0 && pages[i + 3] === pfn + 48)
+    free_pages(k, pages[other]!, 4)
+    free_pages(k, pages[quad + 2]!, 4)
+    free_pages(k, pages[quad + 3]!, 4)
+    // Its buddy is taken, but the pair next to it is free: 0 would merge to order 6 once 1 comes back.
+    free_pages(k, pages[quad]!, 4)
+    expect(take()).toBe(pages[other])
+    expect(take()).toBe(pages[quad])
+    verifyMemory(k)
+  })
+
   test('fills the per-CPU list with a batch and counts only the buddy system as free', () => {
     const k = bootMemory(1024)
     drain_all_pages(k)
