@@ -53,21 +53,29 @@ export function ranking(sample: Sample, name: (id: number) => string): Candidate
   return list.sort((a, b) => (b.points ?? -Infinity) - (a.points ?? -Infinity) || a.pid - b.pid)
 }
 
-/**
- * Seconds until available memory and free swap are used up at the pace of the last `windowMs`; null when they are not
- * shrinking, or so slowly that the answer would be a guess.
- */
-export function secondsLeft(
-  rows: { at(name: 'MemAvailable' | 'SwapFree', row: number): number; ms: Float64Array; rowAt(ms: number): number },
-  atMs: number,
-  windowMs = 10_000,
-): number | null {
+interface Left {
+  readonly ms: Float64Array
+  at(name: 'MemAvailable' | 'SwapFree', row: number): number
+  rowAt(ms: number): number
+}
+const PACE_MS = 10_000
+
+/** kB by which available memory and free swap together shrink in a second, over the last seconds; null when unknown. */
+export function shrinking(rows: Left, atMs: number, windowMs = PACE_MS): number | null {
   const now = rows.rowAt(atMs)
   const then = Math.max(0, rows.rowAt(atMs - windowMs))
   const seconds = ((rows.ms[now] ?? 0) - (rows.ms[then] ?? 0)) / 1000
-  if (now < 0 || seconds < windowMs / 4000) return null
-  const left = (row: number): number => rows.at('MemAvailable', row) + rows.at('SwapFree', row)
-  const perSecond = (left(then) - left(now)) / seconds
-  const rest = left(now) / perSecond
-  return perSecond > 0 && rest < 600 ? rest : null
+  return now < 0 || seconds < windowMs / 4000 ? null : (leftAt(rows, then) - leftAt(rows, now)) / seconds
+}
+
+/** Seconds until both are used up at that pace; null when they are not shrinking, or too slowly to tell. */
+export function secondsLeft(rows: Left, atMs: number, windowMs = PACE_MS): number | null {
+  const pace = shrinking(rows, atMs, windowMs)
+  if (pace === null || pace <= 0) return null
+  const seconds = leftAt(rows, rows.rowAt(atMs)) / pace
+  return seconds < 600 ? seconds : null
+}
+
+function leftAt(rows: Left, row: number): number {
+  return rows.at('MemAvailable', row) + rows.at('SwapFree', row)
 }

@@ -84,6 +84,7 @@ export class Session {
   private readonly recentPast = new Recent()
   private frame = 0
   private lastWatch = 0
+  private lastSeek = 0
   private readonly watchers = new Map<string, { what: WatchSpec; listener: (data: unknown) => void }>()
   private readonly terminals = new Map<string, (data: string) => void>()
 
@@ -98,6 +99,11 @@ export class Session {
   )
   /** The instant that the views show. */
   readonly shownMs = $derived(this.state.mode === 'replay' ? this.state.viewMs : (this.sample?.ms ?? this.state.liveMs))
+  /** Where the machine is; samples come oftener than states. */
+  readonly liveMs = $derived.by(() => {
+    void this.version
+    return this.state.recording === null ? Math.max(this.state.liveMs, this.live?.ms ?? 0) : this.state.liveMs
+  })
   /** The span of time of every chart. */
   readonly span = $derived.by((): Span => {
     void this.version
@@ -151,10 +157,13 @@ export class Session {
 
   // Time.
   seek(ms: number): void {
-    const { firstMs, liveMs } = this.state
-    const to = Math.min(Math.max(ms, firstMs), liveMs)
+    const to = Math.min(Math.max(ms, this.state.firstMs), this.liveMs)
     this.state = { ...this.state, mode: 'replay', viewMs: to, playing: false }
-    void this.request({ type: 'seek', ms: to })
+    const turn = ++this.lastSeek
+    void this.request({ type: 'seek', ms: to }, { quiet: true }).then((result) => {
+      // A seek that a later one overtook has not failed.
+      if (!result.ok && turn === this.lastSeek) this.notices.add(result.error, 'crit')
+    })
   }
   goLive(): void {
     void this.request({ type: 'goLive' })
@@ -182,8 +191,7 @@ export class Session {
   }
   private async greet(): Promise<void> {
     const result = await this.request<unknown>({ type: 'hello' }, { quiet: true })
-    // An engine may answer with the greeting itself instead of pushing it.
-    if (result.ok && isHello(result.value) && this.machine === null) this.receive(result.value)
+    if (result.ok && isHello(result.value)) this.begin(result.value)
     for (const [id, { what }] of this.watchers) void this.request({ type: 'watch', id, what }, { quiet: true })
   }
 
@@ -231,6 +239,7 @@ export class Session {
   }
 
   private begin(hello: Extract<Push, { type: 'hello' }>): void {
+    if (this.goesOn(hello)) return this.resume(hello)
     this.machine = hello.machine
     this.host = hello.host
     this.recorder = hello.recorder
@@ -248,6 +257,19 @@ export class Session {
     void this.loadUsers()
   }
 
+  /** Whether a greeting (another window came, or this one lost its connection) is about the machine that is shown. */
+  private goesOn({ machine, state }: Extract<Push, { type: 'hello' }>): boolean {
+    const same = JSON.stringify(machine) === JSON.stringify(this.machine)
+    const branch = state.branch?.atMs === this.state.branch?.atMs && state.recording === this.state.recording
+    return same && branch && this.crash === null && state.liveMs >= this.series.lastMs - machine.sampleMs
+  }
+  private resume(hello: Extract<Push, { type: 'hello' }>): void {
+    this.names = [...hello.names]
+    this.takeState(hello.state)
+    if (hello.state.liveMs - this.series.lastMs > 2 * hello.machine.sampleMs && this.machine !== null)
+      void this.loadPast(this.machine)
+  }
+
   private async loadUsers(): Promise<void> {
     const passwd = await this.request<unknown>({ type: 'readFile', path: '/etc/passwd' }, { quiet: true })
     if (passwd.ok && typeof passwd.value === 'string') this.users = usersFromPasswd(passwd.value)
@@ -261,7 +283,7 @@ export class Session {
     ])
     if (this.machine !== machine) return
     if (history.ok) this.series.load(listIn<Float64Array>(history.value, 'samples'))
-    if (events.ok) this.events = mergeEvents(this.events, listIn<TraceEvent>(events.value, 'events'))
+    if (events.ok) this.events = mergeEvents(this.events, listIn<TraceEvent>(events.value, 'list'))
     this.touch()
   }
 

@@ -638,7 +638,7 @@ export function fakeBridge({ startMs = 0, gap = [47_400, 51_100] }: FakeOptions 
             .map((ms) => fakeSample(ms, { processes: false })),
         }
       case 'events':
-        return fakeEvents.filter((event) => event.ms >= command.from && event.ms <= command.to)
+        return { list: fakeEvents.filter((event) => event.ms >= command.from && event.ms <= command.to) }
       case 'readFile':
         return command.path === '/etc/passwd' ? PASSWD : ''
       case 'pause':
