@@ -23,7 +23,15 @@ import { charge } from '../task'
 import { pmd_offset, PMD_SIZE, pud_offset, PUD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
 import { zap_huge_pmd, __split_huge_pmd } from './huge_memory'
 import { __unmap_hugepage_range } from './hugetlb'
-import { tlb_finish_mmu, tlb_gather_mmu, tlb_remove_entry, tlb_remove_page, tlb_remove_table, type MmuGather } from './mmu_gather'
+import {
+  tlb_finish_mmu,
+  tlb_flush_mmu,
+  tlb_gather_mmu,
+  tlb_remove_entry,
+  tlb_remove_page,
+  tlb_remove_table,
+  type MmuGather,
+} from './mmu_gather'
 import { set_page_dirty } from './page_writeback'
 import { free_pgd_range } from './pgalloc'
 import { mm_counter, page_remove_rmap, update_hiwater_rss } from './rmap'
@@ -83,9 +91,12 @@ function zap_pmd(
   const table = k.pt.entry[pmd]! >>> PTE_SHIFT
   charge(k, COST.zap_table)
   if (k.pt.nr[table] === 0) return
-  zap_pte_range(k, tlb, vma, table * PTRS + (Math.floor(addr / 4096) & 511), addr, end, details)
+  const dirty = zap_pte_range(k, tlb, vma, table * PTRS + (Math.floor(addr / 4096) & 511), addr, end, details)
+  // Pages of a file that were written must not be written through old translations once they count as clean.
+  if (dirty) tlb_flush_mmu(k, tlb)
 }
 
+/** True when a written page of a file was among them. */
 function zap_pte_range(
   k: Kernel,
   tlb: MmuGather,
@@ -94,9 +105,10 @@ function zap_pte_range(
   start: number,
   end: number,
   details: ZapDetails | undefined,
-): void {
+): boolean {
   const entries = k.pt.entry
   let zapped = 0
+  let dirty = false
   let slot = first
   for (let addr = start; addr < end; addr += 4096, slot++) {
     const entry = entries[slot]!
@@ -117,10 +129,12 @@ function zap_pte_range(
     if (details !== undefined && !details.even_cows && (k.page.flags[pfn]! & PG_anon) !== 0) continue
     set_entry(k, slot, 0)
     tlb_remove_entry(tlb, addr)
+    if ((entry & PTE_D) !== 0 && (k.page.flags[pfn]! & PG_anon) === 0) dirty = true
     zap_present(k, tlb, vma, pfn, entry)
     zapped++
   }
   charge(k, zapped * COST.zap_page)
+  return dirty
 }
 
 /** An entry that mapped a page is gone: what the hardware noted in it goes to the page, and the counts go down. */
