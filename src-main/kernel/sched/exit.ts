@@ -4,6 +4,7 @@
  * Linux: kernel/exit.c (do_exit, exit_mm, forget_original_parent, release_task, do_wait).
  */
 import { assert } from '@shared/assert'
+import { C } from '@shared/counters'
 import { TASK_DEAD, TASK_ZOMBIE, PF_EXITING, PF_KTHREAD, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { timer_del } from '../lib/timer'
@@ -11,6 +12,7 @@ import {
   charge,
   detach_pid,
   find_task_by_pid,
+  is_oom_victim,
   send_signal,
   SIGCHLD,
   signal_pending,
@@ -22,6 +24,7 @@ import {
 import { ECHILD, EINTR, ERESTARTSYS, WNOHANG } from '../uapi'
 import { exit_files } from '../mm/file_table'
 import { mmput } from '../mm/mm_struct'
+import { exit_oom_victim } from '../mm/oom_kill'
 import { add_child, del_child, free_task } from './fork'
 
 /** The running task ends with a wait status (`exit(n)` is n << 8, a signal its number). */
@@ -32,7 +35,9 @@ export function do_exit(k: Kernel, code: number): void {
   charge(k, COST.exit)
   task.flags[t]! |= PF_EXITING
   task.exit_code[t] = code
+  const before = k.vmstat[C.pgfree]!
   exit_mm(k, t)
+  if (is_oom_victim(k, t)) exit_oom_victim(k, t, k.vmstat[C.pgfree]! - before)
   exit_files(k, t)
   delete k.var.program[t]
   if (task.timer[t] !== 0) {
