@@ -18,7 +18,8 @@ import { free_list } from '../kernel/mm/buddy'
 import { oom_badness, oom_totalpages } from '../kernel/mm/oom_kill'
 import { all_caches, SLAB_RECLAIM_ACCOUNT } from '../kernel/mm/slab_common'
 import { slabinfo_row } from '../kernel/mm/slub'
-import { meminfo_into, si_swapinfo } from '../kernel/mm/vmstat'
+import { si_swapinfo } from '../kernel/mm/swapfile'
+import { meminfo_into } from '../kernel/mm/vmstat'
 import { nr_threads, parent_pid, task_rss, task_state_char } from '../kernel/proc/pid'
 import { count_threads, total_ctxt, vmstat_into } from '../kernel/proc/system'
 import { FIXED_1, nr_iowait, nr_running } from '../kernel/sched/loadavg'
@@ -101,7 +102,7 @@ function machine_into(k: Kernel, out: Float64Array, at: number): void {
   put('zone_dma32_free', k.zone.nr_free[2]!)
   put('zone_normal_free', k.zone.nr_free[3]!)
   put('kswapd_awake', k.task.state[threads(k).kswapd] === TASK_RUNNING ? 1 : 0)
-  const [swap_total, swap_free] = si_swapinfo(k)
+  const { total: swap_total, free: swap_free } = si_swapinfo(k)
   put('swap_used', (swap_total - swap_free) * 4)
   put('swap_cached_slots', out[HEADER.length + S.nr_swapcached]!)
   devices_into(k, put)
