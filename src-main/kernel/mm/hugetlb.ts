@@ -21,3 +21,8 @@ export function copy_hugetlb_page_range(_k: Kernel, _child: number, _dst: number
   return true
 }
 export function __unmap_hugepage_range(_k: Kernel, _tlb: MmuGather, _vma: number, _from: number, _to: number): void {}
+
+/** vm.nr_hugepages: the pool stays empty. */
+export function set_max_huge_pages(_k: Kernel, _count: number): void {}
+/** vm.nr_overcommit_hugepages. */
+export function set_overcommit_huge_pages(_k: Kernel, _count: number): void {}
