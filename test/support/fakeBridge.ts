@@ -13,6 +13,7 @@ import type {
   Result,
   StateInfo,
   TraceEvent,
+  WatchSwap,
 } from '@shared/protocol'
 import { B, BUDDY, HEADER, P, PROC, SAMPLE_VERSION, SLAB, type ProcColumn, type SlabColumn } from '@shared/sample'
 
@@ -312,6 +313,21 @@ const PASSWD = [
 ]
   .map(([name, uid]) => `${name}:x:${uid}:${uid}::/:/bin/sh`)
   .join('\n')
+
+const SYSCTLS = [
+  ['vm.swappiness', 60, 200, 'How readily anonymous pages are swapped instead of dropping file pages.'],
+  ['vm.min_free_kbytes', 45_056, 262_144, 'Kept free for allocations that cannot wait.'],
+  ['vm.panic_on_oom', 0, 2, 'Panic instead of killing a task.'],
+  ['vm.oom_kill_allocating_task', 0, 1, 'Kill whoever asked instead of the largest.'],
+  ['vm.overcommit_memory', 0, 2, '0 heuristic, 1 always, 2 never beyond CommitLimit.'],
+].map(([name, value, max, help]) => ({ name, help, min: 0, max, default: value, writable: true, value: String(value) }))
+
+function swapAt(used_kB: number): WatchSwap {
+  const map = new Uint8Array(SWAP_KB / 4)
+  const used = Math.round(used_kB / 4)
+  for (let i = 0; i < used; i++) map[(i * 3 + ((i * 7919) % 977)) % map.length] = 1
+  return { kind: 'swap', ms: 0, areas: [{ name: '/dev/vda2', pages: map.length, used, priority: -2, map }] }
+}
 
 interface Moment {
   readonly ms: number
@@ -639,6 +655,11 @@ export function fakeBridge({ startMs = 0, gap = [47_400, 51_100] }: FakeOptions 
         }
       case 'events':
         return { list: fakeEvents.filter((event) => event.ms >= command.from && event.ms <= command.to) }
+      case 'sysctls':
+        return SYSCTLS
+      case 'watch':
+        if (command.what.kind === 'swap') push({ type: 'watch', id: command.id, data: swapAt(momentAt(nowMs).swap) })
+        return null
       case 'readFile':
         return command.path === '/etc/passwd' ? PASSWD : ''
       case 'pause':
