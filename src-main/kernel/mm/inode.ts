@@ -12,6 +12,7 @@ import { GFP_KERNEL_ACCOUNT, __GFP_RECLAIMABLE, string_id, type Kernel } from '.
 import { row_alloc, row_free } from '../lib/arena'
 import { list_add_tail, list_del } from '../lib/list'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
+import { shmem_unacct_size } from './shmem_acct'
 import { invalidate_mapping_pages, truncate_inode_pages } from './truncate'
 import { wb_remove } from './fs_writeback'
 
@@ -30,6 +31,8 @@ export const I_LRU = 2
 export const I_REFERENCED = 4
 /** Writing is refused while it is executed, and the other way round: not modelled. */
 export const I_NO_CACHE = 8
+/** Shared memory whose whole size counts in Committed_AS; other tmpfs files count by page. */
+export const I_ACCOUNT = 16
 
 const INODE_LRU = 2
 /** First blocks of files: past the metadata. */
@@ -127,6 +130,7 @@ export function iput(k: Kernel, inode: number): void {
 function evict(k: Kernel, inode: number): void {
   inode_lru_del(k, inode)
   truncate_inode_pages(k, inode, 0)
+  shmem_unacct_size(k, inode)
   wb_remove(k, inode)
   if (inode_cached(k, inode)) inode_forget(k, inode)
   row_free(k.inode, inode)

@@ -243,7 +243,7 @@ function new_area(
       return reserved
     }
   } else if (shared_anon) {
-    const zero = shmem_zero_setup(k, end - addr)
+    const zero = shmem_zero_setup(k, end - addr, (flags & VM_NORESERVE) !== 0)
     if (zero === 0) {
       vm_area_free(k, vma)
       return -ENOMEM

@@ -27,6 +27,7 @@ import { FS_SHMEM, iput, new_inode, igrab } from './inode'
 import { mem_cgroup_charge, mem_cgroup_from_task } from './memcontrol'
 import { alloc_page, free_page } from './page_alloc'
 import { folio_wait_locked, folio_wait_nested, swap_writepage } from './page_io'
+import { shmem_acct_block, shmem_acct_size, shmem_mark_accounted, shmem_unacct_block } from './shmem_acct'
 import { lru_cache_add, mark_page_accessed } from './swap'
 import { free_swap_and_cache, get_swap_page, swap_duplicate, swap_free } from './swapfile'
 import { add_to_swap_cache, delete_from_swap_cache, lookup_swap_cache, swap_cluster_readahead } from './swap_state'
@@ -62,9 +63,12 @@ export function shmem_file_setup(k: Kernel, name: string, size: number): number 
   iput(k, inode)
   return file
 }
-/** MAP_SHARED | MAP_ANONYMOUS: the file behind an area; 0 without memory. */
-export function shmem_zero_setup(k: Kernel, size: number): number {
-  return shmem_file_setup(k, '/dev/zero', size)
+/** MAP_SHARED | MAP_ANONYMOUS: the file behind an area; 0 without memory or beyond the commit limit. */
+export function shmem_zero_setup(k: Kernel, size: number, noreserve: boolean): number {
+  if (!noreserve && !shmem_acct_size(k, size)) return 0
+  const file = shmem_file_setup(k, '/dev/zero', size)
+  if (!noreserve) shmem_mark_accounted(k, file, size)
+  return file
 }
 
 /** A page was brought in from swap: the caller counts a major fault. */
@@ -83,12 +87,17 @@ export function shmem_get_page(k: Kernel, inode: number, index: number, sgp: num
   }
   if (entry < 0) return shmem_swapin_page(k, inode, index, -entry, sgp)
   if (sgp === SGP_READ) return { pfn: 0, major: false }
+  if (!shmem_acct_block(k, inode)) return null
   const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO)
-  if (pfn === 0) return null
+  if (pfn === 0) {
+    shmem_unacct_block(k, inode)
+    return null
+  }
   k.page.flags[pfn]! |= PG_swapbacked | (sgp === SGP_WRITE ? PG_referenced : 0)
   if (!shmem_add_to_page_cache(k, inode, index, pfn)) {
     k.page.flags[pfn] = 0
     free_page(k, pfn)
+    shmem_unacct_block(k, inode)
     return null
   }
   k.page.flags[pfn]! |= PG_uptodate

@@ -10,6 +10,7 @@ import { is_shmem } from './inode'
 import { folio_wait_nested } from './page_io'
 import { cancel_dirty_page } from './page_writeback'
 import { shmem_free_swap } from './shmem'
+import { shmem_unacct_block } from './shmem_acct'
 import { deactivate_file_folio } from './swap'
 import { unmap_mapping_pages } from './zap'
 
@@ -20,6 +21,7 @@ export function truncate_inode_pages(k: Kernel, inode: number, from: number): vo
   if (k.inode.i_mmap[inode] !== 0) unmap_mapping_pages(k, inode, from, MAX_INDEX, true)
   for (let index = xa_find(k, inode, from, MAX_INDEX); index >= 0; index = xa_find(k, inode, index + 1, MAX_INDEX)) {
     const entry = xa_load(k, inode, index)
+    if (is_shmem(k, inode)) shmem_unacct_block(k, inode)
     if (entry < 0) {
       if (is_shmem(k, inode)) shmem_free_swap(k, inode, index, -entry)
       else {
