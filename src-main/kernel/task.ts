@@ -278,6 +278,8 @@ export function activate_task(k: Kernel, t: number, wakeup: boolean): void {
   psi_task_change(k, t, 0, TSK_RUNNING | memstall)
   // check_preempt_wakeup: only a clear lead takes the CPU away from the running task.
   const curr = cpu.current[rq]!
+  // Another CPU has something to do from now on: the running one must not work far ahead of it.
+  if (curr === 0 && rq !== k.var.cpu + 1) k.var.slice_end = Math.min(k.var.slice_end, k.var.now + SCHED_REMOTE_NS)
   if (curr === 0 || task.vruntime[curr]! - task.vruntime[t]! > SCHED_WAKEUP_GRANULARITY_NS) cpu.need_resched[rq] = 1
 }
 
@@ -301,6 +303,7 @@ export function deactivate_task(k: Kernel, t: number): void {
 export const SCHED_LATENCY_NS = 6_000_000
 export const SCHED_MIN_GRANULARITY_NS = 750_000
 const SCHED_WAKEUP_GRANULARITY_NS = 1_000_000
+const SCHED_REMOTE_NS = 100_000
 const SCHED_SLEEPER_NS = SCHED_LATENCY_NS / 2
 
 /** Wakes a kernel thread of `threads(k)` when it sleeps. */

@@ -13,7 +13,7 @@ const MiB = 2 ** 20
 const KiB = 2 ** 10
 
 function service(name: string, heap: number, period: number, more: Partial<BaseService> = {}, log = 0): BaseService {
-  const params = { heap, period, work: 0.15, touches: 16, writes: 30, log }
+  const params = { heap, period, work: 0.15, touches: 16, writes: 30, log, data: 0 }
   return { name, program: 'daemon', uid: 0, oomScoreAdj: 0, params, ...more }
 }
 
@@ -29,7 +29,7 @@ const SERVER: readonly BaseService[] = [
   service('polkitd', 3 * MiB, 15000, { uid: 996 }),
   service('agetty', 300 * KiB, 60000),
   service('irqbalance', 500 * KiB, 10000),
-  service('unattended-upgr', 9 * MiB, 60000),
+  service('unattended-upgr', 7 * MiB, 60000),
 ]
 
 const DESKTOP: readonly BaseService[] = [
@@ -54,10 +54,14 @@ const DESKTOP: readonly BaseService[] = [
   service('gsd-power', 3 * MiB, 5000, { uid: 1000 }),
   service('gsd-media-keys', 3 * MiB, 8000, { uid: 1000 }),
   service('gsd-color', 3 * MiB, 15000, { uid: 1000 }),
-  service('tracker-miner-f', 7 * MiB, 4000, { uid: 1000 }),
+  service('tracker-miner-f', 0, 0, {
+    uid: 1000,
+    program: 'reader',
+    params: { size: 160 * MiB, files: 400, rate: 400 * KiB, loop: 1 },
+  }),
   service('evolution-sourc', 4 * MiB, 15000, { uid: 1000 }),
   service('dconf-service', 600 * KiB, 20000, { uid: 1000 }),
-  service('gnome-software', 22 * MiB, 20000, { uid: 1000 }),
+  service('gnome-software', 16 * MiB, 20000, { uid: 1000 }),
   service('bash', 1.2 * MiB, 30000, { uid: 1000 }),
 ]
 

@@ -3,7 +3,7 @@ import { M } from '@shared/counters'
 import { access_list, access_range } from '../kernel/entry/access'
 import * as files from '../kernel/entry/file'
 import * as sys from '../kernel/entry/syscall'
-import { string_id, type Kernel } from '../kernel/kernel'
+import { string_id, VM_EXEC, type Kernel } from '../kernel/kernel'
 import { FS_EXT4, FS_TMPFS } from '../kernel/mm/inode'
 import { O_CREAT, O_RDWR } from '../kernel/mm/file_table'
 import { charge, find_task_by_pid, sleep_interruptible, WAIT_EVENT, WAIT_SLEEP } from '../kernel/task'
@@ -12,14 +12,23 @@ import { MAP_ANONYMOUS, MAP_LOCKED, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRI
 
 // ---------------------------------------------------------------- memory
 
-/** Loads or stores page by page; how many pages it got done. */
-export function touch(k: Kernel, at: number, nr: number, write: boolean): number {
-  return access_range(k, at, nr, 4096, write)
+/** Loads or stores page by page, or each `step`-th; how many accesses it got done. */
+export function touch(k: Kernel, at: number, nr: number, write: boolean, step = 1): number {
+  return access_range(k, at, nr, 4096 * step, write)
 }
 
 /** Accesses to pages of an area: page number times 2, plus 1 for a store; how many it got done. */
 export function touch_list(k: Kernel, at: number, trace: Int32Array, nr: number): number {
   return access_list(k, at, trace, nr)
+}
+
+/** The code that the program and its libraries run: address and pages of each area with code. */
+export function code_areas(k: Kernel): [at: number, nr: number][] {
+  const areas: [number, number][] = []
+  for (let vma = k.mm.vma_head[k.task.mm[k.var.current]!]!; vma !== 0; vma = k.vma.next[vma]!)
+    if ((k.vma.vm_flags[vma]! & VM_EXEC) !== 0 && k.vma.vm_file[vma] !== 0)
+      areas.push([k.vma.vm_start[vma]!, (k.vma.vm_end[vma]! - k.vma.vm_start[vma]!) / 4096])
+  return areas
 }
 
 /** Address of new memory, or -errno. */
@@ -83,9 +92,13 @@ export function fork(k: Kernel): number {
   return pid < 0 ? pid : find_task_by_pid(k, pid)
 }
 /** Another program in this process; without memory for it the process ends, as a shell's child would. */
-export function exec(k: Kernel, path: string, args: string, comm: string): void {
-  if (sys.sys_execve(k, path, args) < 0) sys.sys_exit(k, 127)
-  else k.task.comm[k.var.current] = string_id(k, comm)
+export function exec(k: Kernel, path: string, args: string, comm: string): boolean {
+  if (sys.sys_execve(k, path, args) < 0) {
+    sys.sys_exit(k, 127)
+    return false
+  }
+  k.task.comm[k.var.current] = string_id(k, comm)
+  return true
 }
 export function exit(k: Kernel, code: number): void {
   sys.sys_exit(k, code)

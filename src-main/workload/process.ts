@@ -10,8 +10,8 @@ import * as calls from './calls'
 
 /** What is to do, with how far it got. Times in ns, memory in pages of 4 KiB, files in bytes. */
 export type Op =
-  /** Load or store each of `nr` pages from `at`. */
-  | { op: 'touch'; at: number; nr: number; write: boolean; done: number }
+  /** `nr` loads or stores from `at`, `step` pages apart. */
+  | { op: 'touch'; at: number; nr: number; step: number; write: boolean; done: number }
   /** `count` accesses in an area of `nr` pages, most of them to its hot fifth; `write` per cent are stores. */
   | { op: 'random'; at: number; nr: number; count: number; write: number; again: number }
   | { op: 'cpu'; ns: number }
@@ -86,8 +86,8 @@ export function skewed(p: Proc, n: number): number {
 
 // ---------------------------------------------------------------- queueing
 
-export function touch(p: Proc, at: number, nr: number, write = true): void {
-  if (nr > 0) p.s.ops.push({ op: 'touch', at, nr: Math.floor(nr), write, done: 0 })
+export function touch(p: Proc, at: number, nr: number, write = true, step = 1): void {
+  if (nr > 0) p.s.ops.push({ op: 'touch', at, nr: Math.floor(nr), step, write, done: 0 })
 }
 export function random(p: Proc, at: number, nr: number, count: number, write: number): void {
   if (nr > 0 && count > 0) p.s.ops.push({ op: 'random', at, nr, count, write, again: -1 })
@@ -149,7 +149,7 @@ function perform(p: Proc, op: Op): boolean {
   const k = p.k
   switch (op.op) {
     case 'touch':
-      op.done += calls.touch(k, op.at + op.done * 4096, op.nr - op.done, op.write)
+      op.done += calls.touch(k, op.at + op.done * op.step * 4096, op.nr - op.done, op.write, op.step)
       return op.done >= op.nr
     case 'random':
       return touch_random(p, op)
@@ -181,7 +181,7 @@ function perform(p: Proc, op: Op): boolean {
       op.from++
       return --op.nr <= 0
     case 'exec':
-      calls.exec(k, op.path, op.args, op.comm)
+      if (calls.exec(k, op.path, op.args, op.comm)) run_code(p)
       return true
     case 'wait':
       return calls.wait(k)
@@ -190,6 +190,11 @@ function perform(p: Proc, op: Op): boolean {
       return true
   }
 }
+/** Start-up runs through a part of the code, a page in sixteen: the fault around it maps the rest. */
+function run_code(p: Proc): void {
+  for (const [at, nr] of calls.code_areas(p.k)) touch(p, at, Math.ceil((nr * 0.5) / 16), false, 16)
+}
+
 /** read(2) and write(2) in pieces, as programs do with their buffers. */
 const CHUNK = 64 * 1024
 

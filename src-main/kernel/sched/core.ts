@@ -44,7 +44,7 @@ export function run_step(k: Kernel, programs: Programs): void {
     const ready = row === 0 ? Infinity : ready_ns(k, row)
     if (Math.min(timer_ns, ready) >= end) break
     if (timer_ns <= ready) deliver_timer(k, programs, timer_ns)
-    else run_slice(k, programs, row, ready, Math.min(end, timer_ns))
+    else run_slice(k, programs, row, ready, Math.min(end, timer_ns, others_ns(k, row) + MAX_SKEW_NS))
   }
   for (let row = 1; row <= k.config.cpus; row++) idle_to(k, row, end)
   k.var.step++
@@ -67,6 +67,17 @@ function next_cpu(k: Kernel): number {
     }
   }
   return best
+}
+
+/** While several CPUs work, none runs further ahead of the others than this: what they do to each other is seen in time. */
+const MAX_SKEW_NS = 400_000
+
+/** When the first of the other CPUs with work can go on; Infinity when there is none. */
+function others_ns(k: Kernel, except: number): number {
+  let first = Infinity
+  for (let row = 1; row <= k.config.cpus; row++)
+    if (row !== except && k.cpu.nr_running[row] !== 0) first = Math.min(first, ready_ns(k, row))
+  return first
 }
 
 /** When a CPU with work can go on: at its clock, or when the first of its tasks was woken, if that is later. */

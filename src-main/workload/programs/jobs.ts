@@ -126,6 +126,8 @@ function browser_step(p: Proc): void {
       s.v['end'] = 0
       touch(p, s.v['at'], main)
       cpu(p, 150_000_000)
+      calls.create(k, '/home/user/.mozilla', 40 << 20)
+      read(p, calls.open(k, '/home/user/.mozilla', false), 0, 40 << 20)
       s.phase = 'main'
       return
     }
@@ -155,7 +157,7 @@ function browser_step(p: Proc): void {
     default: {
       const turn = Math.floor(k.var.now / ns_of(p, 'switch')) % num(p, 'tabs')
       const active = turn === s.v['index']
-      sleep(p, around(p, active ? 120_000_000 : 2_500_000_000))
+      sleep(p, around(p, active ? 60_000_000 : 2_500_000_000))
       random(p, s.v['at']!, nr, active ? 120 : 24, 35)
       cpu(p, around(p, active ? 2_500_000 : 600_000))
     }
@@ -196,7 +198,7 @@ export const jobs: readonly Program[] = [
     about: 'A web browser: a main process and one per tab, one of them in use.',
     params: {
       tabs: int(4, 'open tabs'),
-      tab: size('36MiB', 'memory of a tab'),
+      tab: size('32MiB', 'memory of a tab'),
       switch: duration('8s', 'time until another tab is looked at'),
     },
     step: browser_step,
