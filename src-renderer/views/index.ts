@@ -15,6 +15,20 @@ export interface View {
 
 export const VIEWS: readonly View[] = [
   { id: 'overview', label: 'Overview', icon: 'overview', key: '1', load: () => import('./overview/Overview.svelte') },
+  {
+    id: 'processes',
+    label: 'Processes',
+    icon: 'processes',
+    key: '2',
+    load: () => import('./processes/Processes.svelte'),
+  },
+  { id: 'process', label: 'Process', icon: 'process', key: '3', load: () => import('./process/Process.svelte') },
+  { id: 'memory', label: 'Memory', icon: 'memory', key: '4', load: () => import('./memory/Memory.svelte') },
+  { id: 'slab', label: 'Slab', icon: 'slab', key: '5', load: () => import('./slab/Slab.svelte') },
   { id: 'reclaim', label: 'Reclaim', icon: 'reclaim', key: '6', load: () => import('./reclaim/Reclaim.svelte') },
   { id: 'oom', label: 'OOM', icon: 'oom', key: '7', load: () => import('./oom/Oom.svelte') },
+  { id: 'lab', label: 'Lab', icon: 'lab', key: '8', group: true, load: () => import('./lab/Lab.svelte') },
+  { id: 'console', label: 'Console', icon: 'console', key: '9', load: () => import('./console/Console.svelte') },
+  { id: 'recordings', label: 'Recordings', icon: 'recordings', load: () => import('./recordings/Recordings.svelte') },
+  { id: 'fidelity', label: 'Fidelity', icon: 'fidelity', load: () => import('./fidelity/Fidelity.svelte') },
 ]
