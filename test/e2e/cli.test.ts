@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { root } from '../support/sources'
 
 function memscope(...words: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [join(root, 'src-main/bin/memscope.mjs'), ...words], { encoding: 'utf8' })
+  return spawnSync(process.execPath, [join(root, 'out/main/cli.js'), ...words], { encoding: 'utf8' })
 }
 
 describe('the command line', () => {
@@ -33,8 +33,8 @@ describe('the command line', () => {
     ['exec', '--at', 'soon', '--', 'free'],
     ['lab', '/no/such/program.yaml'],
     ['replay', '/no/such/file.memscope', '--at', '1s', '--', 'free'],
-  ])('answers wrong input with one line and status 2: %s %s', (...words) => {
-    const { status, stdout, stderr } = memscope(...words.filter((word) => word !== undefined))
+  ])('answers wrong input with one line and status 2: %s', (...words) => {
+    const { status, stdout, stderr } = memscope(...words)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^memscope: .+\n$/)
   })
