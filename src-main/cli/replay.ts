@@ -1,8 +1,8 @@
 /** `memscope replay`: the shell on a recorded instant; with --branch the machine goes on from there. */
 import { version } from '../../package.json'
 import type { Call } from '../cli'
-import { advanceTo, bootMachine, nowMs, restoreMachine, type Machine } from '../engine/machine'
-import { decompress } from '../engine/checkpoint'
+import { advanceTo, nowMs, type Machine } from '../engine/machine'
+import { machineFrom } from '../engine/rerun'
 import { readScenario } from '../engine/scenarios'
 import { recorderHere } from '../recorder/recorder'
 import { InputError } from './errors'
@@ -37,10 +37,7 @@ export async function machineOf(file: string, at: number): Promise<Machine> {
     const commands = await recorder.ask('commands', { of: 'opened' })
     const checkpoint = await recorder.ask('checkpointAt', { of: 'opened', ms: at })
     const source = readScenario(meta.source, meta.scenario)
-    const m =
-      checkpoint === null
-        ? bootMachine(source, meta.seed, commands)
-        : restoreMachine(await decompress(checkpoint), source, meta.seed, commands)
+    const m = await machineFrom(checkpoint, source, meta.seed, commands)
     advanceTo(m, at)
     return m
   } finally {

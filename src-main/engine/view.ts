@@ -4,9 +4,10 @@
  * boot), and the commands that were given since.
  */
 import type { Checkpoint, LoggedCommand } from '../recorder/types'
-import { decompress, keptAt } from './checkpoint'
+import { keptAt } from './checkpoint'
 import { sampleMsAt, wholeAt } from './history'
-import { advance, bootMachine, nowMs, restoreMachine, sampleOf, type Machine } from './machine'
+import { advance, nowMs, sampleOf, type Machine } from './machine'
+import { machineFrom } from './rerun'
 import { readScenario, type ScenarioSource } from './scenarios'
 import { firstMs, isRecording, liveMs, pushState, type Session } from './session'
 import { watchData } from './watch'
@@ -122,8 +123,7 @@ async function nearest(
   const stored = file === null ? null : await s.recorder!.ask('checkpointAt', { ...file, ms })
   const kept = s.live === null ? null : keptAt(s.kept, ms)
   const checkpoint = later(stored, kept)
-  if (checkpoint === null) return bootMachine(source, seed, commands)
-  return restoreMachine(await decompress(checkpoint), source, seed, commands)
+  return machineFrom(checkpoint, source, seed, commands)
 }
 
 function later(a: Checkpoint | null, b: Checkpoint | null): Checkpoint | null {
