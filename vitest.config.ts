@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
@@ -11,26 +11,14 @@ const alias = { '@shared': resolve(root, 'src-shared') }
 const builtModulePath = {
   name: 'built-module-path',
   enforce: 'pre' as const,
-  resolveId: (id: string, importer?: string) =>
-    id.endsWith('?modulePath') ? `\0${resolve(dirname(importer ?? root), id)}` : null,
+  resolveId: (id: string) => (id.endsWith('?modulePath') ? `\0${basename(id)}` : null),
   load(id: string) {
-    const source = /^\0(.*)\?modulePath$/.exec(id)?.[1]
-    return source === undefined ? null : `export default ${JSON.stringify(builtChunk(source))}`
-  },
-}
-
-/** Chunks of one name are told apart by their source maps: a chunk's own module is the last in it. */
-function builtChunk(source: string): string {
-  const chunks = resolve(root, 'out/main/chunks')
-  const built = existsSync(chunks) ? readdirSync(chunks).filter((f) => f.startsWith(`${basename(source)}-`)) : []
-  const map = built.filter((f) => f.endsWith('.js.map')).find((f) => {
-    const { sources } = JSON.parse(readFileSync(resolve(chunks, f), 'utf8')) as { sources: string[] }
-    return resolve(chunks, sources.at(-1) ?? '') === `${source}.ts`
-  })
-  return resolve(chunks, map?.replace(/\.map$/, '') ?? `${basename(source)} is not built: npm run build`)
-}
-
-export default ${JSON.stringify(resolve(chunks, file))}`
+    const name = /^\0(.*)\?modulePath$/.exec(id)?.[1]
+    if (name === undefined) return null
+    const chunks = resolve(root, 'out/main/chunks')
+    const built = existsSync(chunks) ? readdirSync(chunks) : []
+    const file = built.find((f) => f.startsWith(`${name}-`) && f.endsWith('.js')) ?? `${name}.js (run npm run build)`
+    return `export default ${JSON.stringify(resolve(chunks, file))}`
   },
 }
 
