@@ -14,6 +14,7 @@ import { default_max_threads } from './limits'
 import { FS_EXT4, FS_TMPFS } from './mm/inode'
 import { vfs_create } from './mm/dcache'
 import { mm_init } from './mm/page_alloc'
+import { init_reserves } from './mm/util'
 import { bio_end_io } from './mm/page_io'
 import { swap_init } from './mm/swapon'
 import { do_execve } from './sched/exec'
@@ -34,6 +35,7 @@ export function boot(config: MachineConfig): Kernel {
   banner(k)
   tlb_init(k)
   mm_init(k)
+  init_reserves(k)
   k.var.sysctl['kernel.threads-max'] = default_max_threads(k.var.totalram_pages - k.var.late_freed_pages)
   block_init(k)
   start_init(k)

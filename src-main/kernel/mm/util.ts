@@ -6,6 +6,7 @@
  */
 import type { Kernel } from '../kernel'
 import { ENOMEM } from '../uapi'
+import { nr_free_pages } from './page_alloc'
 import { total_swap_pages } from './swapfile'
 
 export const OVERCOMMIT_GUESS = 0
@@ -61,4 +62,11 @@ function enough(k: Kernel, mm: number, pages: number): boolean {
     allowed -= Math.min(Math.floor(k.mm.total_vm[mm]! / 32), reserve)
   }
   return k.var.committed_as < allowed
+}
+
+/** At boot: what mode 2 keeps back, from the memory that is free then (init_user_reserve, init_admin_reserve). */
+export function init_reserves(k: Kernel): void {
+  const share = Math.floor((nr_free_pages(k) * 4) / 32)
+  k.var.sysctl['vm.user_reserve_kbytes'] = Math.min(share, 1 << 17)
+  k.var.sysctl['vm.admin_reserve_kbytes'] = Math.min(share, 1 << 13)
 }
