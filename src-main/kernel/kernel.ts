@@ -704,6 +704,9 @@ export function open_kernel(config: MachineConfig) {
       obj: 'i32',
       /** Page index in the file of `obj`, for file I/O. */
       index: 'f64',
+      /** First bio of the request it was merged into (itself when it was not), and when the device began with that. */
+      first: 'i32',
+      start_ns: 'f64',
     }),
     device: open_table(arena, 'device', 34, {
       kind: 'u8',
@@ -727,6 +730,11 @@ export function open_kernel(config: MachineConfig) {
       head: ['i32', 2],
       tail: ['i32', 2],
       timer: ['i32', 2],
+      /** Pages of the last request of a direction; plugged: what follows it is merged even after its start. */
+      request_pages: ['i32', 2],
+      inflight_writes: 'i32',
+      plugged: 'u8',
+      plug_ns: 'f64',
       /** Pages on the device, and where the next new file begins. */
       pages: 'f64',
       next_free: 'f64',

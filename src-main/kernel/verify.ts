@@ -3,6 +3,9 @@ import type { Kernel } from './kernel'
 import { verify_mm } from './mm/mm_verify'
 import { verify_page_alloc } from './mm/page_alloc'
 import { verify_slub } from './mm/slub'
+import { verify_filemap } from './mm/verify_filemap'
+import { verify_lru } from './mm/verify_lru'
+import { verify_swap } from './mm/verify_swap'
 import { verify_sched } from './sched/verify'
 
 export function verify(k: Kernel): void {
@@ -10,4 +13,7 @@ export function verify(k: Kernel): void {
   verify_page_alloc(k)
   verify_slub(k)
   verify_mm(k)
+  verify_lru(k)
+  verify_swap(k)
+  verify_filemap(k)
 }

@@ -25,12 +25,12 @@ interface Preset {
   readonly request_ns: readonly [read: number, write: number]
   readonly rotational: boolean
 }
-/** A 7200 rpm disk (150 MB/s, 100 random requests/s), a SATA SSD (500/450 MB/s, 80k IOPS), an NVMe drive (3/2 GB/s, 400k IOPS). */
+/** A 7200 rpm disk (150 MB/s, 100 random reads/s, a write cache), a SATA SSD (500/450 MB/s, 80k IOPS), an NVMe drive (3/2 GB/s, 400k IOPS). */
 const PRESETS: Readonly<Record<DeviceKind, Preset>> = {
   hdd: {
     latency_ns: [150_000, 150_000],
     page_ns: [27_000, 27_000],
-    request_ns: [8_500_000, 6_000_000],
+    request_ns: [8_500_000, 1_000_000],
     rotational: true,
   },
   ssd: { latency_ns: [85_000, 45_000], page_ns: [8_200, 9_100], request_ns: [4_000, 4_000], rotational: false },
@@ -42,8 +42,13 @@ const NEAR_DIVISOR = 4
 
 export const READ = 0
 export const WRITE = 1
+/** max_sectors_kb 1280. */
+const MAX_REQUEST_PAGES = 320
 /** blk-mq tags: who submits more waits. */
-export const NR_REQUESTS = 256
+const NR_REQUESTS = 256
+/** Write throttling (block/blk-wbt.c): requests of buffered writes in flight by kswapd and for it, and by others. */
+const WBT_MAX_DEPTH = 16
+const WBT_NORMAL = 8
 
 /** Adds a device of `pages` pages; returns its row. */
 export function add_device(k: Kernel, kind: DeviceKind, name: string, pages: number): number {
@@ -74,40 +79,81 @@ export function device_write_pages_per_s(k: Kernel, device: number): number {
   return Math.floor(1e9 / PRESETS[device_kind(k, device)].page_ns[WRITE])
 }
 
+/** Requests between these two are merged where they are adjacent, however fast the device is (blk_start_plug). */
+export function blk_start_plug(k: Kernel): void {
+  for (let device = 1; device < k.device.meta.high; device++)
+    if (k.device.plugged[device]!++ === 0) k.device.plug_ns[device] = k.var.now
+}
+export function blk_finish_plug(k: Kernel): void {
+  for (let device = 1; device < k.device.meta.high; device++) k.device.plugged[device]!--
+}
+
 /** Queues a request at time `at`; tells when it will be done. `bio` is a row of k.bio with its fields filled in. */
 export function queue_bio(k: Kernel, bio: number, block: number, at: number): number {
   const d = k.device
   const device = k.bio.device[bio]!
   const dir = k.bio.write[bio] === 0 ? READ : WRITE
+  const queue = device * 2 + dir
   const nr = k.bio.nr[bio]!
   const preset = PRESETS[device_kind(k, device)]
-  const merged = block === d.next_block[device * 2 + dir]! && (d.head[device * 2 + dir]! !== 0 || preset.rotational)
+  const tail = d.tail[queue]!
+  const merged = may_merge(k, device, queue, block, nr, at)
   let service = nr * preset.page_ns[dir]
   if (!merged) service += seek_ns(k, device, dir, block, preset)
-  let start = Math.max(at, d.pipe_until[device * 2 + dir]!)
+  let start = Math.max(at, d.pipe_until[queue]!)
   if (dir === WRITE) start = Math.max(start, d.pipe_until[device * 2]!)
   else if (d.pipe_until[device * 2 + WRITE]! > at) d.pipe_until[device * 2 + WRITE]! += service
   const end = start + service
-  d.pipe_until[device * 2 + dir] = end
-  d.next_block[device * 2 + dir] = block + nr
+  d.pipe_until[queue] = end
+  d.next_block[queue] = block + nr
   d.last_block[device] = block + nr
-  const tail = d.tail[device * 2 + dir]!
   const done = Math.max(end + preset.latency_ns[dir], tail === 0 ? 0 : k.bio.done_ns[tail]!)
   k.bio.submit_ns[bio] = at
   k.bio.done_ns[bio] = done
+  k.bio.first[bio] = merged ? k.bio.first[tail]! : bio
+  k.bio.start_ns[bio] = merged ? k.bio.start_ns[tail]! : start
+  d.request_pages[queue] = merged ? d.request_pages[queue]! + nr : nr
   account(k, device, dir, nr, merged, at, start, end)
   if (tail !== 0) k.bio.next[tail] = bio
-  else d.head[device * 2 + dir] = bio
-  d.tail[device * 2 + dir] = bio
-  d.inflight[device]!++
-  arm(k, device * 2 + dir)
+  else d.head[queue] = bio
+  d.tail[queue] = bio
+  if (!merged) {
+    d.inflight[device]!++
+    d.inflight_writes[device]! += dir
+  }
+  // A merged request is done as a whole.
+  if (merged) for (let b = k.bio.first[bio]!; b !== bio; b = k.bio.next[b]!) k.bio.done_ns[b] = done
+  arm(k, queue)
   return done
+}
+
+/** Adjacent to the last request of its direction, which the device has not begun with (or the plug holds back). */
+function may_merge(k: Kernel, device: number, queue: number, block: number, nr: number, at: number): boolean {
+  const d = k.device
+  const tail = d.tail[queue]!
+  if (tail === 0 || block !== d.next_block[queue] || d.request_pages[queue]! + nr > MAX_REQUEST_PAGES) return false
+  const plugged = d.plugged[device]! > 0 && k.bio.submit_ns[tail]! >= d.plug_ns[device]!
+  return plugged || k.bio.start_ns[tail]! > at
+}
+
+/** True when one more request of a direction has to wait: no tags left, or too many writes under way. */
+export function queue_congested(k: Kernel, device: number, dir: number, kswapd: boolean): boolean {
+  const limit = kswapd ? WBT_MAX_DEPTH : WBT_NORMAL
+  if (dir === WRITE && k.device.inflight_writes[device]! >= limit) return true
+  return k.device.inflight[device]! >= NR_REQUESTS
+}
+
+/** True when a request for `block` would be merged with the last one. */
+export function would_merge(k: Kernel, device: number, dir: number, block: number, nr: number, at: number): boolean {
+  return may_merge(k, device, device * 2 + dir, block, nr, at)
 }
 
 function seek_ns(k: Kernel, device: number, dir: 0 | 1, block: number, preset: Preset): number {
   const full = preset.request_ns[dir]
   if (!preset.rotational) return full
-  return Math.abs(block - k.device.last_block[device]!) <= NEAR_PAGES ? full / NEAR_DIVISOR : full
+  const distance = Math.abs(block - k.device.last_block[device]!)
+  if (distance === 0) return 0
+  return distance <= NEAR_PAGES ? full / NEAR_DIVISOR : full
 }
 
 /** /proc/diskstats: requests, merges, sectors, time in the queue; busy time once for overlapping requests. */
@@ -162,7 +208,10 @@ export function dequeue_bio(k: Kernel, bio: number): void {
   d.head[queue] = next
   if (next === 0) d.tail[queue] = 0
   k.bio.next[bio] = 0
+  // The bios of a merged request are done at one time and leave together.
+  if (next !== 0 && k.bio.first[next] === k.bio.first[bio]) return
   d.inflight[device]!--
+  d.inflight_writes[device]! -= k.bio.write[bio]!
 }
 
 /** One timer per queue, for its head. */

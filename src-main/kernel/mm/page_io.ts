@@ -11,6 +11,7 @@ import { assert } from '@shared/assert'
 import { C, M } from '@shared/counters'
 import {
   PAGE_SIZE,
+  PF_KSWAPD,
   PG_dirty,
   PG_locked,
   PG_lru,
@@ -23,7 +24,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { BIO_FILE_READ, BIO_FILE_WRITE, BIO_SWAP_READ, BIO_SWAP_WRITE } from '../block/bio'
-import { arm, dequeue_bio, first_bio, NR_REQUESTS, queue_bio, READ, WRITE } from '../block/device'
+import { arm, dequeue_bio, first_bio, queue_bio, queue_congested, READ, would_merge, WRITE } from '../block/device'
 import { COST } from '../costs'
 import { row_alloc, row_free } from '../lib/arena'
 import { xa_load } from '../lib/xarray'
@@ -90,7 +91,9 @@ function submit_bio(
   index: number,
 ): number {
   charge(k, block === k.device.next_block[device * 2 + dir] ? COST.bio_submit >> 2 : COST.bio_submit)
-  while (k.device.inflight[device]! >= NR_REQUESTS || k.bio.meta.nr_live >= k.bio.meta.capacity - 2) wait_for_request(k)
+  if (!would_merge(k, device, dir, block, nr, call_time(k)))
+    while (queue_congested(k, device, dir, is_kswapd(k))) wait_for_request(k, device, dir)
+  while (k.bio.meta.nr_live >= k.bio.meta.capacity - 2) wait_for_request(k, device, dir)
   const bio = row_alloc(k.bio)
   assert(bio !== 0, 'submit_bio: out of requests')
   k.bio.device[bio] = device
@@ -106,11 +109,14 @@ function submit_bio(
   return queue_bio(k, bio, block, call_time(k))
 }
 
-/** blk_mq_get_tag: all requests are in flight; the submitter sleeps until one is done. */
-function wait_for_request(k: Kernel): void {
-  const bio = first_bio(k)
+function is_kswapd(k: Kernel): boolean {
+  return k.var.current !== 0 && (k.task.flags[k.var.current]! & PF_KSWAPD) !== 0
+}
+/** rq_qos_wait, blk_mq_get_tag: the submitter sleeps until a request of the queue is done. */
+function wait_for_request(k: Kernel, device: number, dir: number): void {
+  const bio = k.device.head[device * 2 + dir]! || first_bio(k)
   assert(bio !== 0, 'wait_for_request: nothing in flight')
-  io_wait_nested(k, k.bio.done_ns[bio]!, 'blk_mq_get_tag')
+  io_wait_nested(k, k.bio.done_ns[bio]!, dir === WRITE ? 'rq_qos_wait' : 'blk_mq_get_tag')
 }
 
 // ---------------------------------------------------------------- completion
@@ -238,6 +244,7 @@ export function writeback_wait_nested(k: Kernel, nr: number, ns: number, wchan: 
     if (k.bio.write[bio] === WRITE && --left === 0) until = Math.max(from, done)
     end_bio(k, bio)
   }
+  blk_poll(k, until)
   if (k.var.current !== 0 && until > k.var.now) schedule_timeout(k, until - k.var.now, wchan, psi_flags)
 }
 

@@ -21,6 +21,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { pte_offset } from '../arch/x86/pgtable'
+import { blk_finish_plug, blk_start_plug } from '../block/device'
 import { mem_cgroup_charge } from './memcontrol'
 import { alloc_page } from './page_alloc'
 import { blk_poll, swap_readpage } from './page_io'
@@ -159,7 +160,9 @@ export function swap_cluster_readahead(k: Kernel, slot: number): number {
   if (mask > 0) {
     const first = Math.max(1, offset - (offset & mask))
     const last = Math.min(offset - (offset & mask) + mask, k.swap_info.pages[area]!)
+    blk_start_plug(k)
     for (let o = first; o <= last; o++) read_one(k, base + o, o === offset)
+    blk_finish_plug(k)
     lru_add_drain(k)
   }
   return read_one(k, slot, true)
@@ -207,12 +210,14 @@ function swap_vma_readahead(k: Kernel, slot: number, vma: number, addr: number):
     const table = page - (page % VM_PTES)
     const first = Math.max(from, k.vma.vm_start[vma]! / 4096, table)
     const last = Math.min(to, k.vma.vm_end[vma]! / 4096, table + VM_PTES)
+    blk_start_plug(k)
     for (let p = first; p < last; p++) {
       const at = pte_offset(k, k.vma.mm[vma]!, p * 4096)
       const pte = at === 0 ? 0 : k.pt.entry[at]!
       if ((pte & (PTE_P | PTE_PROTNONE)) !== 0 || (pte & PTE_SWAP) === 0) continue
       read_one(k, pte >>> PTE_SHIFT, p === page)
     }
+    blk_finish_plug(k)
     lru_add_drain(k)
   }
   return read_one(k, slot, true)

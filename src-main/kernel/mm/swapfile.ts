@@ -10,7 +10,7 @@
  * wide, so there are no continuation pages; no discard.
  */
 import { assert } from '@shared/assert'
-import { PG_dirty, PG_isolated, PG_lru, PG_swapcache, PG_writeback, type Kernel } from '../kernel'
+import { PG_dirty, PG_isolated, PG_locked, PG_lru, PG_swapcache, PG_writeback, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { charge, trace } from '../task'
 import { mem_cgroup_uncharge_swap } from './memcontrol'
@@ -285,7 +285,7 @@ function try_to_reclaim_swap(k: Kernel, slot: number): boolean {
 /** Takes a page out of the swap cache when nothing else names its slot; it is dirty then (folio_free_swap). */
 export function try_to_free_swap(k: Kernel, pfn: number): boolean {
   const flags = k.page.flags[pfn]!
-  if ((flags & PG_swapcache) === 0 || (flags & PG_writeback) !== 0) return false
+  if ((flags & PG_swapcache) === 0 || (flags & (PG_writeback | PG_locked)) !== 0) return false
   const slot = k.page.private[pfn]!
   if (swap_count(k, slot) !== 0) return false
   delete_from_swap_cache(k, pfn)

@@ -23,6 +23,7 @@ import {
   LRU_INACTIVE_FILE,
   type Kernel,
 } from '../kernel'
+import { blk_finish_plug, blk_start_plug } from '../block/device'
 import { trace } from '../task'
 import { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_iter } from './memcontrol'
 import { gfp_zone } from './page_alloc'
@@ -218,12 +219,14 @@ function shrink_lruvec_begin(k: Kernel, memcg: number, sc: ScanControl): LruScan
 function shrink_lruvec_round(k: Kernel, scan: LruScan, sc: ScanControl): boolean {
   const nr = scan.nr
   if (nr[LRU_INACTIVE_ANON]! + nr[LRU_ACTIVE_FILE]! + nr[LRU_INACTIVE_FILE]! === 0) return end_lruvec(k, scan, sc)
+  blk_start_plug(k)
   for (let lru = LRU_INACTIVE_ANON; lru <= LRU_ACTIVE_FILE; lru++) {
     if (nr[lru] === 0) continue
     const nr_to_scan = Math.min(nr[lru]!, SWAP_CLUSTER_MAX)
     nr[lru]! -= nr_to_scan
     scan.nr_reclaimed += shrink_list(k, lru, nr_to_scan, scan.memcg, sc)
   }
+  blk_finish_plug(k)
   // The first pass of a direct reclaimer does all that was asked for: kswapd does not keep up.
   const proportional = sc.target === 0 && !sc.kswapd && sc.priority === DEF_PRIORITY
   if (scan.nr_reclaimed < sc.nr_to_reclaim || proportional) return false
