@@ -4,6 +4,8 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 
 const root = import.meta.dirname
 const alias = { '@shared': resolve(root, 'src-shared') }
+/** How long a plugin took is nobody's fault. */
+const checks = { pluginTimings: false }
 
 export default defineConfig({
   main: {
@@ -14,6 +16,7 @@ export default defineConfig({
       sourcemap: true,
       externalizeDeps: true,
       rolldownOptions: {
+        checks,
         input: { index: resolve(root, 'src-main/index.ts'), cli: resolve(root, 'src-main/cli.ts') },
       },
     },
@@ -26,6 +29,7 @@ export default defineConfig({
       target: 'node20.18',
       externalizeDeps: false,
       rolldownOptions: {
+        checks,
         input: { index: resolve(root, 'src-main/preload/index.ts') },
         output: { format: 'cjs', entryFileNames: '[name].cjs' },
       },
@@ -41,7 +45,7 @@ export default defineConfig({
       outDir: resolve(root, 'out/renderer'),
       target: 'chrome130',
       chunkSizeWarningLimit: 4000,
-      rolldownOptions: { input: { index: resolve(root, 'src-renderer/index.html') } },
+      rolldownOptions: { checks, input: { index: resolve(root, 'src-renderer/index.html') } },
     },
   },
 })

@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core'
 import { ensureBrowser } from './browser.mjs'
 import { buildIfStale, node, root } from './project.mjs'
 
-const [scenario = 'leak-to-oom', seconds = '75'] = process.argv.slice(2)
+const [scenario = 'leak-to-oom', seconds = '85'] = process.argv.slice(2)
 const executablePath = ensureBrowser()
 if (executablePath === null || !buildIfStale()) process.exit(1)
 
