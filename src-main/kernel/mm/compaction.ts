@@ -590,12 +590,14 @@ function isolate_freepages(k: Kernel, cc: CompactControl): void {
   const low = pageblock_start(cc.migrate_pfn) + PAGEBLOCK_NR_PAGES
   let from = cc.free_pfn
   let block = pageblock_start(from)
+  // Where nothing is found, steps get longer: memory without free frames is passed quickly.
+  let stride = cc.mode === MIGRATE_ASYNC ? COMPACT_CLUSTER_MAX : 1
   while (block >= low) {
     const block_end = Math.min(block + PAGEBLOCK_NR_PAGES, end_pfn)
     const skip = !cc.ignore_skip_hint && k.pageblock.skip[block >>> 9] !== 0
     if (suitable_migration_target(k, cc, block) && !skip) {
       const before = cc.freepages.length
-      from = isolate_freepages_block(k, cc, from, block_end)
+      from = isolate_freepages_block(k, cc, from, block_end, stride)
       if (from === block_end && cc.freepages.length === before && !cc.ignore_skip_hint)
         k.pageblock.skip[block >>> 9] = 1
       if (cc.freepages.length >= cc.migratepages.length) {
@@ -603,6 +605,7 @@ function isolate_freepages(k: Kernel, cc: CompactControl): void {
         break
       }
       if (from < block_end) break
+      stride = cc.freepages.length > before ? 1 : Math.min(COMPACT_CLUSTER_MAX, stride << 1)
     }
     block -= PAGEBLOCK_NR_PAGES
     from = block
@@ -620,7 +623,7 @@ function suitable_migration_target(k: Kernel, cc: CompactControl, block: number)
 }
 
 /** Where the scan stopped: at `end`, or where enough was found or no more may be taken. */
-function isolate_freepages_block(k: Kernel, cc: CompactControl, start: number, end: number): number {
+function isolate_freepages_block(k: Kernel, cc: CompactControl, start: number, end: number, stride: number): number {
   const flags = k.page.flags
   let pfn = start
   let isolated = 0
@@ -628,14 +631,19 @@ function isolate_freepages_block(k: Kernel, cc: CompactControl, start: number, e
     cc.free_scanned++
     const f = flags[pfn]!
     const nr = (f & (PG_buddy | PG_head)) === 0 ? 1 : 1 << ((f >>> PG_ORDER_SHIFT) & 15)
-    if ((f & PG_buddy) !== 0) {
-      if (!__isolate_free_page(k, cc.zone, pfn, 31 - Math.clz32(nr))) break
-      for (let i = 0; i < nr; i++) cc.freepages.push(pfn + i)
-      cc.free_scanned += nr - 1
-      isolated += nr
+    if ((f & PG_buddy) === 0) {
+      pfn += nr - 1 + stride
+      continue
     }
-    pfn += nr
-    if (cc.freepages.length >= cc.migratepages.length) break
+    if (!__isolate_free_page(k, cc.zone, pfn, 31 - Math.clz32(nr))) break
+    for (let i = 0; i < nr; i++) cc.freepages.push(pfn + i)
+    cc.free_scanned += nr - 1
+    isolated += nr
+    if (cc.freepages.length >= cc.migratepages.length) {
+      pfn += nr
+      break
+    }
+    pfn += nr - 1 + stride
   }
   k.vmstat[C.compact_isolated]! += isolated
   return Math.min(pfn, end)

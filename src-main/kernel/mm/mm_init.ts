@@ -7,7 +7,7 @@
  *
  * Linux: arch/x86/kernel/{e820,setup}.c, mm/page_alloc.c (free_area_init, init_per_zone_wmark_min),
  * mm/memblock.c (memblock_free_all), fs/dcache.c and fs/inode.c (hash tables), kernel/dma/{swiotlb,pool}.c.
- * Simplified: deferred struct-page initialisation is done at once; the sizes of the kernel image, initrd and of what
+ * Simplified: the deferred part of memory is there from the start; the sizes of the kernel image, initrd and of what
  * drivers take at boot are those of the Debian kernel 6.1.192 that the reference measurements used.
  */
 import { assert } from '@shared/assert'
@@ -20,13 +20,14 @@ import {
   MAX_NR_ZONES,
   MAX_ORDER,
   MIGRATE_MOVABLE,
+  PAGEBLOCK_ORDER,
   PG_reserved,
   spanned_bytes,
   ZONE_DMA,
   ZONE_NORMAL,
   type Kernel,
 } from '../kernel'
-import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL } from './buddy'
+import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL, PAGEBLOCK_NR_PAGES, set_pageblock_migratetype } from './buddy'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { kmem_cache_init, slab_boot_objects } from './slab_common'
@@ -95,8 +96,6 @@ export function init_zones(k: Kernel): void {
   row_touch(k.free_area, k.free_area.meta.capacity - 1)
   row_touch(k.pcp, k.config.cpus * MAX_NR_ZONES * 16)
   row_touch(k.pcp_set, k.config.cpus * MAX_NR_ZONES)
-  // memmap_init_range sets the type at pageblock borders: the first range starts at frame 1, so block 0 stays 0.
-  k.pageblock.migratetype.fill(MIGRATE_MOVABLE, 1, k.pageblock.meta.high)
   calculate_zone_sizes(k, block)
   reserve_boot_memory(k, block)
   memblock_free_all(k, block)
@@ -209,16 +208,44 @@ export function nr_kernel_pages(k: Kernel): number {
 /** Frees all that is not taken, low addresses first and each block to its list's tail. */
 function memblock_free_all(k: Kernel, block: Memblock): void {
   const flags = k.page.flags
+  const deferred = first_deferred_pfn(k)
+  // memmap_init_range sets the type at pageblock borders: the first range starts at frame 1, so block 0 stays unmovable.
+  k.pageblock.migratetype.fill(MIGRATE_MOVABLE, 1, Math.ceil(Math.min(deferred, k.var.max_pfn) / PAGEBLOCK_NR_PAGES))
   for (const { start, end } of block.memory) flags.fill(PG_reserved, start, end)
   for (const { start, end } of memblock_free(block)) {
     flags.fill(0, start, end)
-    for (let pfn = start; pfn < end;) {
-      let order = Math.min(MAX_ORDER - 1, 31 - Math.clz32(pfn & -pfn))
-      while (pfn + (1 << order) > end) order--
-      __free_pages_ok(k, pfn, order, FPI_TO_TAIL)
-      pfn += 1 << order
-    }
+    free_early_range(k, start, Math.min(end, deferred))
+    deferred_free_pages(k, Math.max(start, deferred), end)
     count_managed(k, start, end)
+  }
+}
+
+/** Struct pages beyond the first section of the highest zone are initialised later, when all CPUs run. */
+function first_deferred_pfn(k: Kernel): number {
+  let zone = ZONE_NORMAL
+  while (k.zone.spanned_pages[zone + 1] === 0) zone--
+  const start = k.zone.start_pfn[zone + 1]!
+  let pfn = Math.ceil(start / SECTION_PAGES) * SECTION_PAGES
+  while (pfn - start + 1 <= SECTION_PAGES) pfn += SECTION_PAGES
+  return pfn
+}
+
+function free_early_range(k: Kernel, start: number, end: number): void {
+  for (let pfn = start; pfn < end;) {
+    let order = Math.min(MAX_ORDER - 1, 31 - Math.clz32(pfn & -pfn))
+    while (pfn + (1 << order) > end) order--
+    __free_pages_ok(k, pfn, order, FPI_TO_TAIL)
+    pfn += 1 << order
+  }
+}
+
+/** By whole pageblocks, else by pages; a pageblock whose first frame is not free keeps type 0 (unmovable). */
+function deferred_free_pages(k: Kernel, start: number, end: number): void {
+  for (let pfn = start; pfn < end;) {
+    const whole = pfn % PAGEBLOCK_NR_PAGES === 0 && pfn + PAGEBLOCK_NR_PAGES <= end
+    if (pfn % PAGEBLOCK_NR_PAGES === 0) set_pageblock_migratetype(k, pfn, MIGRATE_MOVABLE)
+    __free_pages_ok(k, pfn, whole ? PAGEBLOCK_ORDER : 0, FPI_TO_TAIL)
+    pfn += whole ? PAGEBLOCK_NR_PAGES : 1
   }
 }
 

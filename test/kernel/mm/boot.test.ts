@@ -1,7 +1,7 @@
 /** Memory after boot against the measured kernel: 128 MiB … 8 GiB, one and two CPUs, with and without huge pages. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Kernel } from '../../../src-main/kernel/kernel'
+import { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE, type Kernel } from '../../../src-main/kernel/kernel'
 import { area_nr_free } from '../../../src-main/kernel/mm/buddy'
 import {
   lowmem_reserve_ratio,
@@ -21,6 +21,7 @@ interface Zone {
   protection: number[]
   pcp: number[]
   buddy?: number[]
+  blocks: [unmovable: number, movable: number, reclaimable: number]
 }
 interface Boot {
   min_free_kbytes: number
@@ -94,6 +95,22 @@ describe.each(Object.entries(reference.boot))('boot %s', (id, real) => {
     expect(k.zone.nr_free[2]).toBe(want.free)
     const classes = (buddy: number[]): number => buddy.slice(0, 4).reduce((sum, nr, order) => sum + nr * 2 ** order, 0)
     expect(Math.abs(classes(buddyinfo(k, 1)) - classes(want.buddy!))).toBeLessThanOrEqual(16)
+  })
+
+  test('pageblocks have the types that they have there', () => {
+    for (const [zone, name] of ZONES.entries()) {
+      const want = real.zones[name]
+      if (want === undefined) continue
+      const ours = [0, 0, 0, 0, 0]
+      const first = k.zone.start_pfn[zone + 1]! >> 9
+      // Blocks that lie wholly in the hole below 4 GiB are nobody's.
+      const last = zone === 1 ? Math.min(k.var.max_pfn, 0xbffe0) : first * 512 + k.zone.spanned_pages[zone + 1]!
+      for (let block = first; block < last / 512; block++) ours[k.pageblock.migratetype[block]!]!++
+      expect(Math.abs(ours[MIGRATE_RECLAIMABLE]! - want.blocks[2])).toBeLessThanOrEqual(1)
+      // Stacks and page tables of processes are not there yet.
+      expect(want.blocks[0] - ours[MIGRATE_UNMOVABLE]!).toBeGreaterThanOrEqual(0)
+      expect(want.blocks[0] - ours[MIGRATE_UNMOVABLE]!).toBeLessThanOrEqual(3)
+    }
   })
 
   test('everything adds up', () => {

@@ -21,6 +21,7 @@ import {
 } from '../../../src-main/kernel/kernel'
 import { area_nr_free, free_block_of } from '../../../src-main/kernel/mm/buddy'
 import {
+  __free_pages_ok,
   alloc_page,
   alloc_pages,
   compound_head,
@@ -30,6 +31,7 @@ import {
   get_pageblock_migratetype,
   nr_free_pages,
   page_order,
+  set_pageblock_migratetype,
   zone_of,
 } from '../../../src-main/kernel/mm/page_alloc'
 import { nr_pcp_pages } from '../../../src-main/kernel/mm/pcp'
@@ -206,6 +208,18 @@ describe('migrate types', () => {
     expect(types(unmovable)).toEqual(new Set([MIGRATE_UNMOVABLE]))
     expect(types(reclaimable)).toEqual(new Set([MIGRATE_RECLAIMABLE]))
     expect(types(movable)).toEqual(new Set([MIGRATE_MOVABLE]))
+    verifyMemory(k)
+  })
+
+  test('whole pageblocks of types that must not mix stay apart when they are free', () => {
+    const k = machine(128)
+    init_zones(k)
+    const pfn = alloc_pages(k, GFP_KERNEL, 10)
+    const before = area_nr_free(k, 1, 9)
+    set_pageblock_migratetype(k, pfn, MIGRATE_HIGHATOMIC)
+    __free_pages_ok(k, pfn, 9, 0)
+    __free_pages_ok(k, pfn + 512, 9, 0)
+    expect(area_nr_free(k, 1, 9)).toBe(before + 2)
     verifyMemory(k)
   })
 
