@@ -31,6 +31,8 @@ export function boot(config: MachineConfig): Kernel {
   string_id(k, '/')
   row_touch(k.cpu, config.cpus)
   row_touch(k.psi, config.cpus)
+  // Tables that are indexed by something else than row_alloc, and small.
+  for (const table of [k.lru, k.lruvec, k.lru_batch, k.list_lru, k.wb]) row_touch(table, table.meta.capacity - 1)
   sysctl_init(k)
   banner(k)
   tlb_init(k)

@@ -56,12 +56,24 @@ export function open_table<const S extends TableSpec>(arena: Arena, name: string
   // Parsed objects keep fast properties; beyond a dozen, properties added one by one make a dictionary of the object.
   const table = JSON.parse(JSON.stringify({ meta: 0, ...spec })) as Record<string, unknown>
   table['meta'] = meta
-  for (const [column, type] of Object.entries(spec)) {
+  // One buffer a table: opening many small ones would cost more than the rest of a boot.
+  const columns = Object.entries(spec).map(([column, type]) => {
     const [kind, width] = typeof type === 'string' ? [type, 1] : type
-    table[column] = new MAKERS[kind](capacity * width)
+    return { column, make: MAKERS[kind], words: capacity * width }
+  })
+  const bytes = columns.reduce((sum, c) => sum + align8(c.words * c.make.BYTES_PER_ELEMENT), 0)
+  const buffer = new ArrayBuffer(bytes)
+  let offset = 0
+  for (const { column, make, words } of columns) {
+    table[column] = new make(buffer, offset, words)
+    offset += align8(words * make.BYTES_PER_ELEMENT)
   }
   arena.tables.push(table as AnyTable)
   return table as Table<S>
+}
+
+function align8(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8
 }
 
 /** Takes a row of zeros: the last freed one, else the next unused. Returns 0 when the table is full. */
@@ -133,7 +145,7 @@ export function arena_restore(arena: Arena, image: readonly TableImage[]): void 
         target.fill(0, source.length, (target.length / table.meta.capacity) * table.meta.high)
       target.set(source)
     }
-    table.meta.free_next.fill(0)
+    table.meta.free_next.fill(0, 0, table.meta.high)
     table.meta.free_next.set(from.free_next)
     table.meta.high = from.high
     table.meta.free = from.free
@@ -163,5 +175,7 @@ function used(table: AnyTable, column: string): AnyColumn {
 function view(table: AnyTable, column: string): Int32Array | Uint8Array {
   const data = (table as unknown as Record<string, AnyColumn>)[column]!
   const bytes = (data.byteLength / table.meta.capacity) * table.meta.high
-  return bytes % 4 === 0 ? new Int32Array(data.buffer, 0, bytes / 4) : new Uint8Array(data.buffer, 0, bytes)
+  return bytes % 4 === 0
+    ? new Int32Array(data.buffer, data.byteOffset, bytes / 4)
+    : new Uint8Array(data.buffer, data.byteOffset, bytes)
 }
