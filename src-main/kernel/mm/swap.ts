@@ -102,7 +102,9 @@ function update_lru_size(k: Kernel, pfn: number, lru: number, nr: number): void 
   k.vmstat[C.nr_inactive_anon + lru]! += nr
   mod_zone_page_state(k, zone, C.nr_zone_inactive_anon + lru, nr)
   k.zone.nr_lru[(zone + 1) * 5 + lru]! += nr
-  k.lru.nr[lru_row(memcg, lru)]! += nr
+  const row = lru_row(memcg, lru)
+  if (row >= k.lru.meta.high) k.lru.meta.high = row + 1
+  k.lru.nr[row]! += nr
   if (memcg !== 0) mod_lruvec_lru_size(k, memcg, lru, nr)
 }
 
