@@ -7,6 +7,7 @@ import { C } from '@shared/counters'
 import {
   PG_anon,
   PG_head,
+  PG_hugetlb,
   PG_swapbacked,
   PG_table,
   PTE_P,
@@ -29,13 +30,15 @@ interface Found {
   readonly mapped: Map<number, number>
   readonly huge: Map<number, number>
   readonly swap: Map<number, number>
+  /** hugetlb pages. */
+  readonly pool: Map<number, number>
   tables: number
   committed: number
 }
 
 /** Areas, tables and counts of every address space; entries against the frames' map counts. */
 export function verify_mm(k: Kernel): void {
-  const found: Found = { mapped: new Map(), huge: new Map(), swap: new Map(), tables: 0, committed: 0 }
+  const found: Found = { mapped: new Map(), huge: new Map(), swap: new Map(), pool: new Map(), tables: 0, committed: 0 }
   for (const mm of live_mms(k)) {
     verify_areas(k, mm, found)
     verify_tables(k, mm, found)
@@ -133,7 +136,12 @@ const SPANS = [4096, 2 ** 21, PUD_SIZE, 2 ** 39]
 function count_huge(k: Kernel, mm: number, addr: number, entry: number, rss: Rss, found: Found): number {
   const vma = find_vma(k, mm, addr)
   assert((entry & PTE_PS) !== 0 && vma !== 0 && k.vma.vm_start[vma]! <= addr, 'verify_mm: huge entry outside an area')
-  if ((k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0) return 0
+  if ((k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0) {
+    const page = entry >>> PTE_SHIFT
+    assert((k.page.flags[page]! & PG_hugetlb) !== 0, 'verify_mm: not a page of the pool')
+    found.pool.set(page, (found.pool.get(page) ?? 0) + 1)
+    return 0
+  }
   if ((entry & PTE_SPECIAL) !== 0) return 1
   const pfn = entry >>> PTE_SHIFT
   assert((k.page.flags[pfn]! & PG_head) !== 0, 'verify_mm: huge entry to a small page')
@@ -169,7 +177,7 @@ function verify_rmap(k: Kernel, found: Found): void {
   for (let pfn = 1; pfn < k.page.meta.high; pfn++) {
     const huge = found.huge.get(pfn) ?? 0
     const want = (found.mapped.get(pfn) ?? 0) + huge
-    assert(k.page.mapcount[pfn] === want, 'verify_rmap: mapcount')
+    assert(k.page.mapcount[pfn] === want + (found.pool.get(pfn) ?? 0), 'verify_rmap: mapcount')
     if (huge > 0) {
       assert(k.page.index[pfn + 1] === huge, 'verify_rmap: compound_mapcount')
       thps++

@@ -6,6 +6,7 @@
 import {
   type Kernel,
   VM_ACCOUNT,
+  VM_DONTEXPAND,
   VM_EXEC,
   VM_GROWSDOWN,
   VM_HUGETLB,
@@ -54,12 +55,7 @@ import { i_mmap_insert, i_mmap_remove } from './mmap_file'
 import { get_unmapped_area, mmap_min_addr } from './mmap_lookup'
 import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather'
 import { shmem_zero_setup } from './shmem'
-import {
-  OVERCOMMIT_NEVER,
-  overcommit_memory,
-  security_vm_enough_memory_mm,
-  vm_unacct_memory,
-} from './util'
+import { OVERCOMMIT_NEVER, overcommit_memory, security_vm_enough_memory_mm, vm_unacct_memory } from './util'
 import {
   find_vma,
   find_vma_intersection,
@@ -109,7 +105,8 @@ export function vm_mmap(
   const at = do_mmap(k, mm, addr, length, prot, flags, file, offset / 4096)
   if (at < 0) return at
   const vma = find_vma(k, mm, at)
-  if ((k.vma.vm_flags[vma]! & VM_LOCKED) !== 0 || (flags & MAP_POPULATE) !== 0) mm_populate(k, mm, at, page_align(length))
+  if ((k.vma.vm_flags[vma]! & VM_LOCKED) !== 0 || (flags & MAP_POPULATE) !== 0)
+    mm_populate(k, mm, at, page_align(length))
   return at
 }
 
@@ -155,8 +152,8 @@ export function do_mmap(
     if (file === 0) pgoff = at / 4096
   } else return -EINVAL
   if ((flags & MAP_NORESERVE) !== 0 && (huge || overcommit_memory(k) !== OVERCOMMIT_NEVER)) vm_flags |= VM_NORESERVE
-  if (huge) vm_flags |= VM_HUGETLB
-  return mmap_region(k, mm, at, len, vm_flags, file, pgoff, align)
+  if (huge) vm_flags |= VM_HUGETLB | VM_DONTEXPAND
+  return mmap_region(k, mm, at, len, vm_flags, file, pgoff)
 }
 
 function round_hint_to_min(k: Kernel, hint: number): number {
@@ -189,7 +186,6 @@ function mmap_region(
   flags: number,
   file: number,
   pgoff: number,
-  align: number,
 ): number {
   const end = addr + len
   if (!may_expand_vm(k, mm, flags, len / 4096)) {
@@ -205,7 +201,7 @@ function mmap_region(
   const shared_anon = file === 0 && (flags & VM_SHARED) !== 0 && (flags & VM_HUGETLB) === 0
   let vma = shared_anon ? 0 : expand_neighbour(k, mm, addr, end, flags, file, pgoff)
   if (vma === 0) {
-    const made = new_area(k, mm, addr, end, flags, file, pgoff, shared_anon, align)
+    const made = new_area(k, mm, addr, end, flags, file, pgoff, shared_anon)
     if (made < 0) {
       if ((flags & VM_ACCOUNT) !== 0) vm_unacct_memory(k, len / 4096)
       return made
@@ -227,7 +223,6 @@ function new_area(
   file: number,
   pgoff: number,
   shared_anon: boolean,
-  align: number,
 ): number {
   const vma = vm_area_alloc(k, mm)
   if (vma === 0) return -ENOMEM
@@ -237,7 +232,7 @@ function new_area(
   v.vm_flags[vma] = flags
   v.vm_pgoff[vma] = pgoff
   if ((flags & VM_HUGETLB) !== 0) {
-    const reserved = hugetlb_reserve(k, vma, align)
+    const reserved = hugetlb_reserve(k, vma)
     if (reserved < 0) {
       vm_area_free(k, vma)
       return reserved
@@ -274,7 +269,9 @@ function expand_neighbour(
   const next = prev === 0 ? k.mm.vma_head[mm]! : k.vma.next[prev]!
   const pages = (end - addr) / 4096
   const up =
-    next !== 0 && k.vma.vm_start[next] === end && can_vma_merge_before(k, next, flags, 0, file, pgoff + pages) ? next : 0
+    next !== 0 && k.vma.vm_start[next] === end && can_vma_merge_before(k, next, flags, 0, file, pgoff + pages)
+      ? next
+      : 0
   const anon_vma = up === 0 ? 0 : k.vma.anon_vma[up]!
   const down =
     prev !== 0 && k.vma.vm_end[prev] === addr && can_vma_merge_after(k, prev, flags, anon_vma, file, pgoff) ? prev : 0
@@ -352,4 +349,3 @@ export function remove_vma(k: Kernel, mm: number, vma: number): void {
   if (file !== 0) fput(k, file)
   charge(k, COST.vma_op)
 }
-

@@ -9,16 +9,9 @@ import { EINVAL, ENOMEM } from '../uapi'
 import { fput, get_file } from './file_table'
 import { i_mmap_insert, i_mmap_remove } from './mmap_file'
 import { anon_vma_clone, unlink_anon_vmas } from './anon_vma'
-import { hugetlb_vma_split_ok } from './hugetlb'
+import { hugetlb_dup, hugetlb_vma_split_ok } from './hugetlb'
 import { vma_adjust_trans_huge } from './huge_memory'
-import {
-  vm_area_dup,
-  vm_area_free,
-  vma_is_special,
-  vma_list_insert,
-  vma_list_remove,
-  vma_pages,
-} from './vma'
+import { vm_area_dup, vm_area_free, vma_is_special, vma_list_insert, vma_list_remove, vma_pages } from './vma'
 
 export const DEFAULT_MAX_MAP_COUNT = 65530
 export function max_map_count(k: Kernel): number {
@@ -117,7 +110,10 @@ export function vma_merge(
       ? prev
       : 0
   const after =
-    next !== 0 && next !== covered && v.vm_start[next] === end && can_vma_merge_before(k, next, flags, anon_vma, file, pgoff + pages)
+    next !== 0 &&
+    next !== covered &&
+    v.vm_start[next] === end &&
+    can_vma_merge_before(k, next, flags, anon_vma, file, pgoff + pages)
       ? next
       : 0
   if (before === 0 && after === 0) return 0
@@ -207,6 +203,7 @@ export function __split_vma(k: Kernel, mm: number, vma: number, addr: number, ne
   if (!hugetlb_vma_split_ok(k, vma, addr)) return -EINVAL
   const part = vm_area_dup(k, vma, mm)
   if (part === 0) return -ENOMEM
+  hugetlb_dup(k, part, vma, false)
   v.anon_vma[part] = v.anon_vma[vma]!
   if (!anon_vma_clone(k, part, vma)) {
     v.anon_vma[part] = 0

@@ -26,6 +26,7 @@ import { EAGAIN, ENOMEM } from '../uapi'
 import { anon_vma_fork } from '../mm/anon_vma'
 import { copy_files, get_file } from '../mm/file_table'
 import { copy_page_range } from '../mm/fork_copy'
+import { hugetlb_dup } from '../mm/hugetlb'
 import { khugepaged_fork } from '../mm/khugepaged'
 import { i_mmap_insert } from '../mm/mmap_file'
 import { exit_mmap, mm_alloc, mmget, mmput } from '../mm/mm_struct'
@@ -281,6 +282,7 @@ function dup_vma(k: Kernel, mm: number, from: number): number {
   const vma = vm_area_dup(k, from, mm)
   if (vma === 0) return 0
   v.vm_flags[vma]! &= ~(VM_LOCKED | VM_LOCKONFAULT)
+  hugetlb_dup(k, vma, from, true)
   if (!anon_vma_fork(k, vma, from)) {
     vm_area_free(k, vma)
     return 0
