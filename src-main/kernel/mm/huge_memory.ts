@@ -46,12 +46,18 @@ import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb'
 import { anon_vma_prepare } from './anon_vma'
 import { khugepaged_enter_vma } from './khugepaged'
-import { mem_cgroup_charge } from './memcontrol'
+import { mem_cgroup_charge, mem_cgroup_uncharge } from './memcontrol'
 import { maybe_mkwrite, mem_cgroup_of_mm, vm_page_prot, ZERO_PFN } from './memory'
 import { tlb_remove_entry, tlb_remove_page, type MmuGather } from './mmu_gather'
 import { alloc_pages, compound_head, free_page, free_pages } from './page_alloc'
 import { pmd_populate, pt_alloc, pt_release } from './pgalloc'
-import { deactivate_page, isolate_lru_page, lru_add_drain, lru_cache_add_inactive_or_unevictable, mark_page_lazyfree } from './swap'
+import {
+  deactivate_page,
+  isolate_lru_page,
+  lru_add_drain,
+  lru_cache_add_inactive_or_unevictable,
+  mark_page_lazyfree,
+} from './swap'
 import { split_huge_page } from './huge_split'
 import { FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_OOM, type VmFault } from './vm_fault'
 import { linear_page_index, vma_is_anonymous } from './vma'
@@ -189,7 +195,7 @@ export function create_huge_pmd(k: Kernel, vmf: VmFault, pmd: number): number {
   }
   const table = pt_alloc(k, mm, 0)
   if (table === 0) {
-    free_pages(k, pfn, HPAGE_PMD_ORDER)
+    free_huge_page(k, pfn)
     return VM_FAULT_OOM
   }
   deposit(k, pmd, table)
@@ -210,6 +216,12 @@ export function alloc_huge_page(k: Kernel, mm: number, gfp: number): number {
   }
   charge(k, COST.zero_page * HPAGE_PMD_NR)
   return pfn
+}
+
+/** A huge page that was not used after all. */
+export function free_huge_page(k: Kernel, pfn: number): void {
+  mem_cgroup_uncharge(k, pfn)
+  free_pages(k, pfn, HPAGE_PMD_ORDER)
 }
 
 /** Hangs a fresh huge page below a PMD entry. */
