@@ -16,6 +16,7 @@ import { vfs_create } from './mm/dcache'
 import { mm_init } from './mm/page_alloc'
 import { init_reserves } from './mm/util'
 import { bio_end_io } from './mm/page_io'
+import { shmem_populate } from './mm/shmem'
 import { swap_init } from './mm/swapon'
 import { do_execve } from './sched/exec'
 import { kernel_thread } from './sched/fork'
@@ -67,8 +68,12 @@ function start_init(k: Kernel): void {
   k.task.flags[init]! &= ~PF_KTHREAD
   k.var.current = init
   const fs = k.config.bare ? FS_TMPFS : FS_EXT4
-  vfs_create(k, '/sbin/init', INIT_BYTES, fs)
-  if (!k.config.bare) {
+  const file = vfs_create(k, '/sbin/init', INIT_BYTES, fs)
+  if (k.config.bare) {
+    // A lab machine lives on an unpacked initramfs.
+    shmem_populate(k, file)
+    shmem_populate(k, vfs_create(k, '/bin/tools', TOOLS_BYTES, fs))
+  } else {
     vfs_create(k, LIBC_PATH, LIBC_BYTES, fs)
     vfs_create(k, LD_SO_PATH, LD_SO_BYTES, fs)
   }
@@ -77,6 +82,7 @@ function start_init(k: Kernel): void {
   k.var.current = 0
 }
 const INIT_BYTES = 1_838_000
+const TOOLS_BYTES = 1_122_000
 const LIBC_BYTES = 1_926_256
 const LD_SO_BYTES = 210_968
 

@@ -42,8 +42,8 @@ const NEAR_DIVISOR = 4
 
 export const READ = 0
 export const WRITE = 1
-/** max_sectors_kb 1280. */
-const MAX_REQUEST_PAGES = 320
+/** Segments of a request (max_segments of ATA and NVMe): pages are rarely adjacent in memory. */
+const MAX_REQUEST_PAGES = 128
 /** blk-mq tags: who submits more waits. */
 const NR_REQUESTS = 256
 /** Write throttling (block/blk-wbt.c): requests of buffered writes in flight by kswapd and for it, and by others. */

@@ -138,6 +138,17 @@ function folio_wait_writeback(k: Kernel, pfn: number): void {
   folio_wait_nested(k, pfn)
 }
 
+/** Fills a file as an unpacker does, every page in two pieces: the second one makes it active. */
+export function shmem_populate(k: Kernel, inode: number): void {
+  const pages = Math.ceil(k.inode.i_size[inode]! / PAGE_SIZE)
+  for (let index = 0; index < pages; index++) {
+    const got = shmem_get_page(k, inode, index, SGP_WRITE)
+    assert(got !== null, 'shmem_populate: out of memory')
+    k.page.flags[got.pfn]! |= PG_dirty
+    shmem_get_page(k, inode, index, SGP_WRITE)
+  }
+}
+
 /** vm_ops->fault of shared memory. */
 export function shmem_fault(k: Kernel, vmf: VmFault): number {
   const inode = k.file.inode[k.vma.vm_file[vmf.vma]!]!

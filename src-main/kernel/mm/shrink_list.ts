@@ -188,11 +188,8 @@ function too_many_isolated(k: Kernel, file: boolean, sc: ScanControl): boolean {
   return isolated > ((sc.gfp & both) === both ? inactive >> 3 : inactive)
 }
 
-const enum Verdict {
-  Free,
-  Keep,
-  Activate,
-}
+const Verdict = { Free: 0, Keep: 1, Activate: 2 } as const
+type Verdict = (typeof Verdict)[keyof typeof Verdict]
 
 /** Judges isolated pages, oldest first: frees what can go (the count), the others come back in `keep`. */
 export function shrink_folio_list(
