@@ -16,7 +16,7 @@ export function openSocket(address: string): Client {
   const pushes = new Set<(push: Push) => void>()
   const watchers = new Set<(state: Connection) => void>()
   const waiting = new Map<number, (result: Result) => void>()
-  const unsent: Uint8Array<ArrayBuffer>[] = []
+  const unsent: ArrayBuffer[] = []
   let socket: WebSocket
   let state: Connection = 'connecting'
   let retryMs = RETRY_MS_MIN
@@ -58,7 +58,7 @@ export function openSocket(address: string): Client {
     request(command: Command) {
       if (state === 'closed') return Promise.resolve({ ok: false, error: 'not connected to the engine' })
       const id = ++lastId
-      const frame = new Uint8Array(packr.pack({ id, command }))
+      const frame = new Uint8Array(packr.pack({ id, command }) as Uint8Array).buffer
       return new Promise((resolve) => {
         waiting.set(id, resolve)
         if (state === 'open') socket.send(frame)

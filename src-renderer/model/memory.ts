@@ -14,7 +14,7 @@ export interface Part {
   /** The colour token of the category, the same in every view. */
   readonly color: `--mem-${string}`
   /** kB. */
-  value(read: Read): number
+  readonly value: (read: Read) => number
   /** How the figure comes about, for "explain". */
   readonly terms: readonly (readonly ['+' | '−', CounterName])[]
 }

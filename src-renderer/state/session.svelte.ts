@@ -17,6 +17,7 @@ import type {
   WatchSpec,
 } from '@shared/protocol'
 import type { Client, Connection } from '../client/connect'
+import { Listeners, NO_PROGRESS, withProgress, type Progress } from '../client/listeners'
 import { Rings } from '../client/rings'
 import { mergeEvents } from '../model/events'
 import { usersFromPasswd } from '../model/processTable'
@@ -60,7 +61,7 @@ export class Session {
   previous = $state.raw<Sample | null>(null)
   events = $state.raw<readonly TraceEvent[]>([])
   log = $state.raw<readonly string[]>([])
-  progress = $state.raw<ReadonlyMap<string, { text: string; done: number }>>(new Map())
+  progress = $state.raw<Progress>(NO_PROGRESS)
   host = $state.raw('')
   recorder = $state.raw('')
   /** The instant under the pointer, shared by all charts. */
@@ -85,8 +86,7 @@ export class Session {
   private frame = 0
   private lastWatch = 0
   private lastSeek = 0
-  private readonly watchers = new Map<string, { what: WatchSpec; listener: (data: unknown) => void }>()
-  private readonly terminals = new Map<string, (data: string) => void>()
+  private readonly listeners = new Listeners()
 
   constructor(readonly client: Client) {
     client.subscribe((push) => this.receive(push))
@@ -130,16 +130,16 @@ export class Session {
   /** Follows a detail with every sample until the returned function is called. */
   watch(what: WatchSpec, listener: (data: unknown) => void): () => void {
     const id = `w${++this.lastWatch}`
-    this.watchers.set(id, { what, listener })
+    this.listeners.watchers.set(id, { what, listener })
     void this.request({ type: 'watch', id, what })
     return () => {
-      this.watchers.delete(id)
+      this.listeners.watchers.delete(id)
       void this.request({ type: 'unwatch', id }, { quiet: true })
     }
   }
   onTerminal(id: string, listener: (data: string) => void): () => void {
-    this.terminals.set(id, listener)
-    return () => this.terminals.delete(id)
+    this.listeners.terminals.set(id, listener)
+    return () => this.listeners.terminals.delete(id)
   }
 
   /** The whole sample nearest to an instant, if one so near is at hand. */
@@ -156,7 +156,7 @@ export class Session {
   }
 
   // Time.
-  seek(ms: number): void {
+  readonly seek = (ms: number): void => {
     const to = Math.min(Math.max(ms, this.state.firstMs), this.liveMs)
     this.state = { ...this.state, mode: 'replay', viewMs: to, playing: false }
     const turn = ++this.lastSeek
@@ -164,6 +164,13 @@ export class Session {
       // A seek that a later one overtook has not failed.
       if (!result.ok && turn === this.lastSeek) this.notices.add(result.error, 'crit')
     })
+  }
+  /** The instant under the pointer. */
+  readonly cross = (ms: number | null): void => {
+    this.crosshair = ms
+  }
+  readonly zoomTo = (span: Span | null): void => {
+    this.zoom = span
   }
   goLive(): void {
     void this.request({ type: 'goLive' })
@@ -192,7 +199,7 @@ export class Session {
   private async greet(): Promise<void> {
     const result = await this.request<unknown>({ type: 'hello' }, { quiet: true })
     if (result.ok && isHello(result.value)) this.begin(result.value)
-    for (const [id, { what }] of this.watchers) void this.request({ type: 'watch', id, what }, { quiet: true })
+    for (const [id, { what }] of this.listeners.watchers) void this.request({ type: 'watch', id, what }, { quiet: true })
   }
 
   private receive(push: Push): void {
@@ -221,9 +228,9 @@ export class Session {
         this.cost = push.cost
         return
       case 'watch':
-        return this.watchers.get(push.id)?.listener(push.data)
+        return this.listeners.watchers.get(push.id)?.listener(push.data)
       case 'term':
-        return this.terminals.get(push.id)?.(push.data)
+        return this.listeners.terminals.get(push.id)?.(push.data)
       case 'branch':
         this.original.clear(this.machine?.sampleMs ?? 500)
         push.original.forEach((data) => this.original.push(data))
@@ -231,7 +238,7 @@ export class Session {
         this.series.truncate(push.atMs)
         return this.touch()
       case 'progress':
-        this.progress = new Map(this.progress).set(push.id, { text: push.text, done: push.done })
+        this.progress = withProgress(this.progress, push.id, push.text, push.done)
         return
       case 'crash':
         this.crash = push.capsule

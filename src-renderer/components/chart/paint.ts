@@ -12,10 +12,10 @@ export interface Frame {
   readonly top: number
   readonly width: number
   readonly height: number
-  x(ms: number): number
-  y(value: number): number
-  y2(value: number): number
-  color(token: Token): string
+  readonly x: (ms: number) => number
+  readonly y: (value: number) => number
+  readonly y2: (value: number) => number
+  readonly color: (token: Token) => string
   readonly font: string
   readonly hatch: CanvasPattern | null
 }
