@@ -111,12 +111,7 @@ export function anon_vma_clone(k: Kernel, dst: number, src: number): boolean {
       return false
     }
     const { num_children, num_active_vmas } = k.anon_vma
-    if (
-      k.vma.anon_vma[dst] === 0 &&
-      k.vma.anon_vma[src] !== 0 &&
-      num_children[av]! < 2 &&
-      num_active_vmas[av] === 0
-    )
+    if (k.vma.anon_vma[dst] === 0 && k.vma.anon_vma[src] !== 0 && num_children[av]! < 2 && num_active_vmas[av] === 0)
       k.vma.anon_vma[dst] = av
   }
   if (k.vma.anon_vma[dst] !== 0) k.anon_vma.num_active_vmas[k.vma.anon_vma[dst]!]!++
@@ -162,7 +157,7 @@ export function unlink_anon_vmas(k: Kernel, vma: number): void {
 
 function unlink_chain(k: Kernel, vma: number): void {
   const { avc, anon_vma } = k
-  for (let link = k.vma.avc[vma]!; link !== 0; ) {
+  for (let link = k.vma.avc[vma]!; link !== 0;) {
     const following = avc.vma_next[link]!
     const av = avc.anon_vma[link]!
     const next = avc.anon_next[link]!

@@ -1,28 +1,12 @@
 /** The heap: brk(2) moves its end (mm/mmap.c, SYSCALL_DEFINE1(brk), do_brk_flags). */
-import {
-  VM_ACCOUNT,
-  VM_LOCKED,
-  VM_MAYEXEC,
-  VM_MAYREAD,
-  VM_MAYWRITE,
-  VM_READ,
-  VM_WRITE,
-  type Kernel,
-} from '../kernel'
+import { VM_ACCOUNT, VM_LOCKED, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ, VM_WRITE, type Kernel } from '../kernel'
 import { EAGAIN, ENOMEM } from '../uapi'
 import { mm_populate } from './gup'
 import { khugepaged_enter_vma } from './khugepaged'
 import { mlock_future_check } from './mlock'
 import { do_munmap, may_expand_vm, page_align, rlimit } from './mmap'
 import { security_vm_enough_memory_mm, vm_unacct_memory } from './util'
-import {
-  find_vma,
-  find_vma_prev,
-  vm_area_alloc,
-  vm_start_gap,
-  vm_stat_account,
-  vma_list_insert,
-} from './vma'
+import { find_vma, find_vma_prev, vm_area_alloc, vm_start_gap, vm_stat_account, vma_list_insert } from './vma'
 import { can_vma_merge_after, max_map_count, set_bounds } from './vma_merge'
 
 export const VM_DATA_DEFAULT_FLAGS = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
@@ -56,14 +40,7 @@ export function do_brk(k: Kernel, mm: number, brk: number): number {
 }
 
 /** Anonymous memory at a fixed place: the heap, or the bss of a program. */
-export function do_brk_flags(
-  k: Kernel,
-  mm: number,
-  prev: number,
-  addr: number,
-  len: number,
-  extra: number,
-): number {
+export function do_brk_flags(k: Kernel, mm: number, prev: number, addr: number, len: number, extra: number): number {
   const pages = len / 4096
   const flags = VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT | k.mm.def_flags[mm]! | extra
   if (!mlock_future_check(k, mm, flags, len)) return -EAGAIN

@@ -4,28 +4,13 @@
  *
  * Linux: mm/memory.c (do_fault, do_read_fault, do_cow_fault, do_shared_fault, do_fault_around, finish_fault).
  */
-import {
-  PTE_A,
-  PTE_D,
-  PTE_P,
-  PTE_SHIFT,
-  PTE_SPECIAL,
-  VM_SHARED,
-  type Kernel,
-} from '../kernel'
+import { PTE_A, PTE_D, PTE_P, PTE_SHIFT, PTE_SPECIAL, VM_SHARED, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { charge } from '../task'
 import { set_entry } from '../arch/x86/pgtable'
 import { anon_vma_prepare } from './anon_vma'
 import { filemap_fault, filemap_map_pages, filemap_page_mkwrite, mapping_can_writeback } from './filemap'
-import {
-  alloc_user_page,
-  maybe_mkwrite,
-  pte_alloc_vmf,
-  VDSO_PFN,
-  vm_page_prot,
-  VVAR_PFN,
-} from './memory'
+import { alloc_user_page, maybe_mkwrite, pte_alloc_vmf, VDSO_PFN, vm_page_prot, VVAR_PFN } from './memory'
 import { is_shmem } from './inode'
 import { mm_counter, page_add_file_rmap, page_add_new_anon_rmap } from './rmap'
 import { shmem_fault } from './shmem'

@@ -34,7 +34,7 @@ export function copy_page_range(k: Kernel, child: number, dst_vma: number, src_v
   if ((flags & VM_PFNMAP) === 0 && k.vma.anon_vma[src_vma] === 0) return true
   const parent = k.vma.mm[src_vma]!
   const end = k.vma.vm_end[src_vma]!
-  for (let addr = k.vma.vm_start[src_vma]!; addr < end; ) {
+  for (let addr = k.vma.vm_start[src_vma]!; addr < end;) {
     const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const src = pmd_offset(k, parent, addr)
     if (src !== 0 && k.pt.entry[src] !== 0) {

@@ -1,5 +1,18 @@
 /** Filling memory on behalf of a system call: MAP_POPULATE, mlock, MADV_POPULATE (mm/gup.c). */
-import { PTE_P, PTE_PS, PTE_SHIFT, PTE_SPECIAL, PTE_W, VM_IO, VM_LOCKONFAULT, VM_PFNMAP, VM_READ, VM_SHARED, VM_WRITE, type Kernel } from '../kernel'
+import {
+  PTE_P,
+  PTE_PS,
+  PTE_SHIFT,
+  PTE_SPECIAL,
+  PTE_W,
+  VM_IO,
+  VM_LOCKONFAULT,
+  VM_PFNMAP,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+  type Kernel,
+} from '../kernel'
 import { fatal_signal_pending } from '../task'
 import { pmd_offset, PTRS } from '../arch/x86/pgtable'
 import { EFAULT, EINTR, EINVAL, ENOMEM } from '../uapi'

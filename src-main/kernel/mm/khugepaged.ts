@@ -228,8 +228,7 @@ function scan_pmd(k: Kernel, vma: number, haddr: number, daemon: boolean): numbe
     if ((pte & PTE_W) !== 0) writable = true
     const pfn = pte >>> PTE_SHIFT
     const flags = k.page.flags[pfn]!
-    if (page_mapcount(k, pfn) > 1 && ++shared > MAX_PTES_SHARED && daemon)
-      return exceed(k, C.thp_scan_exceed_share_pte)
+    if (page_mapcount(k, pfn) > 1 && ++shared > MAX_PTES_SHARED && daemon) return exceed(k, C.thp_scan_exceed_share_pte)
     if ((flags & PG_anon) === 0) return SCAN_FAIL
     if ((flags & PG_lru) === 0 || (flags & (PG_locked | PG_writeback)) !== 0) return SCAN_AGAIN
     if ((pte & PTE_A) !== 0) referenced++

@@ -209,7 +209,7 @@ function madvise_update_vma(
 }
 
 function madvise_populate(k: Kernel, mm: number, start: number, end: number, write: boolean): number {
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const vma = find_vma(k, mm, at)
     if (vma === 0 || k.vma.vm_start[vma]! > at) return -ENOMEM
     const to = Math.min(end, k.vma.vm_end[vma]!)
@@ -261,7 +261,7 @@ function walk_range(
   visit: (slot: number, entry: number) => void,
 ): void {
   const mm = k.vma.mm[vma]!
-  for (let addr = start; addr < end; ) {
+  for (let addr = start; addr < end;) {
     const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const pmd = pmd_offset(k, mm, addr)
     if (pmd !== 0 && (k.pt.entry[pmd]! & PTE_PS) !== 0) {

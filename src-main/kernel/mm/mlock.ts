@@ -125,8 +125,7 @@ function mlock_fixup(
   if ((newflags & VM_LOCKED) === 0) k.mm.locked_vm[mm]! -= pages
   else if ((oldflags & VM_LOCKED) === 0) k.mm.locked_vm[mm]! += pages
   v.vm_flags[vma] = newflags
-  if (((oldflags ^ newflags) & VM_LOCKED) !== 0)
-    mlock_vma_pages_range(k, vma, start, end, (newflags & VM_LOCKED) !== 0)
+  if (((oldflags ^ newflags) & VM_LOCKED) !== 0) mlock_vma_pages_range(k, vma, start, end, (newflags & VM_LOCKED) !== 0)
   return vma
 }
 
@@ -137,7 +136,7 @@ function apply_vma_lock_flags(k: Kernel, mm: number, start: number, len: number,
   let vma = find_vma(k, mm, start)
   if (vma === 0 || k.vma.vm_start[vma]! > start) return -ENOMEM
   let prev = start > k.vma.vm_start[vma]! ? vma : k.vma.prev[vma]!
-  for (let at = start; ; ) {
+  for (let at = start; ;) {
     const done = mlock_fixup(k, mm, vma, prev, at, Math.min(end, k.vma.vm_end[vma]!), lock)
     if (done < 0) return done
     at = k.vma.vm_end[done]!
@@ -202,7 +201,7 @@ function apply_mlockall_flags(k: Kernel, mm: number, flags: number): void {
   k.mm.def_flags[mm] = (k.mm.def_flags[mm]! & ~(VM_LOCKED | VM_LOCKONFAULT)) | ((flags & MCL_FUTURE) !== 0 ? lock : 0)
   if ((flags & MCL_FUTURE) !== 0 && (flags & MCL_CURRENT) === 0) return
   const change = (flags & MCL_CURRENT) !== 0 ? lock : 0
-  for (let vma = k.mm.vma_head[mm]!; vma !== 0; ) {
+  for (let vma = k.mm.vma_head[mm]!; vma !== 0;) {
     const done = mlock_fixup(k, mm, vma, k.vma.prev[vma]!, k.vma.vm_start[vma]!, k.vma.vm_end[vma]!, change)
     if (done > 0) vma = done
     vma = k.vma.next[vma]!

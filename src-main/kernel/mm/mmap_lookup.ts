@@ -59,14 +59,7 @@ function arch_get_unmapped_area_topdown(
 }
 
 /** The highest fit in [low, high). */
-function unmapped_area_topdown(
-  k: Kernel,
-  mm: number,
-  low: number,
-  high: number,
-  len: number,
-  align: number,
-): number {
+function unmapped_area_topdown(k: Kernel, mm: number, low: number, high: number, len: number, align: number): number {
   let above = k.mm.vma_tail[mm]!
   let top = high
   while (above !== 0 && k.vma.vm_start[above]! >= high) above = k.vma.prev[above]!

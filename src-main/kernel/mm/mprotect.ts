@@ -50,7 +50,7 @@ export function do_mprotect(k: Kernel, mm: number, start: number, length: number
   let vma = find_vma(k, mm, start)
   if (vma === 0 || k.vma.vm_start[vma]! > start) return -ENOMEM
   let prev = start > k.vma.vm_start[vma]! ? vma : k.vma.prev[vma]!
-  for (let at = start; ; ) {
+  for (let at = start; ;) {
     const flags = k.vma.vm_flags[vma]!
     const newflags = (flags & ~VM_ACCESS_FLAGS) | calc_vm_prot_bits(prot)
     if ((newflags & ~(newflags >> MAY_SHIFT) & VM_ACCESS_FLAGS) !== 0) return -EACCES
@@ -114,7 +114,7 @@ export function change_protection(k: Kernel, vma: number, start: number, end: nu
   const mm = k.vma.mm[vma]!
   const prot = vm_page_prot(k, vma)
   let changed = 0
-  for (let addr = start; addr < end; ) {
+  for (let addr = start; addr < end;) {
     const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const pmd = pmd_offset(k, mm, addr)
     let entry = pmd === 0 ? 0 : k.pt.entry[pmd]!

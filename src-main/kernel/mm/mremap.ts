@@ -30,15 +30,7 @@ import { i_mmap_insert } from './mmap_file'
 import { get_unmapped_area } from './mmap_lookup'
 import { pmd_alloc, pt_alloc, pmd_populate } from './pgalloc'
 import { security_vm_enough_memory_mm, vm_unacct_memory } from './util'
-import {
-  find_vma,
-  find_vma_prev,
-  vm_area_dup,
-  vm_area_free,
-  vm_stat_account,
-  vma_list_insert,
-  vma_pages,
-} from './vma'
+import { find_vma, find_vma_prev, vm_area_dup, vm_area_free, vm_stat_account, vma_list_insert, vma_pages } from './vma'
 import { can_vma_merge_after, can_vma_merge_before, max_map_count, merge_new_range, set_bounds } from './vma_merge'
 
 /** The new address or -errno. */
@@ -120,14 +112,7 @@ function vma_expandable(k: Kernel, vma: number, delta: number): boolean {
   return end <= TASK_SIZE && (next === 0 || k.vma.vm_start[next]! >= end)
 }
 
-function expand_in_place(
-  k: Kernel,
-  mm: number,
-  vma: number,
-  addr: number,
-  old_len: number,
-  new_len: number,
-): number {
+function expand_in_place(k: Kernel, mm: number, vma: number, addr: number, old_len: number, new_len: number): number {
   const v = k.vma
   const flags = v.vm_flags[vma]!
   const pages = (new_len - old_len) / 4096

@@ -142,7 +142,7 @@ export function rmap_walk(k: Kernel, pfn: number, visit: (vma: number, addr: num
   const mapping = k.page.mapping[head]!
   if (mapping === 0) return
   if ((k.page.flags[pfn]! & PG_anon) !== 0) {
-    for (let link = k.anon_vma.head[mapping]!; link !== 0; ) {
+    for (let link = k.anon_vma.head[mapping]!; link !== 0;) {
       const next = k.avc.anon_next[link]!
       const vma = k.avc.vma[link]!
       const addr = vma_address(k, vma, index)
@@ -151,7 +151,7 @@ export function rmap_walk(k: Kernel, pfn: number, visit: (vma: number, addr: num
     }
     return
   }
-  for (let vma = k.inode.i_mmap[mapping]!; vma !== 0; ) {
+  for (let vma = k.inode.i_mmap[mapping]!; vma !== 0;) {
     const next = k.vma.i_next[vma]!
     const addr = vma_address(k, vma, index)
     if (addr >= 0 && !visit(vma, addr)) return

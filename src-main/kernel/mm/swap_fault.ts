@@ -83,7 +83,5 @@ function should_try_to_free_swap(k: Kernel, vmf: VmFault, pfn: number): boolean 
   if ((flags & PG_swapcache) === 0) return false
   if ((k.vma.vm_flags[vmf.vma]! & VM_LOCKED) !== 0 || (flags & PG_mlocked) !== 0) return true
   if (vm_swap_full(k)) return true
-  return (
-    (vmf.flags & FAULT_FLAG_WRITE) !== 0 && (flags & (PG_ksm | PG_writeback)) === 0 && k.page.mapcount[pfn] === 0
-  )
+  return (vmf.flags & FAULT_FLAG_WRITE) !== 0 && (flags & (PG_ksm | PG_writeback)) === 0 && k.page.mapcount[pfn] === 0
 }

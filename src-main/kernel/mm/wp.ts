@@ -29,10 +29,7 @@ import { put_unmapped_page } from './mmu_gather'
 import { mm_counter, page_add_new_anon_rmap, page_move_anon_rmap, page_remove_rmap } from './rmap'
 import { compound_head } from './page_alloc'
 import { compound_ref_count } from './huge_memory'
-import {
-  lru_add_drain,
-  lru_cache_add_inactive_or_unevictable,
-} from './swap'
+import { lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
 import { try_to_free_swap } from './swapfile'
 import { VM_FAULT_OOM, type VmFault } from './vm_fault'
 

@@ -56,7 +56,7 @@ export function unmap_single_vma(
   const to = Math.min(end, k.vma.vm_end[vma]!)
   if (from >= to) return
   if ((k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0) return __unmap_hugepage_range(k, tlb, vma, from, to)
-  for (let addr = from; addr < to; ) {
+  for (let addr = from; addr < to;) {
     const pud = pud_offset(k, tlb.mm, addr)
     if (pud === 0 || k.pt.entry[pud] === 0) {
       // Nothing below this PUD entry (or PGD entry).

@@ -86,8 +86,7 @@ describe('anonymous memory', () => {
 
   test('the first touch in an empty PGD slot costs three tables (c03)', () => {
     const k = bare_machine()
-    const fixed = (at: number, n: number): number =>
-      sys.sys_mmap(k, at, n, RW, ANON | u.MAP_FIXED | u.MAP_NORESERVE)
+    const fixed = (at: number, n: number): number => sys.sys_mmap(k, at, n, RW, ANON | u.MAP_FIXED | u.MAP_NORESERVE)
     const q = fixed(0x100000000000, PG)
     expect(q).toBe(0x100000000000)
     expect(step(k, () => wtouch(k, q, PG))).toMatchObject({

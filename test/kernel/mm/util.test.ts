@@ -89,7 +89,9 @@ describe('the largest mapping in MiB (512 MiB machine without swap)', () => {
   test('chunks of 16 MiB stop earlier: the reserve for others grows with the address space', () => {
     const k = machine()
     set(k, 'overcommit_memory', 2)
-    expect(KINDS.map(([prot, flags]) => Math.min(chunks(k, prot, flags), 1024))).toEqual([208, 208, 1024, 1024, 208, 208])
+    expect(KINDS.map(([prot, flags]) => Math.min(chunks(k, prot, flags), 1024))).toEqual([
+      208, 208, 1024, 1024, 208, 208,
+    ])
     set(k, 'user_reserve_kbytes', 0)
     sys.sys_setuid(k, 1000)
     expect(chunks(k, RW, ANON)).toBe(208)

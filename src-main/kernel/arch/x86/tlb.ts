@@ -31,8 +31,7 @@ export function tlb_init(k: Kernel): void {
 export function tlb_context(k: Kernel, cpu: number, mm: number, pgd_slot: number): number {
   const { ctx_mm, ctx_slot } = k.tlb
   const base = (cpu + 1) * NR_CONTEXTS
-  for (let i = 1; i < NR_CONTEXTS; i++)
-    if (ctx_mm[base + i] === mm && ctx_slot[base + i] === pgd_slot) return i << 27
+  for (let i = 1; i < NR_CONTEXTS; i++) if (ctx_mm[base + i] === mm && ctx_slot[base + i] === pgd_slot) return i << 27
   let id = free_context(k, base)
   if (id === 0) {
     sweep_retired(k, cpu)
