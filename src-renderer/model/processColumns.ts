@@ -57,14 +57,16 @@ const shared = (t: ProcessTable, row: number): number => t.get(row, 'RssFile') +
 const perCent = (t: ProcessTable, row: number): number => (t.get(row, 'VmRSS') / t.memTotal) * 100
 
 export const PROCESS_COLUMNS: readonly ProcessColumn[] = [
-  figure('pid', 'PID', (t, r) => t.get(r, 'pid'), 54, 'always', 'Process ID', String),
+  figure('pid', 'PID', (t, r) => t.get(r, 'pid'), 50, 'always', 'Process ID', String),
   { ...words('user', 'User', userOf, 76, 'narrow', 'Owner of the process'), wide: 92 },
   words('state', 'S', stateOf, 22, 'narrow', 'R running, S sleeping, D waits for I/O or reclaim, T stopped, Z zombie, I idle'),
   figure('oom', 'OOM', score, 40, 'narrow', 'oom_score: how likely the OOM killer takes it, 0 to 2000', (v) =>
     v < 0 ? '–' : count(v),
   ),
-  figure('adj', 'ADJ', (t, r) => t.get(r, 'oom_score_adj'), 46, 'narrow', 'oom_score_adj: −1000 never, +1000 first'),
-  { ...kB('virt', 'VIRT', 'VmSize', 68, 'narrow', 'VmSize: address space in use, touched or not'), unit: 'kB' },
+  figure('adj', 'ADJ', (t, r) => t.get(r, 'oom_score_adj'), 46, 'narrow', 'oom_score_adj: −1000 never, +1000 first', (v) =>
+    String(v).replace('-', '−'),
+  ),
+  { ...kB('virt', 'VIRT', 'VmSize', 66, 'narrow', 'VmSize: address space in use, touched or not'), unit: 'kB' },
   kB('res', 'RES', 'VmRSS', 60, 'narrow', 'VmRSS: pages in RAM, shared ones in full, kB'),
   figure('shr', 'SHR', shared, 55, 'narrow', 'RssFile + RssShmem: resident pages that others may share, kB'),
   kB('pss', 'PSS', 'Pss', 60, 'narrow', 'Resident pages, shared ones divided by their sharers, kB'),
@@ -72,8 +74,8 @@ export const PROCESS_COLUMNS: readonly ProcessColumn[] = [
   figure('footprint', 'PSS+SWAP', footprintOf, 88, 'always', 'PSS + VmSwap, kB; in the tree with all children'),
   figure('mem', '%MEM', perCent, 50, 'narrow', 'VmRSS of MemTotal', percent),
   figure('cpu', '%CPU', (t, r) => t.cpuPercent[r]!, 46, 'narrow', 'CPU time since the sample before, of one CPU', percent),
-  figure('minflt', 'MINFLT/s', (t, r) => t.minfltPerS[r]!, 64, 'narrow', 'Minor faults a second: no I/O was needed'),
-  figure('majflt', 'MAJFLT/s', (t, r) => t.majfltPerS[r]!, 65, 'narrow', 'Major faults a second: a page came from disk or swap'),
+  figure('minflt', 'MINFLT/s', (t, r) => t.minfltPerS[r]!, 60, 'narrow', 'Minor faults a second: no I/O was needed'),
+  figure('majflt', 'MAJFLT/s', (t, r) => t.majfltPerS[r]!, 62, 'narrow', 'Major faults a second: a page came from disk or swap'),
   figure('time', 'TIME+', (t, r) => t.get(r, 'utime_ns') + t.get(r, 'stime_ns'), 60, 'narrow', 'CPU time, user and system', cpuTime),
   kB('uss', 'USS', 'Uss', 64, 'wide', 'Pages of this process alone, kB'),
   kB('anon', 'RssAnon', 'RssAnon', 66, 'wide', 'Resident anonymous pages, kB'),

