@@ -1,7 +1,6 @@
 /** The files of the programs: binaries of plausible sizes, and the libraries that many of them share. */
 import type { Kernel } from '../kernel/kernel'
-import { FS_EXT4 } from '../kernel/mm/inode'
-import { vfs_create } from '../kernel/mm/dcache'
+import { vfs_install } from '../kernel/mm/dcache'
 import { LD_SO_PATH, LIBC_PATH, register_image } from '../kernel/sched/image'
 import { prng_below } from '../kernel/lib/prng'
 
@@ -38,14 +37,13 @@ const DESKTOP = /^\/usr\/(bin\/(gedit|gnome|rhythmbox)|lib\/(firefox|xorg))|gsd-
 
 /** Makes the shared libraries' files. */
 export function install_libraries(k: Kernel): void {
-  for (const [name, size] of Object.entries({ ...SYSTEM_LIBS, ...DESKTOP_LIBS }))
-    vfs_create(k, `${LIB}/${name}`, size, FS_EXT4)
+  for (const [name, size] of Object.entries({ ...SYSTEM_LIBS, ...DESKTOP_LIBS })) vfs_install(k, `${LIB}/${name}`, size)
 }
 
 /** Makes a program's file and says how it is laid out in memory. */
 export function install_program(k: Kernel, path: string): void {
   const size = SIZES[path] ?? (80 + prng_below(k, `size${path}`, 300)) * KiB
-  if (vfs_create(k, path, size, FS_EXT4) === 0) return
+  vfs_install(k, path, size)
   const page = (share: number): number => Math.max(4 * KiB, Math.floor((size * share) / 4096) * 4096)
   const names = Object.keys(DESKTOP.test(path) ? { ...SYSTEM_LIBS, ...DESKTOP_LIBS } : SYSTEM_LIBS)
   register_image(k, path, {
@@ -59,4 +57,12 @@ export function install_program(k: Kernel, path: string): void {
     libs: [...names.map((name) => `${LIB}/${name}`), LIBC_PATH, LD_SO_PATH],
     heap: 132 * KiB,
   })
+}
+
+/** Files of a large tree, a hundred to a folder: `/home/tree/FOLDER/FILE`. */
+export function install_tree(k: Kernel, files: number): void {
+  for (let i = 0; i < files; i++) vfs_install(k, tree_path(i), 16 * KiB)
+}
+export function tree_path(i: number): string {
+  return `/home/tree/${Math.floor(i / 100)}/${i % 100}`
 }

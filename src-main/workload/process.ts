@@ -7,6 +7,7 @@ import { prng_seed } from '../kernel/lib/prng'
 import type { Kernel } from '../kernel/kernel'
 import { charge_user, need_resched, signal_pending, task_blocked } from '../kernel/task'
 import * as calls from './calls'
+import { tree_path } from './images'
 
 /** What is to do, with how far it got. Times in ns, memory in pages of 4 KiB, files in bytes. */
 export type Op =
@@ -20,7 +21,7 @@ export type Op =
   | { op: 'sleep'; ns: number }
   | { op: 'read' | 'write'; fd: number; at: number; length: number }
   | { op: 'fsync'; fd: number }
-  | { op: 'stat'; folder: string; from: number; nr: number }
+  | { op: 'stat'; from: number; nr: number }
   /** Another image; `comm` is the name that the task then has (prctl). */
   | { op: 'exec'; path: string; args: string; comm: string }
   | { op: 'wait' }
@@ -110,8 +111,8 @@ export function write(p: Proc, fd: number, at: number, length: number): void {
 export function fsync(p: Proc, fd: number): void {
   if (fd >= 0) p.s.ops.push({ op: 'fsync', fd })
 }
-export function stat_files(p: Proc, folder: string, from: number, nr: number): void {
-  p.s.ops.push({ op: 'stat', folder, from, nr })
+export function stat_files(p: Proc, from: number, nr: number): void {
+  p.s.ops.push({ op: 'stat', from, nr })
 }
 export function wait_child(p: Proc): void {
   p.s.ops.push({ op: 'wait' })
@@ -177,7 +178,7 @@ function perform(p: Proc, op: Op): boolean {
       calls.fsync(k, op.fd)
       return true
     case 'stat':
-      calls.stat(k, `${op.folder}/${op.from}`)
+      calls.stat(k, tree_path(op.from))
       op.from++
       return --op.nr <= 0
     case 'exec':

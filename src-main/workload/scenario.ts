@@ -15,7 +15,7 @@ import { find_task_by_pid, first_task, next_task, printk, send_signal, TIMER_EVE
 import { BASE, type BaseService } from './base'
 import * as calls from './calls'
 import { as_init } from './control'
-import { install_libraries, install_program } from './images'
+import { install_libraries, install_program, install_tree } from './images'
 import { request, type Request } from './init'
 import { new_state, run, type State } from './process'
 import { PROGRAM_INFOS, program_named, PROGRAMS } from './registry'
@@ -40,6 +40,8 @@ export function load_scenario(scenario: Scenario): Kernel {
   install_libraries(k)
   const paths = [...PROGRAMS.map((p) => p.path), '/usr/lib/gcc/cc1', ...BASE[scenario.base].map(service_path)]
   for (const path of new Set(paths)) install_program(k, path)
+  const tree = scenario.processes.filter((p) => p.program === 'file-scanner').map((p) => Number(p.params['files']))
+  install_tree(k, Math.max(0, ...tree))
   for (const [name, value] of Object.entries(scenario.sysctl)) {
     if (sysctl_write(k, name, value) < 0) printk(k, `sysctl: cannot set ${name} to ${value}`)
   }

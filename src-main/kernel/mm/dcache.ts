@@ -12,7 +12,7 @@ import { row_alloc, row_free } from '../lib/arena'
 import { list_add_tail, list_del } from '../lib/list'
 import { charge } from '../task'
 import { bread } from './buffer'
-import { FS_EXT4, fs_vars, I_DIR, igrab, inode_read, iput, new_inode, type FS_TMPFS } from './inode'
+import { disk_inode, FS_EXT4, fs_vars, I_DIR, igrab, inode_read, iput, new_inode, type FS_TMPFS } from './inode'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
 
 const DENTRY_LRU = 1
@@ -185,6 +185,27 @@ function make_child(k: Kernel, parent: number, part: string, path: string, fs: n
   else d_instantiate(k, d, inode)
   if (!d_read(k, d)) return 0
   return d
+}
+
+/** A file that the disk had before the machine booted, with its directories: nothing of it is in memory. Its inode. */
+export function vfs_install(k: Kernel, path: string, size: number): number {
+  let parent = root_dentry(k, FS_EXT4)
+  let inode = 0
+  const parts = components(path)
+  parts.forEach((part, i) => {
+    const name = string_id(k, part)
+    let d = d_find(k, parent, name)
+    if (d === 0) {
+      const dir = i < parts.length - 1
+      inode = disk_inode(k, FS_EXT4, part, dir ? 4096 : size)
+      if (dir) k.inode.flags[inode]! |= I_DIR
+      k.inode.parent[inode] = k.dentry.inode[parent]!
+      d = d_alloc(k, parent, name, inode)
+    }
+    inode = k.dentry.inode[d]!
+    parent = d
+  })
+  return inode
 }
 
 /** Removes a name; the file itself goes with its last user. */

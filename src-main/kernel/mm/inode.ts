@@ -55,18 +55,22 @@ export function is_shmem(k: Kernel, inode: number): boolean {
 
 /** A new file in memory, unlinked until it gets a name. 0 without memory. */
 export function new_inode(k: Kernel, fs: number, name: string, size: number): number {
+  const inode = disk_inode(k, fs, name, size)
+  if (inode_read(k, inode)) return inode
+  row_free(k.inode, inode)
+  return 0
+}
+
+/** A file as it is on its disk; nothing of it is in memory. */
+export function disk_inode(k: Kernel, fs: number, name: string, size: number): number {
   const inode = row_alloc(k.inode)
-  assert(inode !== 0, 'new_inode: the table is full')
+  assert(inode !== 0, 'disk_inode: the table is full')
   const vars = fs_vars(k)
   k.inode.fs[inode] = fs
   k.inode.ino[inode] = vars.next_ino++
   k.inode.name[inode] = string_id(k, name)
   k.inode.i_size[inode] = size
   k.inode.start_block[inode] = fs === FS_EXT4 ? alloc_blocks(k, size) : 0
-  if (!inode_read(k, inode)) {
-    row_free(k.inode, inode)
-    return 0
-  }
   return inode
 }
 

@@ -7,7 +7,7 @@ export function inode_path(k: Kernel, inode: number): string {
   const parent = k.inode.parent[inode]!
   let path = name
   if (!name.startsWith('/')) path = parent === 0 || parent === inode ? `/${name}` : `${inode_path(k, parent)}/${name}`
-  path = path.replace(/^\/\//, '/')
+  path = path.replace(/^\/\/+/, '/')
   return k.inode.nlink[inode] === 0 ? `${path} (deleted)` : path
 }
 

@@ -107,7 +107,7 @@ function scanner_step(p: Proc): void {
     return sleep(p, ns_of(p, 'pause'))
   }
   const now = Math.min(32, nr - from)
-  stat_files(p, '/home/tree', from, now)
+  stat_files(p, from, now)
   cpu(p, now * 5_000)
   sleep(p, (now * 1e9) / Math.max(1, num(p, 'rate')))
   s.v['next'] = from + now

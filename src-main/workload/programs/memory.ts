@@ -154,9 +154,13 @@ function fork_bomb_step(p: Proc): void {
     const nr = pages(p, 'memory')
     const at = nr === 0 ? 0 : calls.map_anonymous(p.k, nr * 4096)
     if (at > 0) touch(p, at, nr)
+    return sleep(p, ns_of(p, 'pause'))
   }
   const generation = s.v['generation'] ?? 0
-  if (generation < num(p, 'generations')) spawn(p, '', { generation: generation + 1 }, 'bomb')
+  const children = (s.v['children'] ??= 0)
+  if (generation < num(p, 'generations') && children < num(p, 'children')) {
+    if (spawn(p, '', { generation: generation + 1 }, 'bomb') !== 0) s.v['children'] = children + 1
+  }
   calls.reap(p.k)
   cpu(p, 300_000)
   sleep(p, ns_of(p, 'pause'))
@@ -265,7 +269,8 @@ export const memory_programs: readonly Program[] = [
     params: {
       memory: size('2MiB', 'what each process takes'),
       pause: duration('400ms', 'rest between two forks'),
-      generations: int(12, 'how deep it goes'),
+      generations: int(8, 'how deep it goes'),
+      children: int(2, 'children of each process'),
     },
     step: fork_bomb_step,
   },

@@ -117,7 +117,7 @@ function transaction(p: Proc, nr: number): void {
   sleep(p, around(p, 1e9 / Math.max(0.1, num(p, 'rate'))))
   system_calls(p, 10)
   const writes = below(p, 100) < num(p, 'writes')
-  const known = (s.v['warm'] = Math.min(nr, (s.v['warm'] ?? 512) + 6))
+  const known = (s.v['warm'] = Math.min(nr, (s.v['warm'] ?? Math.floor(nr / 8)) + 20))
   random(p, s.v['at']!, Math.max(64, known), 24, writes ? 25 : 2)
   if (below(p, 3) === 0) read(p, s.v['db']!, skewed(p, Math.floor(num(p, 'database') / 8192)) * 8192, 8192)
   random(p, s.v['heap']!, 768, 12, 60)
