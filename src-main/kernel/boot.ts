@@ -66,6 +66,10 @@ function start_init(k: Kernel): void {
   threads(k).init = init
   start_kernel_threads(k)
   k.task.flags[init]! &= ~PF_KTHREAD
+  k.task.rlim_stack[init] = 8 * 2 ** 20
+  k.task.rlim_memlock[init] = 8 * 2 ** 20
+  k.task.rlim_data[init] = Infinity
+  k.task.rlim_as[init] = Infinity
   k.var.current = init
   const fs = k.config.bare ? FS_TMPFS : FS_EXT4
   const file = vfs_create(k, '/sbin/init', INIT_BYTES, fs)

@@ -146,7 +146,7 @@ function rmqueue(k: Kernel, zone: number, order: number, migratetype: number, al
   }
   if (pfn === 0) return 0
   k.vmstat[C.pgalloc_dma + zone]! += 1 << order
-  k.vmstat[C.numa_hit]!++
+  mod_zone_page_state(k, zone, C.numa_hit, 1)
   k.vmstat[C.numa_local]!++
   return pfn
 }

@@ -141,7 +141,7 @@ export function proc_list(k: Kernel, path: string, self = 1): string[] | number 
   if (first === 'sys') return list_sysctl(rest)
   const t = task_of(k, first, self)
   if (t === 0) return first in SYSTEM ? -ENOTDIR : -ENOENT
-  if (rest.length === 0) return [...Object.keys(PID), 'exe', 'fd', 'task']
+  if (rest.length === 0) return [...Object.keys(PID), ...(exe_path(k, t) === null ? [] : ['exe']), 'fd', 'task']
   if (rest[0] === 'task') {
     if (rest.length === 1) return [String(k.task.pid[t])]
     return rest.length === 2 && rest[1] === String(k.task.pid[t]) ? Object.keys(PID) : -ENOENT
@@ -261,13 +261,11 @@ function fds(k: Kernel, t: number): [number, number][] {
     list.push([k.fd.fd[fd]!, k.file.inode[k.fd.file[fd]!]!])
   return list.sort((a, b) => a[0] - b[0])
 }
-/** The file of the area that holds the program's code. */
+/** The program's file; kernel threads have none. */
 function exe_path(k: Kernel, t: number): string | null {
   const mm = k.task.mm[t]!
-  for (let vma = mm === 0 ? 0 : k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!)
-    if (k.vma.vm_file[vma] !== 0 && k.vma.vm_end[vma]! > k.mm.start_code[mm]!)
-      return inode_path(k, k.file.inode[k.vma.vm_file[vma]!]!)
-  return null
+  const file = mm === 0 ? 0 : k.mm.exe_file[mm]!
+  return file === 0 ? null : inode_path(k, k.file.inode[file]!)
 }
 
 /** __set_oom_adj: -1000 … 1000; the whole process shares it. */

@@ -135,6 +135,7 @@ function stat_flags(k: Kernel, t: number): number {
 
 /** A daemon leads its own session. */
 function session_of(k: Kernel, t: number): number {
+  if (k.config.bare) return 0
   const init = k.task.parent[t] === 0 || k.task.pid[k.task.parent[t]!] === 1
   return init ? k.task.tgid[t]! : session_of(k, k.task.parent[t]!)
 }

@@ -112,7 +112,7 @@ export function swaps_text(k: Kernel): string {
   return text
 }
 
-export function filesystems_text(): string {
+export function filesystems_text(k: Kernel): string {
   const nodev = [
     'sysfs',
     'tmpfs',
@@ -126,9 +126,8 @@ export function filesystems_text(): string {
     'securityfs',
   ]
   nodev.push('sockfs', 'bpf', 'pipefs', 'ramfs', 'hugetlbfs', 'devpts', 'mqueue', 'pstore')
-  return `${nodev.map((name) => `nodev\t${name}\n`).join('')}${k_ext4}`
+  return `${nodev.map((name) => `nodev\t${name}\n`).join('')}${k.config.bare ? '' : '\text3\n\text2\n\text4\n'}`
 }
-const k_ext4 = '\text3\n\text2\n\text4\n'
 
 export function mounts_text(k: Kernel): string {
   const root = k.config.bare

@@ -94,7 +94,7 @@ export function buddyinfo_text(k: Kernel): string {
 
 export function pagetypeinfo_text(k: Kernel): string {
   let text = 'Page block order: 9\nPages per block:  512\n\n'
-  text += `${'Free pages count per migrate type at order'.padEnd(43)}`
+  text += `${'Free pages count per migrate type at order'.padEnd(44)}`
   for (let order = 0; order < MAX_ORDER; order++) text += `${String(order).padStart(6)} `
   text += '\n'
   const zones = [0, 1, 2].filter((zone) => k.zone.present_pages[zone + 1]! > 0)
