@@ -115,7 +115,7 @@ function load_elf_binary(k: Kernel, t: number, mm: number, file: number, image: 
   }
   error = map_vdso(k, mm, stack_top)
   if (error < 0) return error
-  if (image.heap > 0 && do_brk(k, mm, m.start_brk[mm]! + image.heap) !== m.start_brk[mm]! + image.heap) return -ENOMEM
+  if (image.heap > 0 && do_brk(k, mm, m.start_brk[mm] + image.heap) !== m.start_brk[mm] + image.heap) return -ENOMEM
   return run_startup(k, mm, image, base)
 }
 
