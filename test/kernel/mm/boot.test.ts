@@ -1,16 +1,18 @@
 /** Memory after boot against the measured kernel: 128 MiB … 8 GiB, one and two CPUs, with and without huge pages. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE, type Kernel } from '../../../src-main/kernel/kernel'
+import { GFP_NOWAIT, MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE, type Kernel } from '../../../src-main/kernel/kernel'
 import { area_nr_free } from '../../../src-main/kernel/mm/buddy'
 import {
+  alloc_pages,
+  init_zones,
   lowmem_reserve_ratio,
   write_lowmem_reserve_ratio,
   write_min_free_kbytes,
   write_watermark_scale_factor,
 } from '../../../src-main/kernel/mm/page_alloc'
 import { meminfo } from '../../../src-main/kernel/mm/vmstat'
-import { bootMemory, verifyMemory } from './machine'
+import { bootMemory, machine, verifyMemory } from './machine'
 
 interface Zone {
   spanned: number
@@ -116,6 +118,13 @@ describe.each(Object.entries(reference.boot))('boot %s', (id, real) => {
   test('everything adds up', () => {
     verifyMemory(k)
   })
+})
+
+test('low addresses are handed out first', () => {
+  const k = machine(256)
+  init_zones(k)
+  const blocks = Array.from({ length: 20 }, () => alloc_pages(k, GFP_NOWAIT, 10))
+  expect(blocks).toEqual([...blocks].sort((a, b) => a - b))
 })
 
 describe.each(Object.entries(reference.tunables))('%s', (id, steps) => {

@@ -6,6 +6,7 @@ import {
   GFP_HIGHUSER_MOVABLE,
   GFP_KERNEL,
   GFP_NOWAIT,
+  MIGRATE_UNMOVABLE,
   PG_lru,
   PG_swapbacked,
   type Kernel,
@@ -59,9 +60,9 @@ function take_large(k: Kernel): void {
     drain_all_pages(k)
   }
 }
-function lru_pages(k: Kernel): number {
+function lru_pages(k: Kernel, end = k.var.max_pfn): number {
   let nr = 0
-  for (let pfn = 1; pfn < k.var.max_pfn; pfn++) if ((k.page.flags[pfn]! & PG_lru) !== 0) nr++
+  for (let pfn = 1; pfn < end; pfn++) if ((k.page.flags[pfn]! & PG_lru) !== 0) nr++
   return nr
 }
 
@@ -80,16 +81,35 @@ describe('compaction', () => {
     expect(k.vmstat[C.pgmigrate_success]).toBeGreaterThan(5000)
     expect(k.vmstat[C.compact_isolated]).toBeGreaterThan(5000)
     expect(k.vmstat[C.compact_migrate_scanned]).toBeGreaterThan(5000)
+    // Both scanners hold a cluster of 32 at most.
+    expect(k.vmstat[C.compact_isolated]! - 2 * k.vmstat[C.pgmigrate_success]!).toBeLessThanOrEqual(64)
     verifyMemory(k)
   })
 
   test('direct compaction stops as soon as a block of the order is free', () => {
     const k = checkered()
     take_large(k)
+    const free = nr_free_pages(k)
     expect(try_to_compact_pages(k, GFP_HIGHUSER_MOVABLE, 9, 0, COMPACT_PRIO_SYNC_LIGHT)).toBe(COMPACT_SUCCESS)
+    drain_all_pages(k)
+    expect(nr_free_pages(k)).toBe(free)
     expect(large(k)).toBeGreaterThan(0)
     expect(large(k)).toBeLessThan(5)
     verifyMemory(k)
+  })
+
+  test('asynchronous compaction works only in pageblocks of the wanted type', () => {
+    const moved_below = (prio: number): number => {
+      const k = checkered()
+      take_large(k)
+      k.pageblock.migratetype.fill(MIGRATE_UNMOVABLE, 0, 0x8000 >> 9)
+      const before = lru_pages(k, 0x8000)
+      try_to_compact_pages(k, GFP_HIGHUSER_MOVABLE, 9, 0, prio)
+      verifyMemory(k)
+      return before - lru_pages(k, 0x8000)
+    }
+    expect(moved_below(COMPACT_PRIO_ASYNC)).toBe(0)
+    expect(moved_below(COMPACT_PRIO_SYNC_LIGHT)).toBeGreaterThan(0)
   })
 
   test('an allocation of high order compacts by itself', () => {

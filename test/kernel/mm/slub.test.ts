@@ -17,6 +17,7 @@ import {
   objects_in_use,
   slabinfo_row,
 } from '../../../src-main/kernel/mm/slub'
+import { calculate_order } from '../../../src-main/kernel/mm/slab_common'
 import { bootMemory, random, verifyMemory } from './machine'
 
 interface Slabinfo {
@@ -122,6 +123,23 @@ describe('kmem_cache_alloc', () => {
     drain_all_pages(k)
     expect(nr_free_pages(k)).toBe(before)
     verifyMemory(k)
+  })
+
+  test('a CPU without slabs takes one from the node and half of what its list may hold', () => {
+    const [k, cache] = fresh()
+    const handles = Array.from({ length: 60 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    for (let i = 0; i < 60; i += 5) kmem_cache_free(k, cache, handles[i]!)
+    flush_cpu_slabs(k, cache)
+    expect(k.kmem_cache.nr_partial[cache]).toBe(12)
+    kmem_cache_alloc(k, cache, GFP_KERNEL)
+    const limit = k.kmem_cache.cpu_partial_slabs[cache]!
+    expect(k.kmem_cache_cpu.partial_slabs[cache * 64]).toBe((limit >> 1) + 1)
+    expect(k.kmem_cache.nr_partial[cache]).toBe(12 - 1 - (limit >> 1) - 1)
+    verifyMemory(k)
+  })
+
+  test('wastes up to a quarter of a slab to have more objects in it', () => {
+    expect(calculate_order(bootMemory(128), 13_000)).toBe(3)
   })
 
   test('every CPU has its own slab', () => {
