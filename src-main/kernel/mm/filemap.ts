@@ -7,6 +7,7 @@
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import {
+  __GFP_COMP,
   __GFP_WRITE,
   GFP_HIGHUSER_MOVABLE,
   PAGE_SIZE,
@@ -127,7 +128,7 @@ export function mapping_gfp(_k: Kernel, _inode: number): number {
 
 /** A new locked page of a file, not read yet; 0 without memory. */
 export function page_cache_alloc(k: Kernel, inode: number, index: number, gfp: number): number {
-  const pfn = alloc_page(k, gfp)
+  const pfn = alloc_page(k, gfp | __GFP_COMP)
   if (pfn === 0) return 0
   // Reclaim inside the allocation may have changed the tree, not added this page.
   k.page.flags[pfn]! |= PG_locked

@@ -11,6 +11,7 @@
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import {
+  __GFP_COMP,
   __GFP_ZERO,
   GFP_HIGHUSER_MOVABLE,
   PG_uptodate,
@@ -175,7 +176,7 @@ function do_anonymous_page(k: Kernel, vmf: VmFault, pmd: number): number {
 
 /** A movable page charged to the task's cgroup, zeroed or to be overwritten; 0 when memory is out. */
 export function alloc_user_page(k: Kernel, mm: number, zeroed: boolean): number {
-  const pfn = alloc_page(k, zeroed ? GFP_HIGHUSER_MOVABLE | __GFP_ZERO : GFP_HIGHUSER_MOVABLE)
+  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP | (zeroed ? __GFP_ZERO : 0))
   if (pfn === 0) return 0
   assert(k.page.mapcount[pfn] === 0, 'alloc_user_page: the page is mapped')
   if (!mem_cgroup_charge(k, pfn, mem_cgroup_of_mm(k, mm))) {

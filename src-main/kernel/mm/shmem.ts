@@ -7,6 +7,7 @@
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import {
+  __GFP_COMP,
   __GFP_ZERO,
   GFP_HIGHUSER_MOVABLE,
   PAGE_SIZE,
@@ -88,7 +89,7 @@ export function shmem_get_page(k: Kernel, inode: number, index: number, sgp: num
   if (entry < 0) return shmem_swapin_page(k, inode, index, -entry, sgp)
   if (sgp === SGP_READ) return { pfn: 0, major: false }
   if (!shmem_acct_block(k, inode)) return null
-  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO)
+  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_ZERO)
   if (pfn === 0) {
     shmem_unacct_block(k, inode)
     return null

@@ -8,6 +8,7 @@
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import {
+  __GFP_COMP,
   GFP_HIGHUSER_MOVABLE,
   PG_dirty,
   PG_locked,
@@ -101,7 +102,7 @@ function __read_swap_cache_async(k: Kernel, slot: number): { pfn: number; fresh:
   if (cached > 0) return { pfn: cached, fresh: false }
   // Nobody names the slot any more, or it waits in a per-CPU cache.
   if (swap_count(k, slot) === 0 || (k.swap.map[slot]! & SWAP_HAS_CACHE) !== 0) return { pfn: 0, fresh: false }
-  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE)
+  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP)
   if (pfn === 0) return { pfn: 0, fresh: false }
   // Reclaim inside the allocation may have used the slot.
   const again = k.swap.cache[slot]!
