@@ -37,9 +37,18 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/e2e/**'],
+          exclude: ['test/browser/**', 'test/e2e/**', 'test/conformance/**'],
           testTimeout: 60_000,
           benchmark: { include: ['test/bench/**/*.bench.ts'] },
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'conformance',
+          environment: 'node',
+          include: ['test/conformance/**/*.test.ts'],
+          testTimeout: 120_000,
         },
       },
       {
