@@ -14,6 +14,6 @@ export function verify(k: Kernel): void {
   verify_slub(k)
   verify_mm(k)
   verify_lru(k)
-  verify_swap(k)
   verify_filemap(k)
+  verify_swap(k)
 }
