@@ -212,9 +212,10 @@ function* probeMmap({ k }: Context, a: ArgumentsOf<'probeMmap'>): Running {
   if (a.chunk > 0) {
     const got: number[] = []
     const most = a.max ?? Number.POSITIVE_INFINITY
-    for (let addr = 0; (got.length + 1) * a.chunk <= most; got.push(addr)) {
-      addr = tryMap(a.chunk)
+    while ((got.length + 1) * a.chunk <= most) {
+      const addr = tryMap(a.chunk)
       if (addr < 0) break
+      got.push(addr)
     }
     for (const addr of got) sys.munmap(k, addr, a.chunk)
     yield* settle(k)

@@ -271,9 +271,10 @@ function addUp(a: Numbers, b: Numbers): Numbers {
 }
 
 function changes(from: Numbers, to: Numbers): Numbers {
-  return Object.fromEntries(
-    keys(from, to)
-      .map((key) => [key, (to[key] ?? 0) - (from[key] ?? 0)])
-      .filter(([, d]) => d !== 0),
-  )
+  const moved: Record<string, number> = {}
+  for (const key of keys(from, to)) {
+    const change = (to[key] ?? 0) - (from[key] ?? 0)
+    if (change !== 0) moved[key] = change
+  }
+  return moved
 }
