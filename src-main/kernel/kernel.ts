@@ -6,7 +6,7 @@
  * NULL too); addresses and sizes in bytes are plain numbers (exact to 2^53); times are ns; counts of pages `nr_…`.
  */
 import type { TraceEvent } from '@shared/protocol'
-import { open_arena, open_table, type Arena } from './lib/arena'
+import { open_arena, open_table } from './lib/arena'
 import { MACHINE, VMSTAT } from '@shared/counters'
 
 export const PAGE_SIZE = 4096
@@ -467,10 +467,14 @@ export function open_kernel(config: MachineConfig) {
       l2_rr: ['u8', 128],
       pde_tag: ['i32', 32],
       pde_slot: ['i32', 32],
+      pdpe_tag: ['i32', 4],
+      pdpe_slot: ['i32', 4],
       line: ['i32', 4096],
       ctx_mm: ['i32', 16],
       ctx_slot: ['i32', 16],
       ctx_next: 'u8',
+      /** A 2 MiB entry was cached since boot: then misses look for those too. */
+      has_huge: 'u8',
     }),
     vma: open_table(arena, 'vma', 1 << 20, {
       mm: 'i32',
