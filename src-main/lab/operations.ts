@@ -4,7 +4,7 @@ import * as u from '../kernel/uapi'
 import { PAGE_SIZE, type Kernel } from '../kernel/kernel'
 import { find_task_by_pid, sleep_interruptible, WAIT_SLEEP, WAIT_EVENT } from '../kernel/task'
 import { add, handOver, hex, repeat, type Area, type Lab, type LabTask, type Running } from './runner'
-import type { LabSignal, Sizes } from './measure'
+import { sizes, type LabSignal, type Sizes } from './measure'
 import * as sys from './calls'
 import { access, randomPages } from './access'
 import { fileOperations } from './fileOperations'
@@ -362,10 +362,13 @@ function* sleepFor(k: Kernel, ms: number): Generator<undefined, void, undefined>
   }
 }
 
-function* exit({ k }: Context, code: ArgumentsOf<'exit'>): Running {
-  sys.exit(k, code)
-  yield
-  return {}
+/** The line of an exit shows what the task had when it went. */
+function exit({ k, task }: Context, code: ArgumentsOf<'exit'>): Running {
+  return once(() => {
+    const left = { sizes: sizes(k, task.row), flt: { min: k.task.min_flt[task.row]!, maj: k.task.maj_flt[task.row]! } }
+    sys.exit(k, code)
+    return left
+  })
 }
 
 const table = {
