@@ -4,7 +4,7 @@
  */
 import type { Params } from '@shared/program'
 import { string_id, type Kernel } from '../kernel/kernel'
-import { sleep_interruptible, threads, wake_up_task, WAIT_CHILD } from '../kernel/task'
+import { sleep_interruptible, threads, trace, wake_up_task, WAIT_CHILD } from '../kernel/task'
 import * as calls from './calls'
 import { cpu, new_state, random, sleep, touch, type Proc } from './process'
 import type { Program } from './program'
@@ -73,6 +73,7 @@ export function start(k: Kernel, wanted: Request): number {
   const state = new_state(k, wanted.program, wanted.params, `${wanted.program}/${wanted.name}/${number}`)
   state.ops.push({ op: 'exec', path: wanted.path, args: wanted.path, comm: wanted.name })
   k.var.program[child] = state
+  trace(k, { kind: 'spawn', text: `started ${wanted.path}`, pid: task.pid[child]!, name: wanted.name })
   return child
 }
 

@@ -116,6 +116,7 @@ function run_slice(k: Kernel, programs: Programs, row: number, start: number, li
   cpu.need_resched[row] = 0
   if (cpu.current[row] !== t) context_switch(k, row, t)
   const began = k.var.now
+  task.run_delay[t]! += Math.max(0, began - task.wake_ns[t]!)
   k.var.slice_end = Math.min(limit, began + sched_slice(k, row))
   if (k.var.slice_end <= began) k.var.slice_end = began + 1
   if ((task.flags[t]! & PF_KTHREAD) !== 0) kthread_step(k, t)
@@ -127,6 +128,7 @@ function run_slice(k: Kernel, programs: Programs, row: number, start: number, li
   cpu.now[row] = k.var.now
   account_vruntime(k, row, t, k.var.now - began)
   if (task.state[t] !== TASK_RUNNING) sleep_current(k, row, t)
+  else task.wake_ns[t] = k.var.now
   release_dead_tasks(k)
 }
 
