@@ -451,31 +451,8 @@ export function open_kernel(config: MachineConfig) {
       exe_file: 'i32',
       obj: ['i32', 4],
     }),
-    /** Translation caches of each CPU (row = cpu + 1); arch/x86/tlb.ts tells the layout. */
-    tlb: open_table(arena, 'tlb', cpus, {
-      l1_tag: ['i32', 64],
-      l1_pte: ['i32', 64],
-      l1_slot: ['i32', 64],
-      l1_rr: ['u8', 16],
-      l1h_tag: ['i32', 32],
-      l1h_pte: ['i32', 32],
-      l1h_slot: ['i32', 32],
-      l1h_rr: ['u8', 8],
-      l2_tag: ['i32', 1536],
-      l2_pte: ['i32', 1536],
-      l2_slot: ['i32', 1536],
-      l2_rr: ['u8', 128],
-      pde_tag: ['i32', 32],
-      pde_slot: ['i32', 32],
-      pdpe_tag: ['i32', 4],
-      pdpe_slot: ['i32', 4],
-      line: ['i32', 4096],
-      ctx_mm: ['i32', 16],
-      ctx_slot: ['i32', 16],
-      ctx_next: 'u8',
-      /** A 2 MiB entry was cached since boot: then misses look for those too. */
-      has_huge: 'u8',
-    }),
+    /** Translation caches of each CPU (row = cpu + 1): one block of words, laid out by arch/x86/tlb.ts. */
+    tlb: open_table(arena, 'tlb', cpus, { word: ['i32', 8192] }),
     vma: open_table(arena, 'vma', 1 << 20, {
       mm: 'i32',
       next: 'i32',

@@ -11,7 +11,7 @@ import { M } from '@shared/counters'
 import { PTE_D, PTE_P, VM_EXEC, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { charge_user, need_resched, signal_pending, task_blocked } from '../task'
-import { make_dirty, tlb_context, tlb_miss } from '../arch/x86/tlb'
+import { L1_PTE, make_dirty, tlb_base, tlb_context, tlb_miss } from '../arch/x86/tlb'
 import { PGDIR_SIZE, TASK_SIZE } from '../arch/x86/pgtable'
 import { mapped_entry } from '../mm/gup'
 import { find_vma } from '../mm/vma'
@@ -60,8 +60,8 @@ function run_range(
   const mm = k.task.mm[k.var.current]!
   const ctx = tlb_context(k, cpu, mm, pgd_slot)
   const pgd = k.mm.pgd[mm]!
-  const { l1_tag, l1_pte, l1_slot } = k.tlb
-  const base = (cpu + 1) * 64
+  const w = k.tlb.word
+  const base = tlb_base(cpu)
   const step = Math.floor(stride / 4096)
   const step_off = stride - step * 4096
   const need = write !== 0 ? PTE_D : 0
@@ -70,11 +70,11 @@ function run_range(
   let i = 0
   while (i < nr) {
     const tag = ctx | vpn
-    let w = base + ((vpn & 15) << 2)
-    if (l1_tag[w] !== tag && l1_tag[++w] !== tag && l1_tag[++w] !== tag && l1_tag[++w] !== tag) {
-      if (tlb_miss(k, cpu, ctx, pgd, vpn, write) === 0) break
+    let e = base + ((vpn & 15) << 2)
+    if (w[e] !== tag && w[++e] !== tag && w[++e] !== tag && w[++e] !== tag) {
+      if (tlb_miss(k, base, ctx, pgd, vpn, write) === 0) break
     } else {
-      if ((l1_pte[w]! & need) !== need && !make_dirty(k, l1_pte, l1_tag, w, l1_slot[w]!)) break
+      if ((w[e + L1_PTE]! & need) !== need && !make_dirty(k, e, e + L1_PTE, pgd, vpn)) break
       hits++
     }
     i++
@@ -122,8 +122,8 @@ function run_list(k: Kernel, pgd_slot: number, first: number, trace: Int32Array,
   const mm = k.task.mm[k.var.current]!
   const ctx = tlb_context(k, cpu, mm, pgd_slot)
   const pgd = k.mm.pgd[mm]!
-  const { l1_tag, l1_pte, l1_slot } = k.tlb
-  const base = (cpu + 1) * 64
+  const w = k.tlb.word
+  const base = tlb_base(cpu)
   const before = stretch_begin(k)
   let hits = 0
   let i = from
@@ -131,12 +131,12 @@ function run_list(k: Kernel, pgd_slot: number, first: number, trace: Int32Array,
     const v = trace[i]!
     const vpn = first + (v >> 1)
     const tag = ctx | vpn
-    let w = base + ((vpn & 15) << 2)
-    if (l1_tag[w] !== tag && l1_tag[++w] !== tag && l1_tag[++w] !== tag && l1_tag[++w] !== tag) {
-      if (tlb_miss(k, cpu, ctx, pgd, vpn, v & 1) === 0) break
+    let e = base + ((vpn & 15) << 2)
+    if (w[e] !== tag && w[++e] !== tag && w[++e] !== tag && w[++e] !== tag) {
+      if (tlb_miss(k, base, ctx, pgd, vpn, v & 1) === 0) break
       continue
     }
-    if ((v & 1) !== 0 && (l1_pte[w]! & PTE_D) === 0 && !make_dirty(k, l1_pte, l1_tag, w, l1_slot[w]!)) break
+    if ((v & 1) !== 0 && (w[e + L1_PTE]! & PTE_D) === 0 && !make_dirty(k, e, e + L1_PTE, pgd, vpn)) break
     hits++
   }
   stretch_end(k, before, i - from, hits)

@@ -1,10 +1,12 @@
 /**
  * The translation caches of each CPU: L1 for 4 KiB pages (64 entries, 4-way), L1 for 2 MiB pages (32, 4-way), a shared L2
- * (1536, 12-way), the paging-structure cache (32 PMD entries) and the cache lines that page walks leave behind.
+ * (1536, 12-way), the paging-structure caches (32 PMD and 4 PUD entries) and the cache lines that page walks leave behind.
  *
  * A tag is one positive 31-bit word: 27 bits of page number within a PGD slot under 4 bits of context. A context is a pair
  * (address space, PGD slot); 15 of them live on a CPU, so a switch of address spaces flushes nothing (PCID). Bit 31
- * marks a 2 MiB page. An entry knows the index of its page-table entry, to set the dirty bit there.
+ * marks a 2 MiB page. An entry is a copy of the page-table entry; a first write looks that up again to set dirty in it.
+ *
+ * All of a CPU's caches are one block of words, so that the hot code holds a single array.
  *
  * Linux: arch/x86/mm/tlb.c. Ranges of up to 33 pages go page by page, larger ones drop the address space's contexts.
  */
@@ -14,6 +16,28 @@ import { COST } from '../../costs'
 import { row_touch } from '../../lib/arena'
 import { charge } from '../../task'
 import { PGDIR_SIZE, PTRS } from './pgtable'
+
+/** Words of a CPU, and where its parts start. */
+export const TLB_WORDS = 8192
+export const L1_TAG = 0
+export const L1_PTE = 64
+const L1_RR = 128
+const L1H_TAG = 144
+const L1H_PTE = 176
+const L1H_RR = 208
+const PDE_TAG = 216
+const PDE_TABLE = 248
+const PDPE_TAG = 280
+const PDPE_TABLE = 284
+const CTX_MM = 288
+const CTX_SLOT = 304
+const CTX_NEXT = 320
+/** A 2 MiB entry was cached since boot: then misses look for those too. */
+const HAS_HUGE = 321
+const L2_TAG = 512
+const L2_PTE = 2048
+const L2_RR = 3584
+const LINE = 4096
 
 const NR_CONTEXTS = 16
 const RETIRED = -1
@@ -25,52 +49,57 @@ export function tlb_init(k: Kernel): void {
   row_touch(k.tlb, k.config.cpus)
 }
 
+/** Where the words of a CPU start. */
+export function tlb_base(cpu: number): number {
+  return (cpu + 1) * TLB_WORDS
+}
+
 // ---------------------------------------------------------------- contexts
 
 /** The context of an address space and PGD slot on a CPU, as the upper bits of its tags. */
 export function tlb_context(k: Kernel, cpu: number, mm: number, pgd_slot: number): number {
-  const { ctx_mm, ctx_slot } = k.tlb
-  const base = (cpu + 1) * NR_CONTEXTS
-  for (let i = 1; i < NR_CONTEXTS; i++) if (ctx_mm[base + i] === mm && ctx_slot[base + i] === pgd_slot) return i << 27
-  let id = free_context(k, base)
+  const w = k.tlb.word
+  const base = tlb_base(cpu)
+  for (let i = 1; i < NR_CONTEXTS; i++)
+    if (w[base + CTX_MM + i] === mm && w[base + CTX_SLOT + i] === pgd_slot) return i << 27
+  let id = free_context(w, base)
   if (id === 0) {
-    sweep_retired(k, cpu)
-    id = free_context(k, base)
+    sweep_retired(w, base)
+    id = free_context(w, base)
   }
   if (id === 0) {
-    id = 1 + (k.tlb.ctx_next[cpu + 1]! % (NR_CONTEXTS - 1))
-    k.tlb.ctx_next[cpu + 1] = id
-    ctx_mm[base + id] = RETIRED
-    sweep_retired(k, cpu)
+    id = 1 + (w[base + CTX_NEXT]! % (NR_CONTEXTS - 1))
+    w[base + CTX_NEXT] = id
+    w[base + CTX_MM + id] = RETIRED
+    sweep_retired(w, base)
   }
-  ctx_mm[base + id] = mm
-  ctx_slot[base + id] = pgd_slot
+  w[base + CTX_MM + id] = mm
+  w[base + CTX_SLOT + id] = pgd_slot
   k.mm.cpumask[mm * 2 + (cpu >> 5)]! |= 1 << (cpu & 31)
   return id << 27
 }
 
-function free_context(k: Kernel, base: number): number {
-  for (let i = 1; i < NR_CONTEXTS; i++) if (k.tlb.ctx_mm[base + i] === 0) return i
+function free_context(w: Int32Array, base: number): number {
+  for (let i = 1; i < NR_CONTEXTS; i++) if (w[base + CTX_MM + i] === 0) return i
   return 0
 }
 
 /** Forgets every entry of a retired context, so that its number can be used again. */
-function sweep_retired(k: Kernel, cpu: number): void {
-  const tlb = k.tlb
-  const base = (cpu + 1) * NR_CONTEXTS
+function sweep_retired(w: Int32Array, base: number): void {
   let retired = 0
   for (let i = 1; i < NR_CONTEXTS; i++)
-    if (tlb.ctx_mm[base + i] === RETIRED) {
+    if (w[base + CTX_MM + i] === RETIRED) {
       retired |= 1 << i
-      tlb.ctx_mm[base + i] = 0
+      w[base + CTX_MM + i] = 0
     }
-  sweep(tlb.l1_tag, (cpu + 1) * 64, 64, retired)
-  sweep(tlb.l1h_tag, (cpu + 1) * 32, 32, retired)
-  sweep(tlb.l2_tag, (cpu + 1) * 1536, 1536, retired)
-  sweep(tlb.pde_tag, (cpu + 1) * 32, 32, retired)
+  sweep(w, base + L1_TAG, 64, retired)
+  sweep(w, base + L1H_TAG, 32, retired)
+  sweep(w, base + L2_TAG, 1536, retired)
+  sweep(w, base + PDE_TAG, 32, retired)
+  sweep(w, base + PDPE_TAG, 4, retired)
 }
-function sweep(tags: Int32Array, from: number, n: number, contexts: number): void {
-  for (let i = from; i < from + n; i++) if ((contexts & (1 << ((tags[i]! >>> 27) & 15))) !== 0) tags[i] = 0
+function sweep(w: Int32Array, from: number, n: number, contexts: number): void {
+  for (let i = from; i < from + n; i++) if ((contexts & (1 << ((w[i]! >>> 27) & 15))) !== 0) w[i] = 0
 }
 
 // ---------------------------------------------------------------- lookup behind the first level
@@ -79,124 +108,170 @@ function sweep(tags: Int32Array, from: number, n: number, contexts: number): voi
  * Translation of page `vpn` (27 bits) of a context after a miss in the 4 KiB L1. Returns the entry, with dirty set for a
  * write, or 0: page fault.
  */
-export function tlb_miss(k: Kernel, cpu: number, ctx: number, pgd_table: number, vpn: number, write: number): number {
-  const tlb = k.tlb
-  const row = cpu + 1
-  const need = write !== 0 ? PTE_D : 0
-  // 2 MiB pages of the first level
-  const huge_tag = HUGE | ctx | (vpn >> 9)
-  const h = row * 32 + (((vpn >> 9) & 7) << 2)
-  for (let i = h; i < h + 4; i++)
-    if (tlb.l1h_tag[i] === huge_tag) {
-      const e = tlb.l1h_pte[i]!
-      if ((e & need) !== need && !make_dirty(k, tlb.l1h_pte, tlb.l1h_tag, i, tlb.l1h_slot[i]!)) return 0
-      k.machine[M.tlb_l1_hit]!++
-      return e
-    }
-  // shared second level
+export function tlb_miss(k: Kernel, base: number, ctx: number, pgd_table: number, vpn: number, write: number): number {
+  const w = k.tlb.word
   const tag = ctx | vpn
-  const b = row * 1536 + (vpn & 127) * 12
-  for (let i = b; i < b + 12; i++)
-    if (tlb.l2_tag[i] === tag) {
-      if ((tlb.l2_pte[i]! & need) !== need && !make_dirty(k, tlb.l2_pte, tlb.l2_tag, i, tlb.l2_slot[i]!)) return 0
-      k.machine[M.tlb_l2_hit]!++
-      l1_insert(k, row, tag, vpn, tlb.l2_pte[i]!, tlb.l2_slot[i]!)
-      return tlb.l2_pte[i]!
-    }
-  const bh = row * 1536 + ((vpn >> 9) & 127) * 12
-  for (let i = bh; i < bh + 12; i++)
-    if (tlb.l2_tag[i] === huge_tag) {
-      if ((tlb.l2_pte[i]! & need) !== need && !make_dirty(k, tlb.l2_pte, tlb.l2_tag, i, tlb.l2_slot[i]!)) return 0
-      k.machine[M.tlb_l2_hit]!++
-      l1h_insert(k, row, huge_tag, vpn, tlb.l2_pte[i]!, tlb.l2_slot[i]!)
-      return tlb.l2_pte[i]!
-    }
-  return walk(k, row, ctx, pgd_table, vpn, write)
+  const first = base + L2_TAG + (vpn & 127) * 12
+  for (let i = first, end = first + 12; i < end; i++) {
+    if (w[i] !== tag) continue
+    const pte = i + (L2_PTE - L2_TAG)
+    if (write !== 0 && (w[pte]! & PTE_D) === 0 && !make_dirty(k, i, pte, pgd_table, vpn)) return 0
+    k.machine[M.tlb_l2_hit]!++
+    l1_insert(w, base, tag, vpn, w[pte]!)
+    return w[pte]!
+  }
+  if (w[base + HAS_HUGE] !== 0) {
+    const hit = tlb_miss_huge(k, w, base, ctx, pgd_table, vpn, write)
+    if (hit >= 0) return hit
+  }
+  return walk(k, w, base, ctx, pgd_table, vpn, write)
 }
 
-/** Sets dirty in a cached entry and in memory. False (and the entry forgotten) when the page may not be written. */
-export function make_dirty(k: Kernel, ptes: Int32Array, tags: Int32Array, i: number, slot: number): boolean {
-  if ((ptes[i]! & PTE_W) === 0) {
-    tags[i] = 0
+/** The same among the 2 MiB entries of both levels: 1, 0 for a page fault, -1 when they do not have it. */
+function tlb_miss_huge(
+  k: Kernel,
+  w: Int32Array,
+  base: number,
+  ctx: number,
+  pgd_table: number,
+  vpn: number,
+  write: number,
+): number {
+  const need = write !== 0 ? PTE_D : 0
+  const tag = HUGE | ctx | (vpn >> 9)
+  const h = base + L1H_TAG + (((vpn >> 9) & 7) << 2)
+  for (let i = h; i < h + 4; i++) {
+    if (w[i] !== tag) continue
+    const pte = i + (L1H_PTE - L1H_TAG)
+    if ((w[pte]! & need) !== need && !make_dirty(k, i, pte, pgd_table, vpn)) return 0
+    k.machine[M.tlb_l1_hit]!++
+    return 1
+  }
+  const b = base + L2_TAG + ((vpn >> 9) & 127) * 12
+  for (let i = b; i < b + 12; i++) {
+    if (w[i] !== tag) continue
+    const pte = i + (L2_PTE - L2_TAG)
+    if ((w[pte]! & need) !== need && !make_dirty(k, i, pte, pgd_table, vpn)) return 0
+    k.machine[M.tlb_l2_hit]!++
+    l1h_insert(w, base, tag, vpn, w[pte]!)
+    return 1
+  }
+  return -1
+}
+
+/**
+ * Sets dirty in a cached entry (its words are given) and in the page table. False, and the entry is forgotten, when the page
+ * may not be written.
+ */
+export function make_dirty(k: Kernel, tag: number, pte: number, pgd_table: number, vpn: number): boolean {
+  const w = k.tlb.word
+  if ((w[pte]! & PTE_W) === 0) {
+    w[tag] = 0
     return false
   }
-  ptes[i]! |= PTE_D
-  k.pt.entry[slot]! |= PTE_D
+  w[pte]! |= PTE_D
+  const base = Math.floor(tag / TLB_WORDS) * TLB_WORDS
+  k.pt.entry[leaf(k, w, base, w[tag]!, pgd_table, vpn)]! |= PTE_D
   return true
 }
 
-function l1_insert(k: Kernel, row: number, tag: number, vpn: number, pte: number, slot: number): void {
-  const tlb = k.tlb
-  const set = row * 16 + (vpn & 15)
-  const way = tlb.l1_rr[set]!
-  tlb.l1_rr[set] = (way + 1) & 3
-  const i = set * 4 + way
-  tlb.l1_tag[i] = tag
-  tlb.l1_pte[i] = pte
-  tlb.l1_slot[i] = slot
+/** Index of the entry that a cached translation came from. */
+function leaf(k: Kernel, w: Int32Array, base: number, tag: number, pgd_table: number, vpn: number): number {
+  const entry = k.pt.entry
+  const pgd = entry[pgd_table * PTRS + w[base + CTX_SLOT + ((tag >>> 27) & 15)]!]!
+  const pud = entry[(pgd >>> PTE_SHIFT) * PTRS + (vpn >> 18)]!
+  const pmd_slot = (pud >>> PTE_SHIFT) * PTRS + ((vpn >> 9) & 511)
+  return (entry[pmd_slot]! & PTE_PS) !== 0 ? pmd_slot : (entry[pmd_slot]! >>> PTE_SHIFT) * PTRS + (vpn & 511)
 }
 
-function l1h_insert(k: Kernel, row: number, tag: number, vpn: number, pte: number, slot: number): void {
-  const tlb = k.tlb
-  const set = row * 8 + ((vpn >> 9) & 7)
-  const way = tlb.l1h_rr[set]!
-  tlb.l1h_rr[set] = (way + 1) & 3
-  const i = set * 4 + way
-  tlb.l1h_tag[i] = tag
-  tlb.l1h_pte[i] = pte
-  tlb.l1h_slot[i] = slot
+function l1_insert(w: Int32Array, base: number, tag: number, vpn: number, pte: number): void {
+  const rr = base + L1_RR + (vpn & 15)
+  const way = w[rr]!
+  w[rr] = (way + 1) & 3
+  const i = base + ((vpn & 15) << 2) + way
+  w[i] = tag
+  w[i + L1_PTE] = pte
 }
 
-function l2_insert(k: Kernel, row: number, tag: number, page: number, pte: number, slot: number): void {
-  const tlb = k.tlb
-  const set = row * 128 + (page & 127)
-  const way = tlb.l2_rr[set]!
-  tlb.l2_rr[set] = way === 11 ? 0 : way + 1
-  const i = set * 12 + way
-  tlb.l2_tag[i] = tag
-  tlb.l2_pte[i] = pte
-  tlb.l2_slot[i] = slot
+function l1h_insert(w: Int32Array, base: number, tag: number, vpn: number, pte: number): void {
+  const set = (vpn >> 9) & 7
+  const way = w[base + L1H_RR + set]!
+  w[base + L1H_RR + set] = (way + 1) & 3
+  const i = base + L1H_TAG + set * 4 + way
+  w[i] = tag
+  w[i + (L1H_PTE - L1H_TAG)] = pte
+}
+
+function l2_insert(w: Int32Array, base: number, tag: number, page: number, pte: number): void {
+  const rr = base + L2_RR + (page & 127)
+  const way = w[rr]!
+  w[rr] = way === 11 ? 0 : way + 1
+  const i = base + L2_TAG + (page & 127) * 12 + way
+  w[i] = tag
+  w[i + (L2_PTE - L2_TAG)] = pte
 }
 
 /** The hardware's page walk: sets accessed and dirty, fills both levels. 0: not present or not writable. */
-function walk(k: Kernel, row: number, ctx: number, pgd_table: number, vpn: number, write: number): number {
+function walk(
+  k: Kernel,
+  w: Int32Array,
+  base: number,
+  ctx: number,
+  pgd_table: number,
+  vpn: number,
+  write: number,
+): number {
   const entry = k.pt.entry
-  const pgd_slot = k.tlb.ctx_slot[row * NR_CONTEXTS + (ctx >>> 27)]!
-  let cycles = 0
-  let slot = pgd_table * PTRS + pgd_slot
+  const pde = base + PDE_TAG + ((vpn >> 9) & 31)
   const pde_tag = ctx | (vpn >> 9)
-  const pde = row * 32 + ((vpn >> 9) & 31)
-  if (k.tlb.pde_tag[pde] === pde_tag) slot = k.tlb.pde_slot[pde]!
+  let cycles = 0
+  let slot = 0
+  if (w[pde] === pde_tag) slot = w[pde + (PDE_TABLE - PDE_TAG)]! + (vpn & 511)
   else {
-    for (let shift = 18; shift >= 9; shift -= 9) {
-      const e = entry[slot]!
-      cycles += line_cycles(k, row, slot)
-      if ((e & PTE_P) === 0) return miss_cycles(k, cycles, 0)
-      slot = (e >>> PTE_SHIFT) * PTRS + ((vpn >> shift) & 511)
+    const pdpe = base + PDPE_TAG + ((vpn >> 18) & 3)
+    const pdpe_tag = ctx | (vpn >> 18)
+    if (w[pdpe] === pdpe_tag) slot = w[pdpe + (PDPE_TABLE - PDPE_TAG)]!
+    else {
+      slot = pgd_table * PTRS + w[base + CTX_SLOT + (ctx >>> 27)]!
+      cycles += line_cycles(w, base, slot)
+      const pgd = entry[slot]!
+      if ((pgd & PTE_P) === 0) return miss_cycles(k, cycles, 0)
+      slot = (pgd >>> PTE_SHIFT) * PTRS + (vpn >> 18)
+      cycles += line_cycles(w, base, slot)
+      const pud = entry[slot]!
+      if ((pud & PTE_P) === 0) return miss_cycles(k, cycles, 0)
+      slot = (pud >>> PTE_SHIFT) * PTRS
+      w[pdpe] = pdpe_tag
+      w[pdpe + (PDPE_TABLE - PDPE_TAG)] = slot
     }
-    cycles += line_cycles(k, row, slot)
+    slot += (vpn >> 9) & 511
+    cycles += line_cycles(w, base, slot)
     const pmd = entry[slot]!
     if ((pmd & PTE_P) === 0) return miss_cycles(k, cycles, 0)
-    if ((pmd & PTE_PS) !== 0) return fill_huge(k, row, ctx, vpn, write, slot, cycles)
+    if ((pmd & PTE_PS) !== 0) return fill_huge(k, w, base, ctx, vpn, write, slot, cycles)
     slot = (pmd >>> PTE_SHIFT) * PTRS
-    k.tlb.pde_tag[pde] = pde_tag
-    k.tlb.pde_slot[pde] = slot
+    w[pde] = pde_tag
+    w[pde + (PDE_TABLE - PDE_TAG)] = slot
+    slot += vpn & 511
   }
-  slot += vpn & 511
-  cycles += line_cycles(k, row, slot)
+  cycles += line_cycles(w, base, slot)
   let e = entry[slot]!
   if ((e & PTE_P) === 0 || (write !== 0 && (e & PTE_W) === 0)) return miss_cycles(k, cycles, 0)
-  e |= write !== 0 ? PTE_A | PTE_D : PTE_A
-  entry[slot] = e
+  const set = write !== 0 ? PTE_A | PTE_D : PTE_A
+  if ((e & set) !== set) {
+    e |= set
+    entry[slot] = e
+  }
   const tag = ctx | vpn
-  l2_insert(k, row, tag, vpn, e, slot)
-  l1_insert(k, row, tag, vpn, e, slot)
+  l2_insert(w, base, tag, vpn, e)
+  l1_insert(w, base, tag, vpn, e)
   return miss_cycles(k, cycles, e)
 }
 
 function fill_huge(
   k: Kernel,
-  row: number,
+  w: Int32Array,
+  base: number,
   ctx: number,
   vpn: number,
   write: number,
@@ -208,8 +283,9 @@ function fill_huge(
   e |= write !== 0 ? PTE_A | PTE_D : PTE_A
   k.pt.entry[slot] = e
   const tag = HUGE | ctx | (vpn >> 9)
-  l2_insert(k, row, tag, vpn >> 9, e, slot)
-  l1h_insert(k, row, tag, vpn, e, slot)
+  w[base + HAS_HUGE] = 1
+  l2_insert(w, base, tag, vpn >> 9, e)
+  l1h_insert(w, base, tag, vpn, e)
   return miss_cycles(k, cycles, e)
 }
 
@@ -220,11 +296,11 @@ function miss_cycles(k: Kernel, cycles: number, result: number): number {
 }
 
 /** Reads the cache line of an entry: near when an earlier walk brought it in and no other took its place. */
-function line_cycles(k: Kernel, row: number, slot: number): number {
+function line_cycles(w: Int32Array, base: number, slot: number): number {
   const line = slot >>> 3
-  const place = row * NR_LINES + (line & (NR_LINES - 1))
-  if (k.tlb.line[place] === line) return COST.walk_level_cached_cycles
-  k.tlb.line[place] = line
+  const place = base + LINE + (line & (NR_LINES - 1))
+  if (w[place] === line) return COST.walk_level_cached_cycles
+  w[place] = line
   return COST.walk_level_memory_cycles
 }
 
@@ -264,29 +340,31 @@ export function tlb_drop_mm(k: Kernel, mm: number): void {
 }
 
 function retire(k: Kernel, cpu: number, mm: number): void {
-  const base = (cpu + 1) * NR_CONTEXTS
-  for (let i = 1; i < NR_CONTEXTS; i++) if (k.tlb.ctx_mm[base + i] === mm) k.tlb.ctx_mm[base + i] = RETIRED
+  const w = k.tlb.word
+  const first = tlb_base(cpu) + CTX_MM
+  for (let i = first + 1; i < first + NR_CONTEXTS; i++) if (w[i] === mm) w[i] = RETIRED
   k.mm.cpumask[mm * 2 + (cpu >> 5)]! &= ~(1 << (cpu & 31))
 }
 
 function invalidate(k: Kernel, cpu: number, mm: number, addr: number): void {
-  const tlb = k.tlb
-  const base = (cpu + 1) * NR_CONTEXTS
+  const w = k.tlb.word
+  const base = tlb_base(cpu)
   const pgd_slot = Math.floor(addr / PGDIR_SIZE)
   const vpn = Math.floor((addr - pgd_slot * PGDIR_SIZE) / 4096)
   for (let i = 1; i < NR_CONTEXTS; i++) {
-    if (tlb.ctx_mm[base + i] !== mm || tlb.ctx_slot[base + i] !== pgd_slot) continue
+    if (w[base + CTX_MM + i] !== mm || w[base + CTX_SLOT + i] !== pgd_slot) continue
     const ctx = i << 27
     const huge = HUGE | ctx | (vpn >> 9)
-    forget(tlb.l1_tag, (cpu + 1) * 64 + ((vpn & 15) << 2), 4, ctx | vpn)
-    forget(tlb.l1h_tag, (cpu + 1) * 32 + (((vpn >> 9) & 7) << 2), 4, huge)
-    forget(tlb.l2_tag, (cpu + 1) * 1536 + (vpn & 127) * 12, 12, ctx | vpn)
-    forget(tlb.l2_tag, (cpu + 1) * 1536 + ((vpn >> 9) & 127) * 12, 12, huge)
-    forget(tlb.pde_tag, (cpu + 1) * 32 + ((vpn >> 9) & 31), 1, ctx | (vpn >> 9))
+    forget(w, base + L1_TAG + ((vpn & 15) << 2), 4, ctx | vpn)
+    forget(w, base + L1H_TAG + (((vpn >> 9) & 7) << 2), 4, huge)
+    forget(w, base + L2_TAG + (vpn & 127) * 12, 12, ctx | vpn)
+    forget(w, base + L2_TAG + ((vpn >> 9) & 127) * 12, 12, huge)
+    forget(w, base + PDE_TAG + ((vpn >> 9) & 31), 1, ctx | (vpn >> 9))
+    forget(w, base + PDPE_TAG + ((vpn >> 18) & 3), 1, ctx | (vpn >> 18))
   }
 }
-function forget(tags: Int32Array, from: number, n: number, tag: number): void {
-  for (let i = from; i < from + n; i++) if (tags[i] === tag) tags[i] = 0
+function forget(w: Int32Array, from: number, n: number, tag: number): void {
+  for (let i = from; i < from + n; i++) if (w[i] === tag) w[i] = 0
 }
 
 /** A CPU turns to another address space: with process-context ids nothing is flushed. */
