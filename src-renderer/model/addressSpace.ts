@@ -1,18 +1,15 @@
 /** One process from inside: its areas as a bar, and the walk from an address through four tables to a frame. */
+import type { WatchArea, WatchProcess } from '@shared/protocol'
 
-/** What `watch {kind:'process'}` pushes. */
 export interface ProcessDetail {
   readonly pid: number
   readonly name: string
+  readonly gone: boolean
   readonly status: string
   readonly smaps: readonly Area[]
   readonly walk: PageWalk | null
-  readonly minflt: number
-  readonly majflt: number
-  readonly tlb: { readonly l1: number; readonly l2: number; readonly miss: number; readonly walkCycles: number }
-  /** Recent faults, newest first, where the engine keeps them. */
-  readonly faults?: readonly Fault[]
 }
+/** An area of smaps; sizes in kB. */
 export interface Area {
   readonly start: number
   readonly end: number
@@ -22,7 +19,6 @@ export interface Area {
   readonly sizeKB: number
   readonly rssKB: number
   readonly pssKB: number
-  readonly sharedKB?: number
   readonly privateDirtyKB: number
   readonly swapKB: number
   readonly anonKB: number
@@ -33,22 +29,59 @@ export interface PageWalk {
   readonly address: number
   readonly levels: readonly WalkLevel[]
   readonly pfn: number | null
+  readonly pageSize: number
   readonly note: string
 }
 export interface WalkLevel {
-  readonly name: 'PGD' | 'PUD' | 'PMD' | 'PTE'
+  readonly name: string
   readonly index: number
-  readonly entry: number | string
+  readonly entry: string
   readonly flags: string
   readonly tablePfn: number
 }
-export interface Fault {
-  readonly ms: number
-  readonly address: number
-  readonly kind: 'minor' | 'major'
-  readonly what: string
-  readonly ns: number
-  readonly pfn: number
+
+/** What the engine tells of a process, in the words of this view. */
+export function processDetail(data: WatchProcess): ProcessDetail {
+  const { pid, gone, status, areas, walk } = data
+  return {
+    pid,
+    gone,
+    status,
+    name: /^Name:\s*(.*)$/m.exec(status)?.[1] ?? '',
+    smaps: areas.map(areaOf),
+    walk: walk && {
+      address: walk.address,
+      levels: walk.levels.map((level) => ({
+        name: level.level,
+        index: level.index,
+        entry: level.entry.startsWith('0x') ? level.entry : `0x${level.entry}`,
+        flags: level.flags.join(' '),
+        tablePfn: level.table_pfn,
+      })),
+      pfn: walk.pfn,
+      pageSize: walk.page_size,
+      note: walk.result,
+    },
+  }
+}
+
+function areaOf({ start, end, perms, offset, name, flags, figures }: WatchArea): Area {
+  const kB = (id: string): number => figures[id] ?? 0
+  return {
+    start,
+    end,
+    perms,
+    offset,
+    name,
+    sizeKB: figures['Size'] ?? (end - start) / 1024,
+    rssKB: kB('Rss'),
+    pssKB: kB('Pss'),
+    privateDirtyKB: kB('Private_Dirty'),
+    swapKB: kB('Swap'),
+    anonKB: kB('Anonymous'),
+    lockedKB: kB('Locked'),
+    flags: flags.join(' '),
+  }
 }
 
 /** Addresses as /proc/PID/maps prints them: 12 hex digits. */

@@ -9,7 +9,8 @@ import { MEMINFO, type CounterName, type MeminfoName } from '@shared/counters'
 export type Value = (name: CounterName) => number
 
 export interface MeminfoNode {
-  readonly name: MeminfoName | string
+  /** A line of /proc/meminfo, or the word for a computed one. */
+  readonly name: string
   readonly children?: readonly MeminfoNode[]
   /** A line that is no counter: computed from others, kB. */
   readonly compute?: (v: Value) => number

@@ -49,7 +49,7 @@ function treeList(t: ProcessTable, options: ListOptions, kept: Uint8Array, own: 
   const sums = family.sums(own)
   // The parents of what the filter keeps hold the tree together.
   family.markUp(kept)
-  const { roots, children } = family.inOrder(orderOf(t, options, sums).filter((i) => kept[i] === 1))
+  const tree = family.inOrder(orderOf(t, options, sums).filter((i) => kept[i] === 1))
   const list: ProcessRow[] = []
   const walk = (rows: ArrayLike<number>, prefix: string, depth: number): void => {
     for (let at = 0; at < rows.length; at++) {
@@ -59,10 +59,10 @@ function treeList(t: ProcessTable, options: ListOptions, kept: Uint8Array, own: 
       const nr = family.nrChildren[i]!
       const folded = nr > 0 && options.folded.size > 0 && options.folded.has(keyOf(t, i))
       list.push(new Row(t, i, guide, depth, nr, folded, sums[i]!))
-      if (!folded && nr > 0) walk(children(i), depth === 0 ? '' : prefix + (isLast ? '  ' : '│ '), depth + 1)
+      if (!folded && nr > 0) walk(tree.children(i), depth === 0 ? '' : prefix + (isLast ? '  ' : '│ '), depth + 1)
     }
   }
-  walk(roots, '', 0)
+  walk(tree.roots, '', 0)
   return list
 }
 

@@ -1,34 +1,36 @@
 /** The library of recordings as the engine lists it. */
 export interface Recording {
   readonly path: string
+  readonly bytes: number
   readonly title: string
   readonly scenario: string
   readonly seed: number
-  readonly ms: number
-  readonly bytes: number
-  readonly startedAt: string | number
+  /** When the session began, ISO 8601. */
+  readonly created: string
+  readonly firstMs: number
+  readonly lastMs: number
   readonly samples: number
+  readonly events: number
+  readonly oomKills: number
+  readonly commands: number
 }
 export interface Library {
-  readonly dir: string
+  readonly folder: string
   readonly current: string | null
+  /** The newest first. */
   readonly list: readonly Recording[]
 }
 
 export function libraryOf(value: unknown): Library {
-  const { dir = '', current = null, list = [] } = (value ?? {}) as Partial<Library>
-  return { dir, current, list: [...list].sort((a, b) => startOf(b) - startOf(a)) }
-}
-
-function startOf(recording: Recording): number {
-  const { startedAt } = recording
-  return typeof startedAt === 'number' ? startedAt : Date.parse(startedAt) || 0
+  const { folder, current, list = [] } = (value ?? {}) as { folder?: string | null; current?: string | null; list?: Recording[] }
+  const byStart = (a: Recording, b: Recording): number => (a.created < b.created ? 1 : -1)
+  return { folder: folder ?? '', current: current ?? null, list: [...list].sort(byStart) }
 }
 
 /** `2026-11-23 04:48`, in the reader's own time. */
-export function startText(recording: Recording): string {
-  const at = new Date(startOf(recording))
-  if (startOf(recording) === 0) return '–'
+export function startText({ created }: Recording): string {
+  const at = new Date(created)
+  if (Number.isNaN(at.getTime())) return '–'
   const two = (n: number): string => String(n).padStart(2, '0')
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`
 }

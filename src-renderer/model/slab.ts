@@ -1,4 +1,5 @@
 /** The slab caches of a sample, with slabtop's columns, sort keys and totals. */
+import type { WatchSlab } from '@shared/protocol'
 import type { SlabColumn } from '@shared/sample'
 import type { Sample } from './sample'
 import type { Track } from './track'
@@ -116,7 +117,7 @@ export function trackSlabs(track: SlabTrack, ms: number, caches: readonly SlabCa
   )
 }
 
-/** What `watch {kind:'slab'}` pushes. */
+/** The slabs of one cache, close up. */
 export interface SlabDetail {
   readonly cache: string
   readonly objsize: number
@@ -125,9 +126,23 @@ export interface SlabDetail {
     readonly pfn: number
     readonly inuse: number
     readonly state: 'cpu' | 'partial' | 'full' | 'empty'
-    /** Which objects are in use, bit by bit, where the engine tells. */
-    readonly objects?: readonly number[]
+    readonly isUsed: (object: number) => boolean
   }[]
+}
+
+/** What the engine tells of a cache; a bit of `used` is an object. */
+export function slabDetail({ cache, objsize, objects, slabs }: WatchSlab): SlabDetail {
+  return {
+    cache,
+    objsize,
+    objperslab: objects,
+    slabs: slabs.map(({ pfn, inuse, list, used }) => ({
+      pfn,
+      inuse,
+      state: list === 'partial' && inuse === 0 ? 'empty' : list,
+      isUsed: (object) => ((used[object >> 5]! >>> (object & 31)) & 1) === 1,
+    })),
+  }
 }
 
 export const SLAB_STATES = [

@@ -1,43 +1,26 @@
-/** The forms of the Lab: parameters of programs as they are documented, typed values out of typed text. */
-import { parseDuration, parseSize } from './figures'
+/** The forms of the Lab: parameters of programs as they document them, typed values out of typed text. */
+import { paramValue, type ParamSpec, type ProgramInfo } from '@shared/program'
 
+/** What the gallery tells of a scenario. */
 export interface Scenario {
   readonly name: string
   readonly title: string
   readonly about: string
   readonly watch?: readonly string[] | string
-  readonly ramBytes: number
+  readonly untilMs: number | null
+  readonly ram: number
   readonly cpus: number
-  readonly durationMs: number
-  readonly builtin: boolean
-}
-export interface Param {
-  readonly type: string
-  readonly default: string | number | boolean
-  readonly about: string
-  readonly unit?: string
-  readonly min?: number
-  readonly max?: number
-  readonly values?: readonly string[]
-}
-export interface Program {
-  readonly name: string
-  readonly about: string
-  readonly params: Readonly<Record<string, Param>>
+  /** What must hold, in words. */
+  readonly expect?: readonly string[]
 }
 export interface Sysctl {
   readonly name: string
-  readonly value: string | number
+  readonly value: string | number | null
+  readonly default: string | number
   readonly min?: number
   readonly max?: number
+  readonly writable: boolean
   readonly help: string
-}
-
-/** A list that is the answer itself or stands in it under `key`. */
-export function listOf<T>(value: unknown, key: string): readonly T[] {
-  if (Array.isArray(value)) return value as T[]
-  const inner = (value as Record<string, unknown> | null)?.[key]
-  return Array.isArray(inner) ? (inner as T[]) : []
 }
 
 /** Bytes as a scenario writes them: `64MiB`, `4KiB`, `1000`. */
@@ -52,49 +35,43 @@ export function sizeText(bytes: number): string {
 }
 
 /** What stands in a parameter's box before it is touched. */
-export function defaultText(param: Param): string {
-  if (typeof param.default === 'number' && /size|bytes/.test(param.type)) return sizeText(param.default)
-  return String(param.default)
+export function defaultText({ type, default: value }: ParamSpec): string {
+  if (typeof value !== 'number') return String(value)
+  if (type === 'size') return sizeText(value)
+  if (type === 'rate') return `${sizeText(value)}/s`
+  if (type === 'duration') return value % 1000 === 0 ? `${value / 1000}s` : `${value}ms`
+  return String(value)
 }
+
+/** Choices of a parameter that has few; null for one that is typed. */
+export function choicesOf({ type }: ParamSpec): readonly string[] | null {
+  if (type === 'bool') return ['true', 'false']
+  return typeof type === 'string' ? null : type
+}
+
+const typed = ({ type }: ParamSpec, text: string): string | boolean => (type === 'bool' ? text === 'true' : text.trim())
 
 /** What is wrong with a typed parameter, or null. */
-export function paramError(name: string, param: Param, text: string): string | null {
-  if (text.trim() === '') return `${name} is empty; the default is ${defaultText(param)}`
-  if (/^(size|bytes)$/.test(param.type)) return Number.isNaN(parseSize(text)) ? `${text} is no size; try 64MiB` : null
-  if (param.type === 'rate') {
-    const size = text.replace(/\/s$/, '')
-    return Number.isNaN(parseSize(size)) ? `${text} is no rate; try 12MiB/s` : null
-  }
-  if (param.type === 'duration') return Number.isNaN(parseDuration(text)) ? `${text} is no duration; try 250ms or 30s` : null
-  if (/^(number|integer|int|count|percent|float)$/.test(param.type)) return numberError(param, text)
-  return null
+export function paramError(spec: ParamSpec, text: string): string | null {
+  if (text.trim() === '' && spec.type !== 'text') return `empty; the default is ${defaultText(spec)}`
+  const checked = paramValue(spec, typed(spec, text))
+  return 'hint' in checked ? checked.hint : null
 }
 
-function numberError(param: Param, text: string): string | null {
-  const value = Number(text)
-  if (Number.isNaN(value)) return `${text} is no number`
-  if (/^(integer|int|count)$/.test(param.type) && !Number.isInteger(value)) return `${text} is no whole number`
-  if (param.min !== undefined && value < param.min) return `at least ${param.min}`
-  if (param.max !== undefined && value > param.max) return `at most ${param.max}`
-  return null
-}
-
-/** The parameters that differ from their defaults, typed as the engine takes them. */
-export function typedParams(program: Program, texts: Readonly<Record<string, string>>): Record<string, string | number | boolean> {
-  const out: Record<string, string | number | boolean> = {}
-  for (const [name, param] of Object.entries(program.params)) {
-    const text = texts[name]
-    if (text === undefined || text === defaultText(param)) continue
-    if (param.type === 'boolean') out[name] = text === 'true'
-    else if (/^(number|integer|int|count|percent|float)$/.test(param.type)) out[name] = Number(text)
-    else out[name] = text.trim()
-  }
-  return out
+/** The parameters that differ from their defaults. */
+export function typedParams(
+  program: ProgramInfo,
+  texts: Readonly<Record<string, string>>,
+): Record<string, string | boolean> {
+  const changed = Object.entries(program.params).filter(
+    ([name, spec]) => texts[name] !== undefined && texts[name] !== defaultText(spec),
+  )
+  return Object.fromEntries(changed.map(([name, spec]) => [name, typed(spec, texts[name] ?? '')]))
 }
 
 /** Is a typed sysctl within its bounds? Values that are no numbers are left to the kernel. */
-export function sysctlError(sysctl: Sysctl, text: string): string | null {
-  if (typeof sysctl.value !== 'number' && !/^-?\d+$/.test(String(sysctl.value))) return null
+export function sysctlError(sysctl: Pick<Sysctl, 'name' | 'value' | 'min' | 'max'>, text: string): string | null {
+  if (!/^-?\d+$/.test(String(sysctl.value))) return null
   const value = Number(text)
   if (text.trim() === '' || !Number.isInteger(value)) return `EINVAL: ${sysctl.name} takes a whole number`
   const { min, max } = sysctl

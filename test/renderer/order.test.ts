@@ -29,9 +29,9 @@ test('a family adds up to its roots, in any order of rows', () => {
   // 0 ← 1 ← 3, 0 ← 2, and 4 alone
   const family = new Family(Int32Array.of(-1, 0, 0, 1, -1))
   expect([...family.sums(Float64Array.of(1, 2, 4, 8, 16))]).toEqual([15, 10, 4, 8, 16])
-  const { roots, children } = family.inOrder(Int32Array.of(4, 3, 2, 1, 0))
-  expect(roots).toEqual([4, 0])
-  expect([...children(0)]).toEqual([2, 1])
+  const tree = family.inOrder(Int32Array.of(4, 3, 2, 1, 0))
+  expect(tree.roots).toEqual([4, 0])
+  expect([...tree.children(0)]).toEqual([2, 1])
   const marks = Uint8Array.of(0, 0, 0, 1, 0)
   family.markUp(marks)
   expect([...marks]).toEqual([1, 1, 0, 1, 0])

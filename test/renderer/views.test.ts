@@ -1,19 +1,20 @@
 /** The models behind Slab, Memory, Process, Lab, Recordings and Fidelity. */
 import { describe, expect, test } from 'vitest'
 import { MEMINFO } from '@shared/counters'
-import { addressParts, categoryOf, hex, parseAddress, segments, statusLines, walkStart, type Area } from '../../src-renderer/model/addressSpace'
+import { addressParts, categoryOf, hex, parseAddress, processDetail, segments, statusLines, walkStart, type Area } from '../../src-renderer/model/addressSpace'
 import { byZone, freeAreas, fragmentationIndex, unusableIndex, zoneLevels } from '../../src-renderer/model/buddy'
 import { gradeOf, mechanismsOf } from '../../src-renderer/model/fidelity'
 import { parseDuration, parseSize, percent } from '../../src-renderer/model/figures'
 import { errorLine, labSteps, remark, resultText } from '../../src-renderer/model/labProgram'
 import { composition, explain, MEMINFO_TREE, meminfoRows, type MeminfoNode, type Value } from '../../src-renderer/model/meminfo'
-import { exportPath, libraryOf } from '../../src-renderer/model/recordings'
+import { exportPath, libraryOf, type Recording } from '../../src-renderer/model/recordings'
 import { Sample } from '../../src-renderer/model/sample'
-import { slabCaches, slabTotals, sortCaches, trackSlabs, type SlabTrack } from '../../src-renderer/model/slab'
+import { slabCaches, slabDetail, slabTotals, sortCaches, trackSlabs, type SlabTrack } from '../../src-renderer/model/slab'
 import { shareRows, slabBoxes } from '../../src-renderer/model/slabBoxes'
 import { Track } from '../../src-renderer/model/track'
 import { treemap } from '../../src-renderer/model/treemap'
-import { paramError, sizeText, sysctlError, typedParams, type Program } from '../../src-renderer/model/workload'
+import type { ProgramInfo } from '@shared/program'
+import { choicesOf, defaultText, paramError, sizeText, sysctlError, typedParams } from '../../src-renderer/model/workload'
 import { fakeBridge, fakeMachine, fakeSample } from '../support/fakeBridge'
 import type { Push } from '@shared/protocol'
 
@@ -111,10 +112,14 @@ describe('slab', () => {
     expect(track.length).toBe(3)
     expect(track.value('dentry:size')(2)).toBe(slabCaches(new Sample(fakeSample(2000)), names)[0]?.cacheKB)
   })
+  test('reads which objects are in use, a bit an object', () => {
+    const { slabs } = slabDetail({ kind: 'slab', ms: 0, cache: 'x', objsize: 64, objects: 64, order: 0, slabs: [{ pfn: 9, list: 'partial', inuse: 3, used: [0b101, 1] }] })
+    expect([0, 1, 2, 31, 32].map((i) => slabs[0]!.isUsed(i))).toEqual([true, false, true, false, true])
+  })
   test('draws every group of slabs, the small ones whole', () => {
     expect(shareRows([2, 100, 300], 42)).toEqual([2, 20, 20])
     expect(shareRows([2, 3], 100)).toEqual([2, 3])
-    const slabs = Array.from({ length: 500 }, (_, i) => ({ pfn: i, inuse: i % 21, state: i < 2 ? ('cpu' as const) : ('partial' as const) }))
+    const slabs = Array.from({ length: 500 }, (_, i) => ({ pfn: i, inuse: i % 21, state: i < 2 ? ('cpu' as const) : ('partial' as const), isUsed: () => true }))
     const layout = slabBoxes({ cache: 'dentry', objsize: 192, objperslab: 21, slabs }, 410, 300, 9)
     expect(layout.slabs.filter(({ slab }) => slab.state === 'cpu')).toHaveLength(2)
     expect(layout.slabs.length + layout.hidden).toBe(500)
@@ -173,6 +178,15 @@ describe('an address', () => {
     expect(walkStart([area({})])).toBeNull()
   })
 })
+test('what the engine tells of a process becomes areas and a walk', () => {
+  const detail = processDetail({
+    kind: 'process', ms: 0, pid: 7, gone: false, status: 'Name:\tleakd\nPid:\t7\n',
+    areas: [{ start: 4096, end: 12_288, perms: 'rw-p', offset: 0, device: '00:00', inode: 0, name: '[heap]', flags: ['rd', 'wr'], figures: { Size: 8, Rss: 4, Anonymous: 4, Swap: 4 } }],
+    walk: { address: 4096, levels: [{ level: 'PGD', index: 0, table_pfn: 5, entry: '0000000000006067', flags: ['P', 'W'] }], pfn: null, physical: null, swap_slot: null, page_size: 4096, result: 'PUD entry is empty' },
+  })
+  expect(detail).toMatchObject({ name: 'leakd', smaps: [{ sizeKB: 8, rssKB: 4, swapKB: 4, flags: 'rd wr' }] })
+  expect(detail.walk?.levels[0]).toEqual({ name: 'PGD', index: 0, entry: '0x0000000000006067', flags: 'P W', tablePfn: 5 })
+})
 test('status is read line by line', () => {
   expect(statusLines('Name:\tleakd\nVmRSS:\t  12 kB\n')).toEqual([
     { name: 'Name', value: 'leakd' },
@@ -181,35 +195,39 @@ test('status is read line by line', () => {
 })
 
 describe('forms', () => {
-  const program: Program = {
+  const program: ProgramInfo = {
     name: 'leak',
+    comm: 'leak',
     about: '',
     params: {
-      rate: { type: 'rate', default: '24MiB/s', about: '' },
+      rate: { type: 'rate', default: 24 * 2 ** 20, about: '' },
       max: { type: 'size', default: 2 ** 30, about: '' },
-      times: { type: 'integer', default: 3, about: '', min: 1, max: 9 },
-      every: { type: 'duration', default: '1s', about: '' },
-      loop: { type: 'boolean', default: false, about: '' },
+      times: { type: 'int', default: 3, about: '' },
+      every: { type: 'duration', default: 1000, about: '' },
+      loop: { type: 'bool', default: false, about: '' },
+      touch: { type: ['read', 'write'], default: 'write', about: '' },
     },
   }
   test('say what is wrong with a parameter', () => {
-    const wrong = (name: string, text: string): string | null => paramError(name, program.params[name]!, text)
+    const wrong = (name: string, text: string): string | null => paramError(program.params[name]!, text)
     expect(wrong('rate', '12MiB/s')).toBeNull()
-    expect(wrong('rate', 'fast')).toBe('fast is no rate; try 12MiB/s')
-    expect(wrong('times', '10')).toBe('at most 9')
-    expect(wrong('times', '1.5')).toBe('1.5 is no whole number')
-    expect(wrong('every', '5 bananas')).toBe('5 bananas is no duration; try 250ms or 30s')
-    expect(wrong('max', '')).toBe('max is empty; the default is 1GiB')
+    expect(wrong('rate', 'fast')).toBe('must be a rate such as 24MiB/s')
+    expect(wrong('times', '1.5')).toBe('must be a whole number')
+    expect(wrong('touch', 'both')).toBe('must be one of read, write')
+    expect(wrong('loop', 'true')).toBeNull()
+    expect(wrong('max', '')).toBe('empty; the default is 1GiB')
+    for (const spec of Object.values(program.params)) expect(paramError(spec, defaultText(spec))).toBeNull()
   })
   test('send what differs from the defaults, typed', () => {
-    expect(typedParams(program, { rate: '24MiB/s', max: '64MiB', times: '5', loop: 'true' })).toEqual({ max: '64MiB', times: 5, loop: true })
+    expect(typedParams(program, { rate: '24MiB/s', max: '64MiB', loop: 'true', every: '1s' })).toEqual({ max: '64MiB', loop: true })
+    expect(choicesOf(program.params['touch']!)).toEqual(['read', 'write'])
   })
   test('hold sysctls to their bounds', () => {
-    const swappiness = { name: 'vm.swappiness', value: 60, min: 0, max: 200, help: '' }
+    const swappiness = { name: 'vm.swappiness', value: 60, min: 0, max: 200 }
     expect(sysctlError(swappiness, '201')).toBe('EINVAL: 201 is above 200')
     expect(sysctlError(swappiness, 'x')).toBe('EINVAL: vm.swappiness takes a whole number')
     expect(sysctlError(swappiness, '0')).toBeNull()
-    expect(sysctlError({ name: 'thp', value: 'madvise', help: '' }, 'always')).toBeNull()
+    expect(sysctlError({ name: 'thp', value: 'madvise' }, 'always')).toBeNull()
   })
   test('read sizes and durations', () => {
     expect([parseSize('64MiB'), parseSize('1.5G'), parseSize('4k'), parseSize('12')]).toEqual([64 * 2 ** 20, 1.5 * 2 ** 30, 4096, 12])
@@ -235,8 +253,10 @@ describe('lab programs', () => {
 })
 
 test('recordings are listed newest first and exported beside themselves', () => {
-  const recording = { title: '', scenario: '', seed: 1, ms: 0, bytes: 0, samples: 0 }
-  const { list } = libraryOf({ dir: '/d', list: [{ ...recording, path: '/d/a.memscope', startedAt: '2026-01-01' }, { ...recording, path: '/d/b.memscope', startedAt: '2026-02-01' }] })
+  const of = (path: string, created: string): Recording => ({
+    path, created, bytes: 0, title: '', scenario: '', seed: 1, firstMs: 0, lastMs: 0, samples: 0, events: 0, oomKills: 0, commands: 0,
+  })
+  const { list } = libraryOf({ folder: '/d', list: [of('/d/a.memscope', '2026-01-01'), of('/d/b.memscope', '2026-02-01')] })
   expect(list.map((r) => r.path)).toEqual(['/d/b.memscope', '/d/a.memscope'])
   expect(libraryOf(null).list).toEqual([])
   expect(exportPath('/d/a.memscope', 'csv')).toBe('/d/a.csv')

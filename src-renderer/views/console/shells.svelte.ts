@@ -2,6 +2,8 @@
 import type { Session } from '../../state/session.svelte'
 
 const KEPT_CHARS = 200_000
+/** `$ ` or `# ` at the very end, colours aside. */
+const PROMPT = new RegExp(String.raw`[$#] (\u001b\[[0-9;?]*[a-zA-Z])*$`)
 
 export class Shell {
   title = $state('bash')
@@ -55,7 +57,7 @@ export class Shell {
     this.text = (this.text + data).slice(-KEPT_CHARS)
     this.listener?.(data)
     // A prompt at the end of a line means that the command is done.
-    if (/[$#] (\x1b\[[0-9;?]*[a-zA-Z])*$/.test(data)) this.title = 'bash'
+    if (PROMPT.test(data)) this.title = 'bash'
   }
 }
 

@@ -4,6 +4,7 @@ import { chosenColumns, columnById } from '../../model/processColumns'
 import { matches, processFilter } from '../../model/processFilter'
 import { holdStill, processList, subtreeKeys, type ProcessRow } from '../../model/processList'
 import { processTable, usersFromPasswd } from '../../model/processTable'
+import { NONE, setOf, toggled, without, withKey } from '../../model/sets'
 import type { Session } from '../../state/session.svelte'
 
 const KEY = 'memscope.processes'
@@ -22,14 +23,14 @@ const START: Kept = { columns: null, sort: 'footprint', descending: true, layout
 export class ProcessesState {
   kept = $state.raw<Kept>(START)
   selected = $state.raw<string | null>(null)
-  tagged = $state.raw<ReadonlySet<string>>(new Set())
-  folded = $state.raw<ReadonlySet<string>>(new Set())
+  tagged = $state.raw(NONE)
+  folded = $state.raw(NONE)
   follow = $state(false)
   /** The pointer rests on the list. */
   over = $state(false)
   wide = $state(false)
   rows = $state.raw<readonly ProcessRow[]>([])
-  private users = $state.raw<ReadonlyMap<number, string>>(new Map([[0, 'root']]))
+  private users = $state.raw(usersFromPasswd(''))
   private shownOrder: unknown[] = []
 
   constructor(
@@ -72,24 +73,19 @@ export class ProcessesState {
     else this.keep({ sort: id, descending: column.right && id !== 'pid' })
   }
   toggleTag(key: string): void {
-    const tagged = new Set(this.tagged)
-    if (!tagged.delete(key)) tagged.add(key)
-    this.tagged = tagged
+    this.tagged = toggled(this.tagged, key)
   }
   tagSubtree(index: number): void {
-    this.tagged = new Set([...this.tagged, ...subtreeKeys(this.rows, index)])
+    this.tagged = setOf([...this.tagged, ...subtreeKeys(this.rows, index)])
   }
   untag(): void {
-    this.tagged = new Set()
+    this.tagged = NONE
   }
   fold(key: string, folded: boolean): void {
-    const set = new Set(this.folded)
-    if (folded) set.add(key)
-    else set.delete(key)
-    this.folded = set
+    this.folded = folded ? withKey(this.folded, key) : without(this.folded, key)
   }
   foldAll(folded: boolean): void {
-    this.folded = folded ? new Set(this.rows.filter((row) => row.children > 0).map((row) => row.key)) : new Set()
+    this.folded = folded ? setOf(this.rows.filter((row) => row.children > 0).map((row) => row.key)) : NONE
   }
   /** The next row that the search finds, from `from` on and round; -1 when none does. */
   find(text: string, from: number): number {
