@@ -203,7 +203,7 @@ describe('a session', () => {
 
   test('a bug of ours leaves a capsule, and the engine answers', async () => {
     pushes = []
-    const programs = s.live!.programs as { step: () => void }
+    const programs = s.live!.programs as unknown as { step: () => void }
     programs.step = () => {
       throw new KernelBug('a condition that does not hold')
     }
