@@ -111,7 +111,8 @@ export function request_of(spec: Omit<SpawnSpec, 'count'>): Request {
     path: program?.path ?? '/bin/false',
     name: spec.name ?? program?.comm ?? spec.program,
     nice: spec.nice,
-    uid: spec.uid ?? 1000,
+    // Only root may lock more than RLIMIT_MEMLOCK.
+    uid: spec.uid ?? (spec.params['kind'] === 'mlock' ? 0 : 1000),
     cgroup: spec.cgroup,
     oomScoreAdj: spec.oomScoreAdj ?? 0,
     params: 'params' in found ? found.params : {},
