@@ -27,7 +27,9 @@ export function remedies(
   if (first === undefined) return []
   const when = secondsLeft === null ? 'no end in sight' : `≈ ${duration(secondsLeft * 1000)}`
   const later = (kB: number): string =>
-    secondsLeft === null || kBPerSecond <= 0 ? 'no end in sight' : `≈ ${duration((secondsLeft + kB / kBPerSecond) * 1000)}`
+    secondsLeft === null || kBPerSecond <= 0
+      ? 'no end in sight'
+      : `≈ ${duration((secondsLeft + kB / kBPerSecond) * 1000)}`
   const held = (first.anon + first.shmem + first.swap) * PAGE_KB
   const made: Remedy[] = [
     {

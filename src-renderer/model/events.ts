@@ -23,7 +23,6 @@ const FLAG_OF: Readonly<Partial<Record<EventKind, FlagKind>>> = {
   hung_task: 'segv',
   direct_reclaim: 'direct',
   fault_burst: 'fault',
-  swap_full: 'fault',
   kswapd_wake: 'kswapd',
   action: 'action',
 }
@@ -33,6 +32,7 @@ export function flagOf(kind: EventKind): FlagKind | null {
 }
 /** The flag's look for any event, so that lists can show those without a flag too. */
 export function lookOf(kind: EventKind): FlagKind {
+  if (kind === 'swap_full') return 'segv'
   return FLAG_OF[kind] ?? (kind === 'kswapd_sleep' || kind === 'low_watermark' ? 'kswapd' : 'action')
 }
 
@@ -44,17 +44,23 @@ export interface Flag {
   readonly x: number
 }
 
+/** A row of flags that touch is broken up, so that one flag never stands for a long stretch of time. */
+const FLAGS_MERGED_WIDE = 3
+
 /** Merges flags closer than `apart` pixels. `xOf` maps ms to pixels; events come in the order of time. */
 export function mergeFlags(events: readonly TraceEvent[], xOf: (ms: number) => number, apart = 17): Flag[] {
   const flags: Flag[] = []
   let lastX = -Infinity
+  let firstX = -Infinity
   for (const event of events) {
     const kind = flagOf(event.kind)
     if (kind === null) continue
     const x = xOf(event.ms)
     const group = flags.at(-1)
-    if (group === undefined || x - lastX >= apart) flags.push({ kind, event, count: 1, x })
-    else flags[flags.length - 1] = joined(group, kind, event, x)
+    if (group === undefined || x - lastX >= apart || (x - firstX > apart * FLAGS_MERGED_WIDE && x - group.x >= apart)) {
+      flags.push({ kind, event, count: 1, x })
+      firstX = x
+    } else flags[flags.length - 1] = joined(group, kind, event, x)
     lastX = x
   }
   return flags

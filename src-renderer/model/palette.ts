@@ -52,7 +52,9 @@ export function paletteItems(query: string, world: PaletteWorld): PaletteItem[] 
 
 function instant(query: string, nowMs: number): PaletteItem[] {
   const ms = parseJump(query, nowMs)
-  return typeof ms === 'string' ? [] : [{ id: 'jump', text: `Go to ${clock(ms)}`, hint: 'instant', act: { kind: 'seek', ms } }]
+  return typeof ms === 'string'
+    ? []
+    : [{ id: 'jump', text: `Go to ${clock(ms)}`, hint: 'instant', act: { kind: 'seek', ms } }]
 }
 function views({ views }: PaletteWorld): PaletteItem[] {
   return views.map(({ id, label, key }) => ({
@@ -70,9 +72,19 @@ function commands(): PaletteItem[] {
     ['hc', 'high contrast'],
   ] as const
   return [
-    ...COMMANDS.map(([text, hint, command]): PaletteItem => ({ id: `run ${text}`, text, hint, act: { kind: 'command', command } })),
+    ...COMMANDS.map(([text, hint, command]): PaletteItem => ({
+      id: `run ${text}`,
+      text,
+      hint,
+      act: { kind: 'command', command },
+    })),
     { id: 'export', text: 'Export as CSV', hint: 'what the charts show · Ctrl E', act: { kind: 'export' } },
-    ...themes.map(([theme, text]): PaletteItem => ({ id: `theme ${theme}`, text: `Theme: ${text}`, hint: 'look', act: { kind: 'theme', theme } })),
+    ...themes.map(([theme, text]): PaletteItem => ({
+      id: `theme ${theme}`,
+      text: `Theme: ${text}`,
+      hint: 'look',
+      act: { kind: 'theme', theme },
+    })),
   ]
 }
 function processes({ sample, name }: PaletteWorld): PaletteItem[] {
@@ -91,7 +103,12 @@ function processes({ sample, name }: PaletteWorld): PaletteItem[] {
 function events({ events }: PaletteWorld): PaletteItem[] {
   return events
     .filter((event) => event.kind === 'oom_kill')
-    .map((event) => ({ id: `event ${event.ms} ${event.pid}`, text: event.text, hint: clock(event.ms), act: { kind: 'seek', ms: event.ms } }))
+    .map((event) => ({
+      id: `event ${event.ms} ${event.pid}`,
+      text: event.text,
+      hint: clock(event.ms),
+      act: { kind: 'seek', ms: event.ms },
+    }))
 }
 function counters({ sample }: PaletteWorld): PaletteItem[] {
   return SERIES.map((series) => ({

@@ -37,7 +37,14 @@ export class Recent {
     return best
   }
   /** A process's course up to `ms` in `points` slots of equal time; NaN where there is no sample of it. */
-  course(pid: number, start_ns: number, columns: readonly ProcColumn[], ms: number, spanMs = 60_000, points = 60): number[] {
+  course(
+    pid: number,
+    start_ns: number,
+    columns: readonly ProcColumn[],
+    ms: number,
+    spanMs = 60_000,
+    points = 60,
+  ): number[] {
     const out = new Array<number>(points).fill(Number.NaN)
     const slot = spanMs / points
     let filled = -1

@@ -40,7 +40,9 @@ export function roundStep(least: number, base: TickBase): number {
   return round(factor * power)
 }
 
-const TIME_STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400]
+const TIME_STEPS_S = [
+  0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400,
+]
 
 /** Times for the x axis, so far apart that labels of `labelPx` do not touch. */
 export function timeTicks(fromMs: number, toMs: number, widthPx: number, labelPx = 64): number[] {

@@ -199,7 +199,8 @@ export class Session {
   private async greet(): Promise<void> {
     const result = await this.request<unknown>({ type: 'hello' }, { quiet: true })
     if (result.ok && isHello(result.value)) this.begin(result.value)
-    for (const [id, { what }] of this.listeners.watchers) void this.request({ type: 'watch', id, what }, { quiet: true })
+    for (const [id, { what }] of this.listeners.watchers)
+      void this.request({ type: 'watch', id, what }, { quiet: true })
   }
 
   private receive(push: Push): void {
@@ -260,6 +261,7 @@ export class Session {
     this.recentPast.clear()
     this.live = this.past = this.sample = this.previous = null
     this.takeState(hello.state)
+    if (hello.state.mode === 'replay') this.seek(hello.state.viewMs)
     void this.loadPast(hello.machine)
     void this.loadUsers()
   }

@@ -28,13 +28,28 @@ function rings(toMs: number): Rings {
 describe('numbers', () => {
   test('are grouped, with a true minus, and a dash for what is unknown', () => {
     expect([count(1003128), count(-95463), count(-0.2), count(Number.NaN)]).toEqual(['1,003,128', '−95,463', '0', '–'])
-    expect([fixed(-1.25, 1), mib(1003128), bytes(1 << 30), bytes(1468006)]).toEqual(['−1.3', '979.6', '1 GiB', '1.4 MiB'])
+    expect([fixed(-1.25, 1), mib(1003128), bytes(1 << 30), bytes(1468006)]).toEqual([
+      '−1.3',
+      '979.6',
+      '1 GiB',
+      '1.4 MiB',
+    ])
   })
 
   test('of time are minutes, seconds and tenths', () => {
-    expect([clock(0), clock(40_500), clock(95_000), clock(3_723_400)]).toEqual(['0:00.0', '0:40.5', '1:35.0', '1:02:03.4'])
+    expect([clock(0), clock(40_500), clock(95_000), clock(3_723_400)]).toEqual([
+      '0:00.0',
+      '0:40.5',
+      '1:35.0',
+      '1:02:03.4',
+    ])
     expect([clock(95_000, false), cpuTime(61_180_000_000)]).toEqual(['1:35', '1:01.18'])
-    expect([duration(212), duration(700), duration(38_000), duration(130_000)]).toEqual(['212 ms', '700 ms', '38 s', '2 min 10 s'])
+    expect([duration(212), duration(700), duration(38_000), duration(130_000)]).toEqual([
+      '212 ms',
+      '700 ms',
+      '38 s',
+      '2 min 10 s',
+    ])
   })
 
   test('never show 60 seconds', () => {
@@ -83,7 +98,9 @@ describe('axes', () => {
   })
 
   test('of time leave room for their labels', () => {
-    expect(timeTicks(0, 95_000, 800)).toEqual([0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 70_000, 80_000, 90_000])
+    expect(timeTicks(0, 95_000, 800)).toEqual([
+      0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 70_000, 80_000, 90_000,
+    ])
     fc.assert(
       fc.property(fc.integer({ min: 1000, max: 1e8 }), fc.integer({ min: 100, max: 2000 }), (span, width) => {
         const ticks = timeTicks(0, span, width)
@@ -105,7 +122,8 @@ describe('memory', () => {
     const figures = fc.record({ AnonPages: fc.nat(9e5), Cached: fc.nat(9e5), MemFree: fc.nat(9e4) })
     fc.assert(
       fc.property(figures, (given) => {
-        const read = (name: string): number => (name === 'MemTotal' ? 1e6 : ((given as Record<string, number>)[name] ?? 0))
+        const read = (name: string): number =>
+          name === 'MemTotal' ? 1e6 : ((given as Record<string, number>)[name] ?? 0)
         const over = given.AnonPages + given.MemFree > 1e6
         const sum = stackOf(read).reduce((all, kB) => all + kB, 0)
         return over || Math.abs(sum - 1e6) < 1e-3

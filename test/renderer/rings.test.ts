@@ -69,7 +69,9 @@ describe('rings', () => {
     expect(rings.lastMs).toBe(999 * 500)
     const values = Array.from({ length: rings.length }, (_, at) => rings.at('MemAvailable', at))
     expect(Math.min(...values)).toBe(-1)
-    expect([...rings.ms.subarray(0, rings.length)]).toEqual([...rings.ms.subarray(0, rings.length)].sort((a, b) => a - b))
+    expect([...rings.ms.subarray(0, rings.length)]).toEqual(
+      [...rings.ms.subarray(0, rings.length)].sort((a, b) => a - b),
+    )
     expect(rings.gap.subarray(0, rings.length).some((gap) => gap === 1)).toBe(false)
   })
 

@@ -21,6 +21,7 @@ export interface Frame {
 }
 
 type Canvas = CanvasRenderingContext2D
+const TRIANGLE_PX = 5
 /** Half the advance of the mono face at 11 px. */
 const HALF_GLYPH_PX = 3.3
 
@@ -38,7 +39,14 @@ export function paintGround(c: Canvas, f: Frame): void {
     if (spec.yLabels) text(c, (spec.axis.format ?? String)(value), left - 6, y + 3.5, 'right', f.color('--text-3'))
   }
   for (const value of f.y2Ticks)
-    text(c, (spec.axis2?.format ?? String)(value), left + width + 6, crisp(f.y2(value)) + 3.5, 'left', f.color('--text-3'))
+    text(
+      c,
+      (spec.axis2?.format ?? String)(value),
+      left + width + 6,
+      crisp(f.y2(value)) + 3.5,
+      'left',
+      f.color('--text-3'),
+    )
   for (const ms of f.xTicks) {
     const x = crisp(f.x(ms))
     rule(c, x, top, x, top + height, f.color('--grid'))
@@ -59,7 +67,7 @@ export function paintMarks(c: Canvas, f: Frame): void {
   c.font = f.font
   f.gaps.forEach(([from, to]) => paintGap(c, f, from, to))
   f.spec.lines.forEach((line) => paintLevel(c, f, line))
-  f.spec.marks.forEach((mark) => paintMark(c, f, mark))
+  paintMarkers(c, f)
   if (f.spec.inLabel !== undefined) haloed(c, f, f.spec.inLabel, f.left + 5, f.top + 12, 'left')
   c.restore()
 }
@@ -85,15 +93,27 @@ function paintLevel(c: Canvas, f: Frame, line: ChartLine): void {
   if (line.text !== undefined) haloed(c, f, line.text, f.left + f.width - 6, y - 5, 'right')
 }
 
-function paintMark(c: Canvas, f: Frame, mark: ChartMark): void {
-  if (mark.ms < f.spec.from || mark.ms > f.spec.to) return
-  const x = crisp(f.x(mark.ms))
-  const color = f.color(mark.color)
-  c.lineWidth = mark.full ? 1.5 : 1
-  if (mark.full || mark.flag) rule(c, x, f.top, x, f.top + f.height, color, mark.full ? undefined : [2, 3])
+/** Triangles that would lie on each other are drawn once; full lines always. */
+function paintMarkers(c: Canvas, f: Frame): void {
+  let lastX = -Infinity
+  for (const mark of f.spec.marks) {
+    if (mark.ms < f.spec.from || mark.ms > f.spec.to) continue
+    const x = crisp(f.x(mark.ms))
+    if (mark.full) paintFull(c, f, x, mark)
+    if (mark.flag || (x - lastX < TRIANGLE_PX && !mark.full)) continue
+    paintTriangle(c, f, x, mark)
+    lastX = x
+  }
+}
+
+function paintFull(c: Canvas, f: Frame, x: number, mark: ChartMark): void {
+  c.lineWidth = 1.5
+  rule(c, x, f.top, x, f.top + f.height, f.color(mark.color))
   c.lineWidth = 1
-  if (mark.flag) return
-  c.fillStyle = color
+}
+
+function paintTriangle(c: Canvas, f: Frame, x: number, mark: ChartMark): void {
+  c.fillStyle = f.color(mark.color)
   c.beginPath()
   c.moveTo(x - 3.5, f.top)
   c.lineTo(x + 3.5, f.top)
@@ -101,7 +121,15 @@ function paintMark(c: Canvas, f: Frame, mark: ChartMark): void {
   c.fill()
 }
 
-function rule(c: Canvas, x0: number, y0: number, x1: number, y1: number, color: string, dash?: readonly number[]): void {
+function rule(
+  c: Canvas,
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  color: string,
+  dash?: readonly number[],
+): void {
   c.strokeStyle = color
   c.setLineDash(dash === undefined ? [] : [...dash])
   c.beginPath()
@@ -132,7 +160,13 @@ function crisp(value: number): number {
 }
 
 /** A tile of diagonal strokes, for gaps (`--hatch`) and for swap (`--hatch-ink` over its colour). */
-export function hatching(c: Canvas, stroke: string, ground: string | null, step: number, width: number): CanvasPattern | null {
+export function hatching(
+  c: Canvas,
+  stroke: string,
+  ground: string | null,
+  step: number,
+  width: number,
+): CanvasPattern | null {
   const tile = document.createElement('canvas')
   tile.width = tile.height = step
   const t = tile.getContext('2d')

@@ -152,7 +152,12 @@ export class Plot {
     }
   }
   private halo(series: ChartSeries, data: Point[]): Line {
-    return { ...this.line(series, data), borderColor: this.color('--bg-1'), borderWidth: (series.width ?? 1.5) + 2, borderDash: [] }
+    return {
+      ...this.line(series, data),
+      borderColor: this.color('--bg-1'),
+      borderWidth: (series.width ?? 1.5) + 2,
+      borderDash: [],
+    }
   }
   private band(series: ChartSeries, data: Point[], index: number): Line {
     return {

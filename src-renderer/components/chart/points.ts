@@ -24,7 +24,13 @@ export function linePoints(series: ChartSeries, own: ChartRows, from: number, to
 }
 
 /** Points of stacked bands. All share the rows, so that the stack is whole at each of them. */
-export function bandPoints(bands: readonly ChartSeries[], rows: ChartRows, from: number, to: number, pixels: number): Point[][] {
+export function bandPoints(
+  bands: readonly ChartSeries[],
+  rows: ChartRows,
+  from: number,
+  to: number,
+  pixels: number,
+): Point[][] {
   const [first, last] = rowRange(rows, from, to)
   // The extremes that a stack shows are those of its largest bands: the lowest and the highest one.
   const pilots = [bands[0], bands.at(-1)].flatMap((band) => (band === undefined ? [] : [band.value]))

@@ -57,7 +57,7 @@ export interface ChartMark {
   readonly color: Token
   /** Drawn as a full line over the plot, in every chart. */
   readonly full: boolean
-  /** Drawn as a dashed line under a flag, or as a triangle. */
+  /** Has a flag here, and so no triangle. */
   readonly flag: boolean
 }
 

@@ -40,7 +40,8 @@ export class Policy {
   }
   async load(): Promise<void> {
     const result = await this.session.request<readonly Sysctl[]>({ type: 'sysctls' }, { quiet: true })
-    if (result.ok && Array.isArray(result.value)) this.list = (result.value as readonly Sysctl[]).filter((one) => this.names.includes(one.name))
+    if (result.ok && Array.isArray(result.value))
+      this.list = (result.value as readonly Sysctl[]).filter((one) => this.names.includes(one.name))
   }
   /** Writes a value; what the kernel refuses is said beside it. */
   async set(name: string, value: string): Promise<void> {
