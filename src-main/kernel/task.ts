@@ -22,7 +22,10 @@ import {
   type Kernel,
 } from './kernel'
 import { COST } from './costs'
+import { SIGCHLD, SIGCONT, SIGKILL } from './uapi'
 import { timer_add, timer_del } from './lib/timer'
+
+export { SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, SIGTSTP } from './uapi'
 
 // ---- timer kinds: what sched/timer.ts does when one is due; the argument in brackets
 /** The task sleeps no longer (task row). */
@@ -80,18 +83,6 @@ export const PSI_CPU_SOME = 4
 export const PSI_CPU_FULL = 5
 export const PSI_NONIDLE = 6
 export const NR_PSI_STATES = 7
-
-// ---- signals
-export const SIGHUP = 1
-export const SIGINT = 2
-export const SIGBUS = 7
-export const SIGKILL = 9
-export const SIGSEGV = 11
-export const SIGTERM = 15
-export const SIGCHLD = 17
-export const SIGCONT = 18
-export const SIGSTOP = 19
-export const SIGTSTP = 20
 
 /** Task rows of the kernel threads that the memory code wakes; 0 before boot is done. */
 export interface Threads {

@@ -1,9 +1,12 @@
 /** What is done when a timer is due. The heap is lib/timer.ts; here is the dispatch by kind. */
 import { C } from '@shared/counters'
-import type { Kernel } from '../kernel'
+import { TASK_UNINTERRUPTIBLE, type Kernel } from '../kernel'
 import { timer_add, timer_del, timer_first } from '../lib/timer'
 import {
   charge,
+  first_task,
+  next_task,
+  printk,
   TIMER_BIO,
   TIMER_EVENT,
   TIMER_KTHREAD,
@@ -51,6 +54,8 @@ export function run_timer(k: Kernel, programs: Programs): void {
       break
     case TIMER_WATCH:
       watch_faults(k)
+      watch_hung_tasks(k)
+      timer_add(k, k.var.now + WATCH_NS, TIMER_WATCH, 0)
       break
     case TIMER_EVENT:
       programs.event(k, arg)
@@ -76,5 +81,20 @@ function watch_faults(k: Kernel): void {
     watch.peak = rate
     trace(k, { kind: 'fault_burst', text: `${rate} major faults per second`, value: rate })
   }
-  timer_add(k, k.var.now + WATCH_NS, TIMER_WATCH, 0)
+}
+
+/** khungtaskd: a task that has been in D for so long is worth a line in the log, once a sleep. */
+function watch_hung_tasks(k: Kernel): void {
+  const seconds = k.var.sysctl['kernel.hung_task_timeout_secs']!
+  if (seconds === 0) return
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+    if (k.task.state[t] !== TASK_UNINTERRUPTIBLE) continue
+    const over = k.var.now - k.task.sleep_ns[t]! - seconds * 1e9
+    if (over < 0 || over >= WATCH_NS) continue
+    const name = k.strings.list[k.task.comm[t]!]!
+    const pid = k.task.pid[t]!
+    const text = `task ${name}:${pid} blocked for more than ${seconds} seconds.`
+    printk(k, `INFO: ${text}`)
+    trace(k, { kind: 'hung_task', text, pid, name, value: seconds })
+  }
 }

@@ -214,3 +214,12 @@ describe('timers', () => {
     expect(timer_find(k, 4, 3)).toBe(0)
   })
 })
+
+test('a task that stays in D for longer than the timeout is reported once', () => {
+  const k = machine()
+  k.var.sysctl['kernel.hung_task_timeout_secs'] = 5
+  const t = task(k, work, (k) => io_wait(k, k.var.now + 60e9))
+  run(k, programs(work), 20)
+  expect(k.trace.filter((e) => e.kind === 'hung_task').map((e) => e.pid)).toEqual([k.task.pid[t]])
+  expect(k.log.at(-1)![1]).toMatch(/^INFO: task \S+:\d+ blocked for more than 5 seconds\.$/)
+})
