@@ -155,8 +155,10 @@ export function unlink_anon_vmas(k: Kernel, vma: number): void {
   unlink_chain(k, vma)
 }
 
+/** First every link goes and parents lose their empty children, then the empty ones are freed: a child may come later. */
 function unlink_chain(k: Kernel, vma: number): void {
   const { avc, anon_vma } = k
+  const empty: number[] = []
   for (let link = k.vma.avc[vma]!; link !== 0;) {
     const following = avc.vma_next[link]!
     const av = avc.anon_vma[link]!
@@ -170,9 +172,10 @@ function unlink_chain(k: Kernel, vma: number): void {
     row_free(avc, link)
     if (anon_vma.head[av] === 0) {
       anon_vma.num_children[anon_vma.parent[av]!]!--
-      put_anon_vma(k, av)
+      empty.push(av)
     }
     link = following
   }
   k.vma.avc[vma] = 0
+  for (const av of empty) put_anon_vma(k, av)
 }

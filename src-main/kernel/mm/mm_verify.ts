@@ -44,6 +44,7 @@ export function verify_mm(k: Kernel): void {
     verify_tables(k, mm, found)
   }
   assert(found.tables === k.vmstat[C.nr_page_table_pages], 'verify_mm: nr_page_table_pages')
+  verify_anon_vmas(k)
   verify_rmap(k, found)
 }
 
@@ -75,6 +76,20 @@ function verify_areas(k: Kernel, mm: number, found: Found): void {
   assert(k.mm.vma_tail[mm] === prev && k.mm.map_count[mm] === count, 'verify_mm: map_count')
   assert(k.mm.total_vm[mm] === pages, 'verify_mm: total_vm')
   assert(k.mm.locked_vm[mm] === locked, 'verify_mm: locked_vm')
+}
+
+/** Every anon_vma knows how many areas are its own and how many anon_vmas are its children (a root is its own child). */
+function verify_anon_vmas(k: Kernel): void {
+  const children = new Map<number, number>()
+  const active = new Map<number, number>()
+  const add = (counts: Map<number, number>, row: number): void => void counts.set(row, (counts.get(row) ?? 0) + 1)
+  for (let av = 1; av < k.anon_vma.meta.high; av++)
+    if (k.anon_vma.refcount[av]! > 0 && k.anon_vma.head[av] !== 0) add(children, k.anon_vma.parent[av]!)
+  for (let vma = 1; vma < k.vma.meta.high; vma++) if (k.vma.anon_vma[vma] !== 0) add(active, k.vma.anon_vma[vma]!)
+  for (let av = 1; av < k.anon_vma.meta.high; av++) {
+    assert(k.anon_vma.num_children[av] === (children.get(av) ?? 0), 'verify_mm: children of an anon_vma')
+    assert(k.anon_vma.num_active_vmas[av] === (active.get(av) ?? 0), 'verify_mm: areas of an anon_vma')
+  }
 }
 
 /** The area is on the list of its own anon_vma, through a link of its chain. */

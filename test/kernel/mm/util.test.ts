@@ -44,9 +44,10 @@ function largest(k: Kernel, prot: number, flags: number): number {
 }
 function chunks(k: Kernel, prot: number, flags: number): number {
   const list: number[] = []
-  for (let p = 0; list.length < 64; list.push(p)) {
-    p = sys.sys_mmap(k, 0, 16 * MiB, prot, flags)
+  while (list.length < 64) {
+    const p = sys.sys_mmap(k, 0, 16 * MiB, prot, flags)
     if (p < 0) break
+    list.push(p)
   }
   for (const p of list) sys.sys_munmap(k, p, 16 * MiB)
   return list.length * 16

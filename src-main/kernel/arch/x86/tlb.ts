@@ -225,7 +225,7 @@ function walk(
   const pde = base + PDE_TAG + ((vpn >> 9) & 31)
   const pde_tag = ctx | (vpn >> 9)
   let cycles = 0
-  let slot = 0
+  let slot: number
   if (w[pde] === pde_tag) slot = w[pde + (PDE_TABLE - PDE_TAG)]! + (vpn & 511)
   else {
     const pdpe = base + PDPE_TAG + ((vpn >> 18) & 3)
