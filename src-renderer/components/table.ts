@@ -43,12 +43,7 @@ export function visibleRange(
 }
 
 /** Where to scroll so that a row is wholly in sight below a sticky head; the position itself when it is. */
-export function scrollToRow(
-  row: number,
-  scrollTop: number,
-  viewport: number,
-  rowHeight: number,
-): number {
+export function scrollToRow(row: number, scrollTop: number, viewport: number, rowHeight: number): number {
   const top = row * rowHeight
   if (top < scrollTop) return top
   if (top + rowHeight > scrollTop + viewport) return top + rowHeight - viewport

@@ -23,7 +23,9 @@ export function freeAreas(sample: Sample): FreeArea[] {
 }
 
 /** /proc/buddyinfo: all migrate types of a zone together. */
-export function byZone(areas: readonly FreeArea[]): { readonly zone: string; readonly blocks: number[]; readonly pages: number }[] {
+export function byZone(
+  areas: readonly FreeArea[],
+): { readonly zone: string; readonly blocks: number[]; readonly pages: number }[] {
   return ZONE_NAMES.filter((zone) => areas.some((a) => a.zone === zone)).map((zone) => {
     const blocks = sumBlocks(areas.filter((a) => a.zone === zone))
     return { zone, blocks, pages: pagesIn(blocks) }
@@ -66,7 +68,9 @@ export interface ZoneLevel {
 /** Free pages of a zone against its watermarks; the sample holds the machine's sums, shared out by managed pages. */
 export function zoneLevels(
   zones: readonly { readonly name: string; readonly managed: number }[],
-  value: (name: 'wmark_min' | 'wmark_low' | 'wmark_high' | 'zone_dma_free' | 'zone_dma32_free' | 'zone_normal_free') => number,
+  value: (
+    name: 'wmark_min' | 'wmark_low' | 'wmark_high' | 'zone_dma_free' | 'zone_dma32_free' | 'zone_normal_free',
+  ) => number,
 ): ZoneLevel[] {
   const managed = zones.reduce((sum, z) => sum + z.managed, 0)
   const free: Readonly<Record<string, number>> = {
@@ -82,7 +86,13 @@ export function zoneLevels(
       const marks = { min: part('wmark_min'), low: part('wmark_low'), high: part('wmark_high') }
       const at = free[zone.name] ?? Number.NaN
       const level =
-        at < marks.min ? 'below min' : at < marks.low ? 'below low' : at < marks.high ? 'between low and high' : 'above high'
+        at < marks.min
+          ? 'below min'
+          : at < marks.low
+            ? 'below low'
+            : at < marks.high
+              ? 'between low and high'
+              : 'above high'
       return { name: zone.name, managed: zone.managed, free: at, ...marks, level }
     })
 }

@@ -5,7 +5,9 @@ export interface LabStep {
   readonly op: string
   readonly label?: string
   readonly task?: string
-  readonly result: string | { readonly signal: string | number; readonly si_code?: string | number; readonly si_addr?: string | number }
+  readonly result:
+    | string
+    | { readonly signal: string | number; readonly si_code?: string | number; readonly si_addr?: string | number }
   readonly addr?: string | number
   readonly value?: number | string
   readonly path?: string
@@ -49,7 +51,8 @@ export const isFailure = (step: LabStep): boolean => resultText(step.result) !==
 /** What a step says in words: an address, a value, who was killed. */
 export function remark(step: LabStep): string {
   const said: string[] = []
-  if (step.addr !== undefined) said.push(typeof step.addr === 'number' ? `at 0x${step.addr.toString(16)}` : `at ${step.addr}`)
+  if (step.addr !== undefined)
+    said.push(typeof step.addr === 'number' ? `at 0x${step.addr.toString(16)}` : `at ${step.addr}`)
   if (step.value !== undefined) said.push(`= ${step.value}`)
   for (const victim of step.killed ?? []) said.push(`OOM killed ${victim.task} (${victim.pid})`)
   for (const text of step.failed ?? []) said.push(`expected ${text}`)

@@ -112,7 +112,8 @@ export function meminfoRows(v: Value, then: Value | null, folded: ReadonlySet<st
         unit: UNITS.get(node.name) ?? 'kB',
         change: then === null ? Number.NaN : value - valueOf(node, then),
       })
-      if (node.children && !isFolded) walk(node.children, depth === 0 ? '' : prefix + (last ? '  ' : '│ '), key, depth + 1)
+      if (node.children && !isFolded)
+        walk(node.children, depth === 0 ? '' : prefix + (last ? '  ' : '│ '), key, depth + 1)
     })
   }
   walk(MEMINFO_TREE, '', '', 0)
@@ -131,7 +132,12 @@ export interface Explanation {
   readonly lines: readonly FormulaLine[]
 }
 
-const sum = (result: string, v: Value, plus: readonly CounterName[], minus: readonly CounterName[] = []): FormulaLine[] => {
+const sum = (
+  result: string,
+  v: Value,
+  plus: readonly CounterName[],
+  minus: readonly CounterName[] = [],
+): FormulaLine[] => {
   const value = plus.reduce((s, n) => s + v(n), 0) - minus.reduce((s, n) => s + v(n), 0)
   return [
     ...plus.map((name, i) => ({ sign: i === 0 ? ('' as const) : ('+' as const), name, kB: v(name) })),
@@ -163,7 +169,10 @@ function memAvailable(v: Value): FormulaLine[] {
 type Explain = { readonly text: string; readonly source: string; readonly lines?: (v: Value) => FormulaLine[] }
 
 const EXPLAIN: Readonly<Record<string, Explain>> = {
-  MemTotal: { text: 'RAM the page allocator manages: what boot, the kernel image and firmware left over.', source: 'mm/show_mem.c: totalram_pages' },
+  MemTotal: {
+    text: 'RAM the page allocator manages: what boot, the kernel image and firmware left over.',
+    source: 'mm/show_mem.c: totalram_pages',
+  },
   MemFree: {
     text: 'Pages in the buddy lists and the per-CPU lists.',
     source: 'mm/vmstat.c: NR_FREE_PAGES × 4',
@@ -179,7 +188,10 @@ const EXPLAIN: Readonly<Record<string, Explain>> = {
     source: 'mm/show_mem.c: si_mem_available',
     lines: memAvailable,
   },
-  Buffers: { text: 'Page cache of block devices, mostly file system metadata.', source: 'fs/proc/meminfo.c: si.bufferram' },
+  Buffers: {
+    text: 'Page cache of block devices, mostly file system metadata.',
+    source: 'fs/proc/meminfo.c: si.bufferram',
+  },
   Cached: {
     text: 'Page cache of files and tmpfs, without Buffers and swap cache.',
     source: 'fs/proc/meminfo.c',
@@ -190,33 +202,81 @@ const EXPLAIN: Readonly<Record<string, Explain>> = {
       { sign: '=', name: 'Cached', kB: v('nr_file_pages') * 4 - v('SwapCached') - v('Buffers') },
     ],
   },
-  SwapCached: { text: 'Pages in RAM whose copy in swap is still good: going out again costs no I/O.', source: 'mm/swap_state.c: NR_SWAPCACHE' },
-  Active: { text: 'On the active LRU lists: used more than once lately.', source: 'fs/proc/meminfo.c', lines: (v) => sum('Active', v, ['Active(anon)', 'Active(file)']) },
-  Inactive: { text: 'On the inactive LRU lists: the next that reclaim looks at.', source: 'fs/proc/meminfo.c', lines: (v) => sum('Inactive', v, ['Inactive(anon)', 'Inactive(file)']) },
+  SwapCached: {
+    text: 'Pages in RAM whose copy in swap is still good: going out again costs no I/O.',
+    source: 'mm/swap_state.c: NR_SWAPCACHE',
+  },
+  Active: {
+    text: 'On the active LRU lists: used more than once lately.',
+    source: 'fs/proc/meminfo.c',
+    lines: (v) => sum('Active', v, ['Active(anon)', 'Active(file)']),
+  },
+  Inactive: {
+    text: 'On the inactive LRU lists: the next that reclaim looks at.',
+    source: 'fs/proc/meminfo.c',
+    lines: (v) => sum('Inactive', v, ['Inactive(anon)', 'Inactive(file)']),
+  },
   Unevictable: { text: 'Pages that reclaim must not touch: mlock, ramfs.', source: 'mm/vmscan.c: LRU_UNEVICTABLE' },
   SwapTotal: { text: 'All swap areas together.', source: 'mm/swapfile.c: total_swap_pages' },
   SwapFree: { text: 'Free slots of all swap areas.', source: 'mm/swapfile.c: nr_swap_pages' },
   Dirty: { text: 'File pages that wait to be written.', source: 'mm/page-writeback.c: NR_FILE_DIRTY' },
   Writeback: { text: 'Pages being written now.', source: 'mm/page-writeback.c: NR_WRITEBACK' },
-  AnonPages: { text: 'Anonymous pages mapped by processes: heap, stack, private copies.', source: 'mm/rmap.c: NR_ANON_MAPPED' },
+  AnonPages: {
+    text: 'Anonymous pages mapped by processes: heap, stack, private copies.',
+    source: 'mm/rmap.c: NR_ANON_MAPPED',
+  },
   Mapped: { text: 'File and tmpfs pages mapped by processes. Part of Cached.', source: 'mm/rmap.c: NR_FILE_MAPPED' },
   Shmem: { text: 'tmpfs and shared memory. In Cached, but only swap can take it.', source: 'mm/shmem.c: NR_SHMEM' },
-  Slab: { text: 'Objects of the kernel in slab caches.', source: 'mm/slub.c', lines: (v) => sum('Slab', v, ['SReclaimable', 'SUnreclaim']) },
-  KReclaimable: { text: 'Kernel memory that a shrinker can give back: SReclaimable and a little more.', source: 'fs/proc/meminfo.c' },
+  Slab: {
+    text: 'Objects of the kernel in slab caches.',
+    source: 'mm/slub.c',
+    lines: (v) => sum('Slab', v, ['SReclaimable', 'SUnreclaim']),
+  },
+  KReclaimable: {
+    text: 'Kernel memory that a shrinker can give back: SReclaimable and a little more.',
+    source: 'fs/proc/meminfo.c',
+  },
   KernelStack: { text: 'Stacks of all tasks in the kernel, 16 kB each.', source: 'kernel/fork.c: NR_KERNEL_STACK_KB' },
   PageTables: { text: 'Page tables of all processes.', source: 'mm/memory.c: NR_PAGETABLE' },
-  CommitLimit: { text: 'With vm.overcommit_memory = 2 no more than this can be promised: a share of RAM, without huge pages, plus swap.', source: 'mm/util.c: vm_commit_limit' },
+  CommitLimit: {
+    text: 'With vm.overcommit_memory = 2 no more than this can be promised: a share of RAM, without huge pages, plus swap.',
+    source: 'mm/util.c: vm_commit_limit',
+  },
   Committed_AS: { text: 'Memory promised to processes, touched or not.', source: 'mm/util.c: vm_committed_as' },
   Percpu: { text: 'Per-CPU data of the kernel.', source: 'mm/percpu.c: pcpu_nr_pages' },
   Hugetlb: { text: 'Memory set aside as huge pages, used or not.', source: 'mm/hugetlb.c' },
   AnonHugePages: { text: 'The part of AnonPages in transparent huge pages.', source: 'mm/huge_memory.c: NR_ANON_THPS' },
-  'file pages': { text: 'Page cache of files on disk: can be dropped once clean.', source: 'computed', lines: (v) => sum('file pages', v, ['Cached'], ['Shmem']) },
-  'swap used': { text: 'Slots of swap that hold a page.', source: 'computed', lines: (v) => sum('swap used', v, ['SwapTotal'], ['SwapFree']) },
+  'file pages': {
+    text: 'Page cache of files on disk: can be dropped once clean.',
+    source: 'computed',
+    lines: (v) => sum('file pages', v, ['Cached'], ['Shmem']),
+  },
+  'swap used': {
+    text: 'Slots of swap that hold a page.',
+    source: 'computed',
+    lines: (v) => sum('swap used', v, ['SwapTotal'], ['SwapFree']),
+  },
   other: {
     text: 'Pages in use that no line of meminfo counts: allocated directly by kernel code.',
     source: 'computed',
     lines: (v) =>
-      sum('other', v, ['MemTotal'], ['MemFree', 'AnonPages', 'Buffers', 'Cached', 'Slab', 'KernelStack', 'PageTables', 'SecPageTables', 'Percpu', 'Hugetlb']),
+      sum(
+        'other',
+        v,
+        ['MemTotal'],
+        [
+          'MemFree',
+          'AnonPages',
+          'Buffers',
+          'Cached',
+          'Slab',
+          'KernelStack',
+          'PageTables',
+          'SecPageTables',
+          'Percpu',
+          'Hugetlb',
+        ],
+      ),
   },
 }
 
@@ -228,10 +288,11 @@ export function explain(name: string, v: Value): Explanation | null {
 /** How MemTotal is made up, for one bar; the parts are those of the tree and reach the total. */
 export function composition(v: Value): { readonly name: string; readonly swatch: string; readonly kB: number }[] {
   const top = MEMINFO_TREE[0]!.children!
-  return top.flatMap((node) => (node.name === 'Cached' ? node.children! : [node])).map((node) => ({
-    name: node.name,
-    swatch: node.swatch ?? 'other',
-    kB: valueOf(node, v),
-  }))
+  return top
+    .flatMap((node) => (node.name === 'Cached' ? node.children! : [node]))
+    .map((node) => ({
+      name: node.name,
+      swatch: node.swatch ?? 'other',
+      kB: valueOf(node, v),
+    }))
 }
-

@@ -33,7 +33,9 @@ export function orderByValue(values: Float64Array, descending: boolean, tie: Int
 /** Rows by text, equal texts in the order of `tie`. */
 export function orderByText(values: readonly string[], descending: boolean, tie: Int32Array): Int32Array {
   const sign = descending ? -1 : 1
-  return Int32Array.from([...tie].sort((a, b) => (values[a]! < values[b]! ? -sign : values[a]! > values[b]! ? sign : 0)))
+  return Int32Array.from(
+    [...tie].sort((a, b) => (values[a]! < values[b]! ? -sign : values[a]! > values[b]! ? sign : 0)),
+  )
 }
 
 /** Who is below whom: the children of each row in a given order, and the rows that have no parent. */

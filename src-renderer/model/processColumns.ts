@@ -59,12 +59,25 @@ const perCent = (t: ProcessTable, row: number): number => (t.get(row, 'VmRSS') /
 export const PROCESS_COLUMNS: readonly ProcessColumn[] = [
   figure('pid', 'PID', (t, r) => t.get(r, 'pid'), 50, 'always', 'Process ID', String),
   { ...words('user', 'User', userOf, 76, 'narrow', 'Owner of the process'), wide: 92 },
-  words('state', 'S', stateOf, 22, 'narrow', 'R running, S sleeping, D waits for I/O or reclaim, T stopped, Z zombie, I idle'),
+  words(
+    'state',
+    'S',
+    stateOf,
+    22,
+    'narrow',
+    'R running, S sleeping, D waits for I/O or reclaim, T stopped, Z zombie, I idle',
+  ),
   figure('oom', 'OOM', score, 40, 'narrow', 'oom_score: how likely the OOM killer takes it, 0 to 2000', (v) =>
     v < 0 ? '–' : count(v),
   ),
-  figure('adj', 'ADJ', (t, r) => t.get(r, 'oom_score_adj'), 46, 'narrow', 'oom_score_adj: −1000 never, +1000 first', (v) =>
-    String(v).replace('-', '−'),
+  figure(
+    'adj',
+    'ADJ',
+    (t, r) => t.get(r, 'oom_score_adj'),
+    46,
+    'narrow',
+    'oom_score_adj: −1000 never, +1000 first',
+    (v) => String(v).replace('-', '−'),
   ),
   { ...kB('virt', 'VIRT', 'VmSize', 66, 'narrow', 'VmSize: address space in use, touched or not'), unit: 'kB' },
   kB('res', 'RES', 'VmRSS', 60, 'narrow', 'VmRSS: pages in RAM, shared ones in full, kB'),
@@ -73,10 +86,33 @@ export const PROCESS_COLUMNS: readonly ProcessColumn[] = [
   kB('swap', 'SWAP', 'VmSwap', 54, 'narrow', 'VmSwap: anonymous pages in swap, kB'),
   figure('footprint', 'PSS+SWAP', footprintOf, 88, 'always', 'PSS + VmSwap, kB; in the tree with all children'),
   figure('mem', '%MEM', perCent, 50, 'narrow', 'VmRSS of MemTotal', percent),
-  figure('cpu', '%CPU', (t, r) => t.cpuPercent[r]!, 46, 'narrow', 'CPU time since the sample before, of one CPU', percent),
+  figure(
+    'cpu',
+    '%CPU',
+    (t, r) => t.cpuPercent[r]!,
+    46,
+    'narrow',
+    'CPU time since the sample before, of one CPU',
+    percent,
+  ),
   figure('minflt', 'MINFLT/s', (t, r) => t.minfltPerS[r]!, 60, 'narrow', 'Minor faults a second: no I/O was needed'),
-  figure('majflt', 'MAJFLT/s', (t, r) => t.majfltPerS[r]!, 62, 'narrow', 'Major faults a second: a page came from disk or swap'),
-  figure('time', 'TIME+', (t, r) => t.get(r, 'utime_ns') + t.get(r, 'stime_ns'), 60, 'narrow', 'CPU time, user and system', cpuTime),
+  figure(
+    'majflt',
+    'MAJFLT/s',
+    (t, r) => t.majfltPerS[r]!,
+    62,
+    'narrow',
+    'Major faults a second: a page came from disk or swap',
+  ),
+  figure(
+    'time',
+    'TIME+',
+    (t, r) => t.get(r, 'utime_ns') + t.get(r, 'stime_ns'),
+    60,
+    'narrow',
+    'CPU time, user and system',
+    cpuTime,
+  ),
   kB('uss', 'USS', 'Uss', 64, 'wide', 'Pages of this process alone, kB'),
   kB('anon', 'RssAnon', 'RssAnon', 66, 'wide', 'Resident anonymous pages, kB'),
   kB('file', 'RssFile', 'RssFile', 60, 'wide', 'Resident file pages, kB'),
@@ -103,8 +139,7 @@ export const PROCESS_COLUMNS: readonly ProcessColumn[] = [
   words('command', 'Command', commandOf, 0, 'always', 'Command line'),
 ]
 
-export const columnById = (id: string): ProcessColumn =>
-  PROCESS_COLUMNS.find((c) => c.id === id) ?? PROCESS_COLUMNS[0]!
+export const columnById = (id: string): ProcessColumn => PROCESS_COLUMNS.find((c) => c.id === id) ?? PROCESS_COLUMNS[0]!
 
 /** What shows: the user's choice, or the columns that fit the width. The command is always last. */
 export function chosenColumns(choice: readonly string[] | null, wide: boolean): readonly ProcessColumn[] {

@@ -10,7 +10,24 @@ export type RowTest = (t: ProcessTable, row: number) => boolean
 
 const ALIASES: Readonly<Record<string, string>> = { rss: 'res', vsz: 'virt', cmd: 'command', s: 'state', score: 'oom' }
 /** Columns that hold kB, so that `rss>1M` means 1,024 kB. */
-const IN_KB = ['virt', 'res', 'shr', 'pss', 'swap', 'footprint', 'uss', 'anon', 'file', 'shmem', 'pte', 'hwm', 'lck', 'huge', 'read', 'write']
+const IN_KB = [
+  'virt',
+  'res',
+  'shr',
+  'pss',
+  'swap',
+  'footprint',
+  'uss',
+  'anon',
+  'file',
+  'shmem',
+  'pte',
+  'hwm',
+  'lck',
+  'huge',
+  'read',
+  'write',
+]
 
 export function processFilter(text: string): { readonly test: RowTest; readonly error: string | null } {
   const errors: string[] = []

@@ -119,7 +119,11 @@ function orderOf(t: ProcessTable, { column, descending }: ListOptions, sums: Flo
   if (column.id === 'footprint') return orderByValue(sums, descending, tie)
   const first = t.length > 0 ? column.value(t, 0) : 0
   if (typeof first === 'string')
-    return orderByText(Array.from({ length: t.length }, (_, i) => String(column.value(t, i))), descending, tie)
+    return orderByText(
+      Array.from({ length: t.length }, (_, i) => String(column.value(t, i))),
+      descending,
+      tie,
+    )
   const values = new Float64Array(t.length)
   for (let i = 0; i < t.length; i++) values[i] = Number(column.value(t, i))
   return orderByValue(values, descending, tie)

@@ -22,7 +22,11 @@ export interface Library {
 }
 
 export function libraryOf(value: unknown): Library {
-  const { folder, current, list = [] } = (value ?? {}) as { folder?: string | null; current?: string | null; list?: Recording[] }
+  const {
+    folder,
+    current,
+    list = [],
+  } = (value ?? {}) as { folder?: string | null; current?: string | null; list?: Recording[] }
   const byStart = (a: Recording, b: Recording): number => (a.created < b.created ? 1 : -1)
   return { folder: folder ?? '', current: current ?? null, list: [...list].sort(byStart) }
 }
@@ -35,7 +39,8 @@ export function startText({ created }: Recording): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`
 }
 
-export const fileName = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+export const fileName = (path: string): string =>
+  path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
 
 /** A neighbour of the recording with another ending: where an export goes. */
 export function exportPath(path: string, format: 'csv' | 'json' | 'memscope'): string {

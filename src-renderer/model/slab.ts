@@ -153,7 +153,9 @@ export const SLAB_STATES = [
 ] as const
 
 /** Slabs by state in the order CPU, partial, full, empty; within partial the emptiest first. */
-export function slabGroups(detail: SlabDetail): { readonly state: string; readonly title: string; readonly slabs: SlabDetail['slabs'] }[] {
+export function slabGroups(
+  detail: SlabDetail,
+): { readonly state: string; readonly title: string; readonly slabs: SlabDetail['slabs'] }[] {
   return SLAB_STATES.map(([state, title]) => ({
     state,
     title,

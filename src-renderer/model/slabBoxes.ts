@@ -3,7 +3,12 @@ import { slabGroups, type SlabDetail } from './slab'
 
 export interface BoxLayout {
   readonly cell: number
-  readonly titles: readonly { readonly x: number; readonly y: number; readonly text: string; readonly continued: boolean }[]
+  readonly titles: readonly {
+    readonly x: number
+    readonly y: number
+    readonly text: string
+    readonly continued: boolean
+  }[]
   readonly slabs: readonly { readonly x: number; readonly y: number; readonly slab: SlabDetail['slabs'][number] }[]
   /** Slabs that found no room. */
   readonly hidden: number
@@ -21,7 +26,10 @@ export function slabBoxes(detail: SlabDetail, width: number, height: number, mos
   const columns = Math.max(1, Math.floor((width + GAP) / (perRow + GAP)))
   const rows = Math.max(1, Math.floor((height - 4) / pitch))
   const groups = slabGroups(detail)
-  const shares = shareRows(groups.map((g) => g.slabs.length), columns * rows - groups.length * 2 - columns)
+  const shares = shareRows(
+    groups.map((g) => g.slabs.length),
+    columns * rows - groups.length * 2 - columns,
+  )
   const titles: { x: number; y: number; text: string; continued: boolean }[] = []
   const slabs: { x: number; y: number; slab: SlabDetail['slabs'][number] }[] = []
   let column = 0

@@ -7,11 +7,31 @@ export interface Scenario {
   readonly title: string
   readonly about: string
   readonly watch?: readonly string[] | string
-  readonly untilMs: number | null
-  readonly ram: number
+  /** null: it has no end. */
+  readonly durationMs: number | null
+  readonly ramBytes: number
   readonly cpus: number
+  /** False for a user's own file. */
+  readonly builtin: boolean
   /** What must hold, in words. */
   readonly expect?: readonly string[]
+}
+type Told = Omit<Scenario, 'durationMs' | 'ramBytes' | 'builtin'> & {
+  readonly durationMs?: number | null
+  readonly untilMs?: number | null
+  readonly ramBytes?: number
+  readonly ram?: number
+  readonly builtin?: boolean
+}
+
+/** Scenarios as the engine answers them; `ram` and `untilMs` are the names of the scenario file itself. */
+export function scenariosOf(value: readonly Told[]): Scenario[] {
+  return value.map((s) => ({
+    ...s,
+    durationMs: s.durationMs ?? s.untilMs ?? null,
+    ramBytes: s.ramBytes ?? s.ram ?? 0,
+    builtin: s.builtin ?? true,
+  }))
 }
 export interface Sysctl {
   readonly name: string

@@ -2,8 +2,9 @@
 import type { Session } from '../../state/session.svelte'
 
 const KEPT_CHARS = 200_000
-/** `$ ` or `# ` at the very end, colours aside. */
-const PROMPT = new RegExp(String.raw`[$#] (\u001b\[[0-9;?]*[a-zA-Z])*$`)
+const COLOURS = new RegExp(String.raw`\u001b\[[0-9;?]*[a-zA-Z]`, 'g')
+/** A prompt and nothing after it. */
+const PROMPT = /[$#]\s*$/
 
 export class Shell {
   title = $state('bash')
@@ -57,7 +58,7 @@ export class Shell {
     this.text = (this.text + data).slice(-KEPT_CHARS)
     this.listener?.(data)
     // A prompt at the end of a line means that the command is done.
-    if (PROMPT.test(data)) this.title = 'bash'
+    if (PROMPT.test(this.text.slice(-120).replace(COLOURS, ''))) this.title = 'bash'
   }
 }
 
@@ -73,7 +74,11 @@ export class Shells {
     })
   }
   add(): Shell {
-    const shell = new Shell(this.session, `sh${++this.last}-${Math.round(performance.timeOrigin) % 1_000_000}`, this.last)
+    const shell = new Shell(
+      this.session,
+      `sh${++this.last}-${Math.round(performance.timeOrigin) % 1_000_000}`,
+      this.last,
+    )
     this.list = [...this.list, shell]
     this.current = shell
     return shell

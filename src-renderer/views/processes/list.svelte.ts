@@ -58,7 +58,11 @@ export class ProcessesState {
   )
   /** What an action is for: the tagged processes, else the selected one. */
   readonly targets = $derived(
-    this.taggedRows.length > 0 ? this.taggedRows : this.selectedRow && !this.selectedRow.endedMs ? [this.selectedRow] : [],
+    this.taggedRows.length > 0
+      ? this.taggedRows
+      : this.selectedRow && !this.selectedRow.endedMs
+        ? [this.selectedRow]
+        : [],
   )
 
   keep(change: Partial<Kept>): void {
@@ -116,7 +120,14 @@ export class ProcessesState {
     })
     const same = order.every((part, i) => part === this.shownOrder[i])
     this.shownOrder = order
-    this.rows = this.over && same ? holdStill(untrack(() => this.rows), fresh, table.ms) : fresh
+    this.rows =
+      this.over && same
+        ? holdStill(
+            untrack(() => this.rows),
+            fresh,
+            table.ms,
+          )
+        : fresh
   }
 }
 
