@@ -84,6 +84,25 @@ export class Rings {
     this.version++
   }
 
+  /** Puts one sample of the past between the rows that are there, which may be farther apart. */
+  insert(data: Float64Array): void {
+    const ms = data[1] ?? 0
+    const row = this.rowAt(ms) + 1
+    if (row > 0 && this.ms[row - 1] === ms) return
+    if (row === this.length) return this.push(data)
+    if (this.length === this.capacity) {
+      this.makeRoom()
+      return this.insert(data)
+    }
+    const inGap = this.gap[row] === 1
+    for (const column of [this.ms, this.gap, ...this.columns]) column.copyWithin(row + 1, row, this.length)
+    this.length++
+    this.ms[row] = ms
+    this.gap[row] = inGap ? 1 : 0
+    for (let k = 0; k < this.columns.length; k++) this.columns[k]![row] = data[HEADER.length + k] ?? Number.NaN
+    this.version++
+  }
+
   /** Puts rows from the recorder before, between and after those that came live meanwhile. */
   load(rows: readonly Float64Array[]): void {
     if (rows.length === 0) return

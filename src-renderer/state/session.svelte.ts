@@ -307,6 +307,8 @@ export class Session {
     if (last === null || sample.ms < last.ms || sample.ms - last.ms > RATE_WINDOW_MS) this.recentPast.clear()
     this.recentPast.push(sample)
     this.past = sample
+    // Long histories come with fewer points; the shown instant is among the rows all the same.
+    this.series.insert(sample.data)
     this.touch()
   }
   private takeState(state: StateInfo): void {

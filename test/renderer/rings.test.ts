@@ -62,6 +62,16 @@ describe('rings', () => {
     expect(rings.gap.subarray(0, rings.length).every((gap) => gap === 0)).toBe(true)
   })
 
+  test('take a sample of the past between rows that are farther apart', () => {
+    const rings = filled(0, 60_000, 5000)
+    rings.insert(row(12_500))
+    rings.insert(row(12_500))
+    expect([rings.length, rings.rowAt(12_500), rings.at('MemAvailable', 3), rings.at('MemAvailable', 4)]).toEqual([
+      14, 3, 12_500, 15_000,
+    ])
+    expect(rings.ms[rings.length - 1]).toBe(60_000)
+  })
+
   test('stay within their capacity, keep the newest, and keep the deepest dip', () => {
     const rings = new Rings(500, 64)
     for (let i = 0; i < 1000; i++) rings.push(row(i * 500, i === 400 ? -1 : i))
