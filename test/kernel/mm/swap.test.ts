@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest'
+import {
+  PG_active,
+  PG_anon,
+  PG_lru,
+  PG_reclaim,
+  PG_referenced,
+  PG_swapbacked,
+  PG_uptodate,
+  type Kernel,
+} from '../../../src-main/kernel/kernel'
+import { alloc_page } from '../../../src-main/kernel/mm/page_alloc'
+import {
+  deactivate_page,
+  folio_activate,
+  folio_rotate_reclaimable,
+  isolate_lru_page,
+  lru_add_drain,
+  lru_cache_add,
+  lru_note_cost,
+  mark_page_accessed,
+  putback_lru_page,
+  release_page,
+} from '../../../src-main/kernel/mm/swap'
+import { inactive_is_low } from '../../../src-main/kernel/mm/scan_count'
+import { verify_lru } from '../../../src-main/kernel/mm/verify_lru'
+import { GFP_HIGHUSER_MOVABLE, LRU_INACTIVE_ANON } from '../../../src-main/kernel/kernel'
+import { C } from '../../../src-shared/counters'
+import { bare_machine } from '../../support/bare'
+import { random } from './machine'
+
+function anon_page(k: Kernel): number {
+  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE)
+  k.page.flags[pfn]! |= PG_anon | PG_swapbacked | PG_uptodate
+  lru_cache_add(k, pfn)
+  return pfn
+}
+
+describe('LRU batches', () => {
+  it('put a page on its list when fifteen are together', () => {
+    const k = bare_machine()
+    lru_add_drain(k)
+    const before = k.vmstat[C.nr_inactive_anon]!
+    for (let i = 0; i < 14; i++) anon_page(k)
+    expect(k.vmstat[C.nr_inactive_anon]).toBe(before)
+    anon_page(k)
+    expect(k.vmstat[C.nr_inactive_anon]).toBe(before + 15)
+  })
+
+  it('forget a page that is freed', () => {
+    const k = bare_machine()
+    const pfn = anon_page(k)
+    release_page(k, pfn)
+    lru_add_drain(k)
+    expect(k.page.flags[pfn]! & PG_lru).toBe(0)
+    verify_lru(k)
+  })
+})
+
+describe('a page of the LRU', () => {
+  it('is referenced by the first touch and activated by the second', () => {
+    const k = bare_machine()
+    const pfn = anon_page(k)
+    lru_add_drain(k)
+    mark_page_accessed(k, pfn)
+    expect(k.page.flags[pfn]! & (PG_referenced | PG_active)).toBe(PG_referenced)
+    mark_page_accessed(k, pfn)
+    lru_add_drain(k)
+    expect(k.page.flags[pfn]! & (PG_referenced | PG_active)).toBe(PG_active)
+    expect(k.vmstat[C.pgactivate]).toBe(1)
+  })
+
+  it('goes to the tail of its list after a write that reclaim asked for', () => {
+    const k = bare_machine()
+    const pages = Array.from({ length: 15 }, () => anon_page(k))
+    k.page.flags[pages[14]!]! |= PG_reclaim
+    folio_rotate_reclaimable(k, pages[14]!)
+    lru_add_drain(k)
+    expect(k.lru.tail[1 + LRU_INACTIVE_ANON]).toBe(pages[14])
+    expect(k.vmstat[C.pgrotated]).toBe(1)
+  })
+})
+
+describe('the balance of the lists', () => {
+  it('wants as many inactive as active pages on a small machine', () => {
+    const k = bare_machine()
+    const pages = Array.from({ length: 300 }, () => anon_page(k))
+    lru_add_drain(k)
+    const half = (k.vmstat[C.nr_inactive_anon]! + k.vmstat[C.nr_active_anon]!) / 2
+    let i = 0
+    while (k.vmstat[C.nr_inactive_anon]! > half) {
+      folio_activate(k, pages[i++]!)
+      lru_add_drain(k)
+    }
+    expect(inactive_is_low(k, 0, LRU_INACTIVE_ANON)).toBe(k.vmstat[C.nr_inactive_anon]! < k.vmstat[C.nr_active_anon]!)
+    folio_activate(k, pages[i++]!)
+    folio_activate(k, pages[i++]!)
+    lru_add_drain(k)
+    expect(inactive_is_low(k, 0, LRU_INACTIVE_ANON)).toBe(true)
+  })
+
+  it('remembers costs, the old ones ever less', () => {
+    const k = bare_machine()
+    for (let i = 0; i < 120; i++) anon_page(k)
+    lru_add_drain(k)
+    for (let i = 0; i < 100; i++) lru_note_cost(k, 0, false, 32)
+    const size = k.vmstat[C.nr_inactive_anon]! + k.vmstat[C.nr_active_anon]!
+    expect(k.lruvec.anon_cost[1]).toBeLessThanOrEqual(size / 4 + 32)
+    const anon = k.lruvec.anon_cost[1]!
+    for (let i = 0; i < 20; i++) lru_note_cost(k, 0, true, 32)
+    expect(k.lruvec.anon_cost[1]!).toBeLessThan(anon)
+    expect(k.lruvec.file_cost[1]!).toBeGreaterThan(k.lruvec.anon_cost[1]!)
+  })
+})
+
+describe('random use', () => {
+  it.each([11, 12, 13])('keeps lists, batches and counts together, seed %i', (seed) => {
+    const k = bare_machine({ cpus: 2 })
+    const below = random(seed * 104729)
+    const pages: number[] = []
+    const isolated: number[] = []
+    for (let i = 0; i < 3000; i++) {
+      k.var.cpu = below(2)
+      const what = below(10)
+      const pfn = pages[below(Math.max(1, pages.length))]
+      if (what < 3 || pfn === undefined) pages.push(anon_page(k))
+      else if (what === 3) mark_page_accessed(k, pfn)
+      else if (what === 4) folio_activate(k, pfn)
+      else if (what === 5) deactivate_page(k, pfn)
+      else if (what === 6 && (k.page.flags[pfn]! & PG_lru) !== 0) folio_rotate_reclaimable(k, pfn)
+      else if (what === 7 && isolate_lru_page(k, pfn)) {
+        pages.splice(pages.indexOf(pfn), 1)
+        isolated.push(pfn)
+      } else if (what === 8 && isolated.length > 0) {
+        const back = isolated.pop()!
+        putback_lru_page(k, back)
+        pages.push(back)
+      } else if (what === 9) {
+        pages.splice(pages.indexOf(pfn), 1)
+        release_page(k, pfn)
+      }
+      if (i % 300 === 0) check(k, isolated)
+    }
+    check(k, isolated)
+  })
+})
+
+/** Isolated pages are on no list; everything else must hold. */
+function check(k: Kernel, isolated: number[]): void {
+  const active = isolated.map((pfn) => k.page.flags[pfn]! & PG_active)
+  isolated.forEach((pfn) => (k.page.flags[pfn]! &= ~PG_active))
+  verify_lru(k)
+  isolated.forEach((pfn, i) => (k.page.flags[pfn]! |= active[i]!))
+}
