@@ -25,7 +25,8 @@ type Op =
   | { op: 'protect'; at: number; n: number; prot: number }
   | { op: 'move'; at: number; n: number; to: number }
   | { op: 'read' | 'write'; at: number; n: number }
-  | { op: 'fork' | 'exit' }
+  | { op: 'fork' }
+  | { op: 'exit' }
 
 const at = fc.nat(PAGES - 1)
 const n = fc.integer({ min: 1, max: 600 })
