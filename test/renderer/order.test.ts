@@ -7,7 +7,11 @@ const identity = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i
 
 describe('the order by value', () => {
   test('is that of a stable sort, for whole numbers and unknowns', () => {
-    const value = fc.oneof(fc.integer({ min: -1000, max: 2 ** 36 }), fc.integer({ min: 0, max: 3 }), fc.constant(Number.NaN))
+    const value = fc.oneof(
+      fc.integer({ min: -1000, max: 2 ** 36 }),
+      fc.integer({ min: 0, max: 3 }),
+      fc.constant(Number.NaN),
+    )
     fc.assert(
       fc.property(fc.array(value, { maxLength: 300 }), fc.boolean(), (list, descending) => {
         const values = Float64Array.from(list)

@@ -67,7 +67,9 @@ describe('the list', () => {
   test('sorts by any column, equal values by PID', () => {
     expect(pids(processList(tableOf(FAMILY), options({ column: columnById('virt') })))).toEqual([1, 2, 20, 21, 30])
     expect(pids(processList(tableOf(FAMILY), options({ column: columnById('pid') })))).toEqual([30, 21, 20, 2, 1])
-    expect(pids(processList(tableOf(FAMILY), options({ column: columnById('command'), descending: false })))[0]).toBe(30)
+    expect(pids(processList(tableOf(FAMILY), options({ column: columnById('command'), descending: false })))[0]).toBe(
+      30,
+    )
   })
   test('puts unknown rates last', () => {
     const before = sampleOf(500, [{ pid: 20, start_ns: 0, minflt: 0 }])
@@ -91,7 +93,17 @@ describe('the list', () => {
     expect(pids(processList(tableOf(FAMILY), options({ keep })))).toEqual([30])
   })
   test('survives processes that are their own ancestors', () => {
-    expect(pids(processList(tableOf([{ pid: 5, ppid: 5 }, { pid: 6, ppid: 99 }]), options({ tree: true })))).toEqual([5, 6])
+    expect(
+      pids(
+        processList(
+          tableOf([
+            { pid: 5, ppid: 5 },
+            { pid: 6, ppid: 99 },
+          ]),
+          options({ tree: true }),
+        ),
+      ),
+    ).toEqual([5, 6])
   })
   test('names the whole subtree of a row', () => {
     const rows = processList(tableOf(FAMILY), options({ tree: true }))

@@ -1,20 +1,51 @@
 /** The models behind Slab, Memory, Process, Lab, Recordings and Fidelity. */
 import { describe, expect, test } from 'vitest'
 import { MEMINFO } from '@shared/counters'
-import { addressParts, categoryOf, hex, parseAddress, processDetail, segments, statusLines, walkStart, type Area } from '../../src-renderer/model/addressSpace'
+import {
+  addressParts,
+  categoryOf,
+  hex,
+  parseAddress,
+  processDetail,
+  segments,
+  statusLines,
+  walkStart,
+  type Area,
+} from '../../src-renderer/model/addressSpace'
 import { byZone, freeAreas, fragmentationIndex, unusableIndex, zoneLevels } from '../../src-renderer/model/buddy'
 import { gradeOf, mechanismsOf } from '../../src-renderer/model/fidelity'
 import { parseDuration, parseSize, percent } from '../../src-renderer/model/figures'
 import { errorLine, labSteps, remark, resultText } from '../../src-renderer/model/labProgram'
-import { composition, explain, MEMINFO_TREE, meminfoRows, type MeminfoNode, type Value } from '../../src-renderer/model/meminfo'
+import {
+  composition,
+  explain,
+  MEMINFO_TREE,
+  meminfoRows,
+  type MeminfoNode,
+  type Value,
+} from '../../src-renderer/model/meminfo'
 import { exportPath, libraryOf, type Recording } from '../../src-renderer/model/recordings'
 import { Sample } from '../../src-renderer/model/sample'
-import { slabCaches, slabDetail, slabTotals, sortCaches, trackSlabs, type SlabTrack } from '../../src-renderer/model/slab'
+import {
+  slabCaches,
+  slabDetail,
+  slabTotals,
+  sortCaches,
+  trackSlabs,
+  type SlabTrack,
+} from '../../src-renderer/model/slab'
 import { shareRows, slabBoxes } from '../../src-renderer/model/slabBoxes'
 import { Track } from '../../src-renderer/model/track'
 import { treemap } from '../../src-renderer/model/treemap'
 import type { ProgramInfo } from '@shared/program'
-import { choicesOf, defaultText, paramError, sizeText, sysctlError, typedParams } from '../../src-renderer/model/workload'
+import {
+  choicesOf,
+  defaultText,
+  paramError,
+  sizeText,
+  sysctlError,
+  typedParams,
+} from '../../src-renderer/model/workload'
 import { fakeBridge, fakeMachine, fakeSample } from '../support/fakeBridge'
 import type { Push } from '@shared/protocol'
 
@@ -30,7 +61,8 @@ async function namesOf(): Promise<readonly string[]> {
 
 describe('meminfo', () => {
   test('has every line of /proc/meminfo once', () => {
-    const lines = (nodes: readonly MeminfoNode[]): string[] => nodes.flatMap((n) => [n.name, ...lines(n.children ?? [])])
+    const lines = (nodes: readonly MeminfoNode[]): string[] =>
+      nodes.flatMap((n) => [n.name, ...lines(n.children ?? [])])
     const all = lines(MEMINFO_TREE)
     expect(MEMINFO.map(([name]) => name).filter((name) => !all.includes(name))).toEqual([])
     expect(all.filter((name, i) => all.indexOf(name) !== i)).toEqual([])
@@ -79,7 +111,13 @@ describe('free areas', () => {
     expect(fragmentationIndex([], 2)).toBe(0)
   })
   test('zones stand below or above their watermarks', () => {
-    const values: Record<string, number> = { wmark_min: 100, wmark_low: 125, wmark_high: 150, zone_dma_free: 99, zone_dma32_free: 60 }
+    const values: Record<string, number> = {
+      wmark_min: 100,
+      wmark_low: 125,
+      wmark_high: 150,
+      zone_dma_free: 99,
+      zone_dma32_free: 60,
+    }
     const zones = [
       { name: 'DMA', managed: 50 },
       { name: 'DMA32', managed: 50 },
@@ -113,13 +151,26 @@ describe('slab', () => {
     expect(track.value('dentry:size')(2)).toBe(slabCaches(new Sample(fakeSample(2000)), names)[0]?.cacheKB)
   })
   test('reads which objects are in use, a bit an object', () => {
-    const { slabs } = slabDetail({ kind: 'slab', ms: 0, cache: 'x', objsize: 64, objects: 64, order: 0, slabs: [{ pfn: 9, list: 'partial', inuse: 3, used: [0b101, 1] }] })
+    const { slabs } = slabDetail({
+      kind: 'slab',
+      ms: 0,
+      cache: 'x',
+      objsize: 64,
+      objects: 64,
+      order: 0,
+      slabs: [{ pfn: 9, list: 'partial', inuse: 3, used: [0b101, 1] }],
+    })
     expect([0, 1, 2, 31, 32].map((i) => slabs[0]!.isUsed(i))).toEqual([true, false, true, false, true])
   })
   test('draws every group of slabs, the small ones whole', () => {
     expect(shareRows([2, 100, 300], 42)).toEqual([2, 20, 20])
     expect(shareRows([2, 3], 100)).toEqual([2, 3])
-    const slabs = Array.from({ length: 500 }, (_, i) => ({ pfn: i, inuse: i % 21, state: i < 2 ? ('cpu' as const) : ('partial' as const), isUsed: () => true }))
+    const slabs = Array.from({ length: 500 }, (_, i) => ({
+      pfn: i,
+      inuse: i % 21,
+      state: i < 2 ? ('cpu' as const) : ('partial' as const),
+      isUsed: () => true,
+    }))
     const layout = slabBoxes({ cache: 'dentry', objsize: 192, objperslab: 21, slabs }, 410, 300, 9)
     expect(layout.slabs.filter(({ slab }) => slab.state === 'cpu')).toHaveLength(2)
     expect(layout.slabs.length + layout.hidden).toBe(500)
@@ -154,11 +205,27 @@ describe('an address', () => {
   test('is read in hex, within the user’s half', () => {
     expect(parseAddress('0x7fff00001000')).toBe(0x7fff00001000)
     expect(parseAddress('55d0c4b28f3c')).toBe(0x55d0c4b28f3c)
-    expect([parseAddress('ffff800000000000'), parseAddress('heap'), parseAddress('0x800000000000')]).toEqual([null, null, null])
+    expect([parseAddress('ffff800000000000'), parseAddress('heap'), parseAddress('0x800000000000')]).toEqual([
+      null,
+      null,
+      null,
+    ])
     expect(hex(0x1000)).toBe('000000001000')
   })
   const area = (fields: Partial<Area>): Area => ({
-    start: 0, end: 4096, perms: 'rw-p', offset: 0, name: '', sizeKB: 4, rssKB: 0, pssKB: 0, privateDirtyKB: 0, swapKB: 0, anonKB: 0, lockedKB: 0, flags: '',
+    start: 0,
+    end: 4096,
+    perms: 'rw-p',
+    offset: 0,
+    name: '',
+    sizeKB: 4,
+    rssKB: 0,
+    pssKB: 0,
+    privateDirtyKB: 0,
+    swapKB: 0,
+    anonKB: 0,
+    lockedKB: 0,
+    flags: '',
     ...fields,
   })
   test('lies in an area with a category', () => {
@@ -168,7 +235,10 @@ describe('an address', () => {
     expect(categoryOf(area({ name: '[vdso]' }))).toBe('reserved')
   })
   test('segments fill the bar and none vanishes', () => {
-    const parts = segments([area({ sizeKB: 4 }), area({ sizeKB: 1_000_000, rssKB: 500_000, anonKB: 500_000, swapKB: 100_000 })])
+    const parts = segments([
+      area({ sizeKB: 4 }),
+      area({ sizeKB: 1_000_000, rssKB: 500_000, anonKB: 500_000, swapKB: 100_000 }),
+    ])
     expect(parts.reduce((sum, part) => sum + part.width, 0)).toBeCloseTo(100)
     expect(parts[0]!.width).toBeGreaterThan(0.3)
     expect([parts[1]!.anon, parts[1]!.other, parts[1]!.swapped]).toEqual([50, 0, 10])
@@ -180,12 +250,42 @@ describe('an address', () => {
 })
 test('what the engine tells of a process becomes areas and a walk', () => {
   const detail = processDetail({
-    kind: 'process', ms: 0, pid: 7, gone: false, status: 'Name:\tleakd\nPid:\t7\n',
-    areas: [{ start: 4096, end: 12_288, perms: 'rw-p', offset: 0, device: '00:00', inode: 0, name: '[heap]', flags: ['rd', 'wr'], figures: { Size: 8, Rss: 4, Anonymous: 4, Swap: 4 } }],
-    walk: { address: 4096, levels: [{ level: 'PGD', index: 0, table_pfn: 5, entry: '0000000000006067', flags: ['P', 'W'] }], pfn: null, physical: null, swap_slot: null, page_size: 4096, result: 'PUD entry is empty' },
+    kind: 'process',
+    ms: 0,
+    pid: 7,
+    gone: false,
+    status: 'Name:\tleakd\nPid:\t7\n',
+    areas: [
+      {
+        start: 4096,
+        end: 12_288,
+        perms: 'rw-p',
+        offset: 0,
+        device: '00:00',
+        inode: 0,
+        name: '[heap]',
+        flags: ['rd', 'wr'],
+        figures: { Size: 8, Rss: 4, Anonymous: 4, Swap: 4 },
+      },
+    ],
+    walk: {
+      address: 4096,
+      levels: [{ level: 'PGD', index: 0, table_pfn: 5, entry: '0000000000006067', flags: ['P', 'W'] }],
+      pfn: null,
+      physical: null,
+      swap_slot: null,
+      page_size: 4096,
+      result: 'PUD entry is empty',
+    },
   })
   expect(detail).toMatchObject({ name: 'leakd', smaps: [{ sizeKB: 8, rssKB: 4, swapKB: 4, flags: 'rd wr' }] })
-  expect(detail.walk?.levels[0]).toEqual({ name: 'PGD', index: 0, entry: '0x0000000000006067', flags: 'P W', tablePfn: 5 })
+  expect(detail.walk?.levels[0]).toEqual({
+    name: 'PGD',
+    index: 0,
+    entry: '0x0000000000006067',
+    flags: 'P W',
+    tablePfn: 5,
+  })
 })
 test('status is read line by line', () => {
   expect(statusLines('Name:\tleakd\nVmRSS:\t  12 kB\n')).toEqual([
@@ -219,7 +319,10 @@ describe('forms', () => {
     for (const spec of Object.values(program.params)) expect(paramError(spec, defaultText(spec))).toBeNull()
   })
   test('send what differs from the defaults, typed', () => {
-    expect(typedParams(program, { rate: '24MiB/s', max: '64MiB', loop: 'true', every: '1s' })).toEqual({ max: '64MiB', loop: true })
+    expect(typedParams(program, { rate: '24MiB/s', max: '64MiB', loop: 'true', every: '1s' })).toEqual({
+      max: '64MiB',
+      loop: true,
+    })
     expect(choicesOf(program.params['touch']!)).toEqual(['read', 'write'])
   })
   test('hold sysctls to their bounds', () => {
@@ -230,9 +333,19 @@ describe('forms', () => {
     expect(sysctlError({ name: 'thp', value: 'madvise' }, 'always')).toBeNull()
   })
   test('read sizes and durations', () => {
-    expect([parseSize('64MiB'), parseSize('1.5G'), parseSize('4k'), parseSize('12')]).toEqual([64 * 2 ** 20, 1.5 * 2 ** 30, 4096, 12])
+    expect([parseSize('64MiB'), parseSize('1.5G'), parseSize('4k'), parseSize('12')]).toEqual([
+      64 * 2 ** 20,
+      1.5 * 2 ** 30,
+      4096,
+      12,
+    ])
     expect([parseDuration('250ms'), parseDuration('5m'), parseDuration('7')]).toEqual([250, 300_000, 7000])
-    expect([sizeText(3 * 2 ** 20), sizeText(1000), percent(0.01), percent(12.34)]).toEqual(['3MiB', '1000', '0', '12.3'])
+    expect([sizeText(3 * 2 ** 20), sizeText(1000), percent(0.01), percent(12.34)]).toEqual([
+      '3MiB',
+      '1000',
+      '0',
+      '12.3',
+    ])
   })
 })
 
@@ -254,9 +367,23 @@ describe('lab programs', () => {
 
 test('recordings are listed newest first and exported beside themselves', () => {
   const of = (path: string, created: string): Recording => ({
-    path, created, bytes: 0, title: '', scenario: '', seed: 1, firstMs: 0, lastMs: 0, samples: 0, events: 0, oomKills: 0, commands: 0,
+    path,
+    created,
+    bytes: 0,
+    title: '',
+    scenario: '',
+    seed: 1,
+    firstMs: 0,
+    lastMs: 0,
+    samples: 0,
+    events: 0,
+    oomKills: 0,
+    commands: 0,
   })
-  const { list } = libraryOf({ folder: '/d', list: [of('/d/a.memscope', '2026-01-01'), of('/d/b.memscope', '2026-02-01')] })
+  const { list } = libraryOf({
+    folder: '/d',
+    list: [of('/d/a.memscope', '2026-01-01'), of('/d/b.memscope', '2026-02-01')],
+  })
   expect(list.map((r) => r.path)).toEqual(['/d/b.memscope', '/d/a.memscope'])
   expect(libraryOf(null).list).toEqual([])
   expect(exportPath('/d/a.memscope', 'csv')).toBe('/d/a.csv')

@@ -1,0 +1,185 @@
+/** The lists and forms over a machine that is played: keys, what is drawn, what is sent. */
+import { page, userEvent } from 'vitest/browser'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { render } from 'vitest-browser-svelte'
+import axe from 'axe-core'
+import '../../src-renderer/tokens.css'
+import '../../src-renderer/app.css'
+import App from '../../src-renderer/App.svelte'
+import { fakeBridge, type FakeBridge } from '../support/fakeBridge'
+
+async function open(view: string): Promise<FakeBridge> {
+  localStorage.setItem('memscope.view', view)
+  const bridge = fakeBridge({ startMs: 60_000 })
+  bridge.answer('readFile', 'root:x:0:0::/:\nmira:x:1000:1000::/:\n')
+  bridge.answer('scenarios', [
+    {
+      name: 'leak-twice',
+      title: 'Leak, twice',
+      about: 'A leak.',
+      ramBytes: 2 ** 30,
+      cpus: 2,
+      durationMs: 90_000,
+      builtin: true,
+    },
+  ])
+  bridge.answer('programs', [
+    {
+      name: 'leak',
+      comm: 'leak',
+      about: 'Leaks.',
+      params: { rate: { type: 'rate', default: 24 * 2 ** 20, about: 'how fast' } },
+    },
+  ])
+  bridge.answer('sysctls', [
+    {
+      name: 'vm.swappiness',
+      value: '60',
+      default: 60,
+      min: 0,
+      max: 200,
+      writable: true,
+      help: 'Weight of anonymous pages',
+    },
+  ])
+  await render(App, { bridge })
+  await expect.element(page.getByTestId(`view-${view}`)).toBeVisible()
+  bridge.play(61_000)
+  return bridge
+}
+const pidsShown = (): string[] =>
+  [...document.querySelectorAll<HTMLElement>('[data-testid=process-list] tr[data-row]')].map(
+    (row) => row.dataset['key']!.split('@')[0]!,
+  )
+const textOf = (testid: string): string => document.querySelector(`[data-testid=${testid}]`)?.textContent ?? ''
+const asked = (bridge: FakeBridge, type: string): unknown[] => bridge.asked.filter((command) => command.type === type)
+const press = (keys: string): Promise<void> => userEvent.keyboard(keys)
+
+beforeEach(async () => {
+  localStorage.clear()
+  await page.viewport(1280, 800)
+})
+
+describe('the process list', () => {
+  test('is a tree with sums, names users and turns flat with F5', async () => {
+    await open('processes')
+    await expect.element(page.getByRole('treegrid')).toBeVisible()
+    await expect.poll(() => pidsShown().slice(0, 2)).toEqual(['1', '520'])
+    await expect.element(page.getByRole('gridcell', { name: 'mira' }).first()).toBeVisible()
+    await press('{F5}')
+    await expect.element(page.getByRole('grid', { name: 'Processes' })).toBeVisible()
+  })
+  test('filters, and says so when nothing matches', async () => {
+    await open('processes')
+    await page.getByLabelText('Filter').fill('user:mira')
+    await expect.poll(() => pidsShown()).toEqual(['1', '710', '1204', '951'])
+    await page.getByLabelText('Filter').fill('nothing-like-that')
+    await expect.element(page.getByText('No process matches')).toBeVisible()
+  })
+  test('tags with Space and sends a signal bound to PID and start time', async () => {
+    const bridge = await open('processes')
+    await expect.poll(() => pidsShown()).toContain('1204')
+    document.querySelector<HTMLElement>('tr[data-key^="1204@"]')!.click()
+    document.querySelector<HTMLElement>('[data-testid=process-list] table')!.focus()
+    await press(' ')
+    await expect.element(page.getByText(/1 tagged/)).toBeVisible()
+    await press('{F9}')
+    await expect.poll(() => document.querySelector('[role=menu]')?.textContent).toMatch(/1204 leakd/)
+    await press('{ArrowDown}{Enter}')
+    await expect.poll(() => asked(bridge, 'kill')).toEqual([{ type: 'kill', pid: 1204, start_ns: 55_000e6, signal: 9 }])
+  })
+  test('moves the selection with the arrows and opens a process with Enter', async () => {
+    const bridge = await open('processes')
+    await expect.poll(() => pidsShown().length).toBeGreaterThan(5)
+    document.querySelector<HTMLElement>('[data-testid=process-list] table')!.focus()
+    await press('{ArrowDown}{ArrowDown}')
+    expect(document.querySelector('tr.sel')?.getAttribute('data-row')).toBe('1')
+    await press('{Enter}')
+    await expect.element(page.getByTestId('process')).toBeVisible()
+    await expect
+      .poll(() => asked(bridge, 'watch'))
+      .toContainEqual(expect.objectContaining({ what: { kind: 'process', pid: 520 } }))
+  })
+  test('changes oom_score_adj by F8', async () => {
+    const bridge = await open('processes')
+    await expect.poll(() => pidsShown()).toContain('520')
+    document.querySelector<HTMLElement>('tr[data-key^="520@"]')!.click()
+    await press('{F8}')
+    await expect.poll(() => asked(bridge, 'setOomScoreAdj')).toEqual([expect.objectContaining({ pid: 520, value: 10 })])
+  })
+})
+
+test('Memory explains the selected line and shows the free areas', async () => {
+  await open('memory')
+  await expect.poll(() => textOf('explain')).toMatch(/totalreserve_pages/)
+  await expect.poll(() => textOf('free-areas')).toMatch(/Unusable index/)
+})
+
+test('Slab sorts by slabtop’s keys and follows the selected cache', async () => {
+  const bridge = await open('slab')
+  const names = (): string[] =>
+    [...document.querySelectorAll<HTMLElement>('[data-testid=slab-caches] tr[data-row]')].map(
+      (row) => row.dataset['key']!,
+    )
+  await expect.poll(() => names()[0]).toBe('dentry')
+  document.querySelector<HTMLElement>('[data-testid=slab-caches] table')!.focus()
+  await press('n')
+  await expect.poll(() => names()[0]).toBe('buffer_head')
+  expect(asked(bridge, 'watch')).toContainEqual(expect.objectContaining({ what: { kind: 'slab', cache: 'dentry' } }))
+})
+
+describe('the Lab', () => {
+  test('starts a scenario with a seed', async () => {
+    const bridge = await open('lab')
+    await page.getByLabelText('Seed').fill('9')
+    await page.getByTestId('start-scenario').click()
+    await expect
+      .poll(() => asked(bridge, 'loadScenario'))
+      .toEqual([{ type: 'loadScenario', name: 'leak-twice', seed: 9 }])
+  })
+  test('applies pressure in MiB and in per cent, and ends it', async () => {
+    const bridge = await open('lab')
+    await expect.element(page.getByTestId('pressure-slider')).toBeVisible()
+    const slider = document.querySelector<HTMLInputElement>('[data-testid=pressure-slider]')!
+    slider.value = '256'
+    slider.dispatchEvent(new Event('input', { bubbles: true }))
+    await expect
+      .poll(() => asked(bridge, 'pressure').at(-1))
+      .toMatchObject({ kind: 'anonymous', mib: 256, rateMibPerS: 64 })
+    await page.getByRole('button', { name: 'Off' }).click()
+    await expect.poll(() => asked(bridge, 'pressure').at(-1)).toMatchObject({ mib: 0 })
+  })
+  test('spawns a program with checked parameters', async () => {
+    const bridge = await open('lab')
+    await page.getByTestId('spawn').click()
+    await page.getByLabelText('rate').fill('fast')
+    await expect.element(page.getByText('must be a rate such as 24MiB/s')).toBeVisible()
+    await page.getByLabelText('rate').fill('2MiB/s')
+    await page.getByRole('button', { name: 'Spawn', exact: true }).click()
+    await expect
+      .poll(() => asked(bridge, 'spawn'))
+      .toEqual([expect.objectContaining({ program: 'leak', params: { rate: '2MiB/s' } })])
+  })
+  test('sets a sysctl in place and drops caches', async () => {
+    const bridge = await open('lab')
+    await page.getByLabelText('vm.swappiness 60, edit').click()
+    await userEvent.fill(page.getByLabelText('vm.swappiness'), '201')
+    await press('{Enter}')
+    await expect.element(page.getByText('EINVAL: 201 is above 200')).toBeVisible()
+    await userEvent.fill(page.getByLabelText('vm.swappiness'), '10')
+    await press('{Enter}')
+    await expect.poll(() => asked(bridge, 'sysctl')).toEqual([{ type: 'sysctl', set: { 'vm.swappiness': '10' } }])
+    await page.getByTestId('drop-3').click()
+    await expect.poll(() => asked(bridge, 'dropCaches')).toEqual([{ type: 'dropCaches', mode: 3 }])
+  })
+})
+
+for (const view of ['processes', 'process', 'memory', 'slab', 'lab', 'console', 'recordings', 'fidelity'])
+  test(`${view} has no violations that axe finds`, async () => {
+    const bridge = await open(view)
+    bridge.answer('readFile', '[]')
+    await expect.element(page.getByTestId(view).first()).toBeVisible()
+    bridge.play(62_000)
+    const { violations } = await axe.run(`[data-testid=view-${view}]`)
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`)).toEqual([])
+  })
