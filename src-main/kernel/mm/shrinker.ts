@@ -84,8 +84,5 @@ function shadow_scan(k: Kernel, nr_to_scan: number): { freed: number; scanned: n
 
 /** drop_caches 2: rounds at priority 0 until they bring little. */
 export function drop_slab(k: Kernel): void {
-  let freed = 0
-  let round = 0
-  do freed = shrink_slab(k, 0)
-  while (freed >> round++ > 1)
+  for (let round = 0; shrink_slab(k, 0) >> round > 1; round++);
 }

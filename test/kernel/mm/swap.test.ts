@@ -93,8 +93,8 @@ describe('the balance of the lists', () => {
       lru_add_drain(k)
     }
     expect(inactive_is_low(k, 0, LRU_INACTIVE_ANON)).toBe(k.vmstat[C.nr_inactive_anon]! < k.vmstat[C.nr_active_anon]!)
-    folio_activate(k, pages[i++]!)
-    folio_activate(k, pages[i++]!)
+    folio_activate(k, pages[i]!)
+    folio_activate(k, pages[i + 1]!)
     lru_add_drain(k)
     expect(inactive_is_low(k, 0, LRU_INACTIVE_ANON)).toBe(true)
   })
