@@ -7,6 +7,7 @@ describe('readahead', () => {
     const windows = [get_init_ra_size(1, 32)]
     while (windows.at(-1)! < 32) windows.push(get_next_ra_size(windows.at(-1)!, 32))
     expect(windows).toEqual([4, 8, 16, 32])
+    expect(get_next_ra_size(12, 32)).toBe(24)
   })
 
   it('reads one page for a small read far away', () => {
