@@ -107,13 +107,14 @@ export const objSizeText = (bytes: number): string => `${(bytes / 1024).toFixed(
 /** The past of every cache: what /proc/slabinfo said at each sample that came by, kB. */
 export type SlabTrack = Track<`${string}:size` | `${string}:active`>
 
-export function trackSlabs(track: SlabTrack, ms: number, caches: readonly SlabCache[]): void {
+export function trackSlabs(track: SlabTrack, ms: number, caches: readonly SlabCache[], expected = 0): void {
   track.push(
     ms,
     caches.flatMap((c) => [
       [`${c.name}:size`, c.cacheKB] as const,
       [`${c.name}:active`, (c.active * c.objSize) / 1024] as const,
     ]),
+    expected,
   )
 }
 

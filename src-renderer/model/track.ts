@@ -1,6 +1,11 @@
 /** A few figures over time for a chart: rows that only grow, thinned by half when they get too many. */
 const GAP_INTERVALS = 2.5
 
+/** How far apart, in simulated ms, samples come that are shown: at most a few a second of real time. */
+export function sampleSpacing(sampleMs: number, speed: number | 'max'): number {
+  return speed === 'max' ? Infinity : sampleMs * Math.max(1, speed)
+}
+
 export class Track<Id extends string> {
   length = 0
   ms = new Float64Array(256)
@@ -11,15 +16,18 @@ export class Track<Id extends string> {
 
   constructor(private readonly most = 7200) {}
 
-  /** Adds a row; an instant before the last one drops what comes after it, the same instant is ignored. */
-  push(ms: number, values: Iterable<readonly [Id, number]>): void {
+  /**
+   * Adds a row; an instant before the last one drops what comes after it, the same instant is ignored. A fast machine
+   * is seen less often: rows up to `expected` ms apart leave no gap.
+   */
+  push(ms: number, values: Iterable<readonly [Id, number]>, expected = 0): void {
     if (this.length > 0 && ms === this.ms[this.length - 1]) return
     if (this.length > 0 && ms < this.ms[this.length - 1]!) this.truncate(ms)
     if (this.length === this.ms.length) this.makeRoom()
     const row = this.length++
     const step = row > 0 ? ms - this.ms[row - 1]! : Number.NaN
     this.ms[row] = ms
-    this.gap[row] = step > this.spacing * GAP_INTERVALS ? 1 : 0
+    this.gap[row] = step > Math.max(this.spacing, expected) * GAP_INTERVALS ? 1 : 0
     if (!(step >= this.spacing)) this.spacing = step
     for (const [id, value] of values) this.columnOf(id)[row] = value
     this.version++

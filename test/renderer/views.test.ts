@@ -35,7 +35,7 @@ import {
   type SlabTrack,
 } from '../../src-renderer/model/slab'
 import { shareRows, slabBoxes } from '../../src-renderer/model/slabBoxes'
-import { Track } from '../../src-renderer/model/track'
+import { sampleSpacing, Track } from '../../src-renderer/model/track'
 import { treemap } from '../../src-renderer/model/treemap'
 import type { ProgramInfo } from '@shared/program'
 import {
@@ -186,6 +186,11 @@ describe('a track', () => {
     track.push(700, [['a', 7]])
     expect([track.length, track.value('a')(2), track.value('a')(3)]).toEqual([3, 7, Number.NaN])
     expect([track.rowAt(600), track.nearest(650), track.rowAt(-1)]).toEqual([1, 2, -1])
+  })
+  test('of a fast machine leaves no gap between its rarer samples', () => {
+    const track = new Track<'a'>()
+    for (const ms of [0, 500, 4500, 8500, 30_000]) track.push(ms, [['a', ms]], sampleSpacing(500, 8))
+    expect([...track.gap.slice(0, 5)]).toEqual([0, 0, 0, 0, 1])
   })
   test('thins its older half when it is full', () => {
     const track = new Track<'a'>(512)
