@@ -29,7 +29,7 @@ test('a forked child copies what it writes, waits for its steps, and exits', () 
   - wait: { task: child }
   - touch: { area: a, access: write }
 `)
-  expect(lines.map((l) => `${l.task} ${l.op} ${String(l.result)}`)).toEqual([
+  expect(lines.map((l) => `${l.task} ${l.op} ${JSON.stringify(l.result).replaceAll('"', '')}`)).toEqual([
     'main mmap ok',
     'main touch ok',
     'main fork ok',
