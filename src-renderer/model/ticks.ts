@@ -14,7 +14,7 @@ export function axisOf(low: number, high: number, base: TickBase = 'decimal', st
   const top = Math.max(high, 0)
   const bottom = Math.min(low, 0)
   const span = top - bottom
-  if (!(span > 0)) return { min: 0, max: 1, ticks: [0, 1] }
+  if (!(span > 1e-6)) return { min: 0, max: 1, ticks: [0, 1] }
   const step = roundStep(span / steps, base)
   const max = Math.ceil(top / step - 1e-9) * step
   const min = Math.floor(bottom / step + 1e-9) * step + 0

@@ -1,0 +1,5 @@
+/** A text file as a string, by the bundler. */
+declare module '*.md?raw' {
+  const text: string
+  export default text
+}
