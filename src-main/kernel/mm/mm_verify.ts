@@ -27,7 +27,7 @@ import { find_vma, vma_pages } from './vma'
 /** What the walk of all address spaces found. */
 interface Found {
   /** Entries by frame, PMD entries of huge pages by head. */
-  readonly mapped: Map<number, number>
+  readonly mapped: Uint16Array
   readonly huge: Map<number, number>
   readonly swap: Map<number, number>
   /** hugetlb pages. */
@@ -38,7 +38,8 @@ interface Found {
 
 /** Areas, tables and counts of every address space; entries against the frames' map counts. */
 export function verify_mm(k: Kernel): void {
-  const found: Found = { mapped: new Map(), huge: new Map(), swap: new Map(), pool: new Map(), tables: 0, committed: 0 }
+  const mapped = new Uint16Array(k.page.meta.high)
+  const found: Found = { mapped, huge: new Map(), swap: new Map(), pool: new Map(), tables: 0, committed: 0 }
   for (const mm of live_mms(k)) {
     verify_areas(k, mm, found)
     verify_tables(k, mm, found)
@@ -181,7 +182,7 @@ function count_pte(k: Kernel, mm: number, addr: number, entry: number, rss: Rss,
   if ((flags & PG_anon) !== 0) rss.anon++
   else if ((flags & PG_swapbacked) !== 0) rss.shmem++
   else rss.file++
-  found.mapped.set(pfn, (found.mapped.get(pfn) ?? 0) + 1)
+  found.mapped[pfn]!++
 }
 
 /** The map counts of all frames are the numbers of entries found. */
@@ -189,15 +190,18 @@ function verify_rmap(k: Kernel, found: Found): void {
   let anon = 0
   let file = 0
   let thps = 0
+  const { mapcount } = k.page
+  const small_only = found.huge.size + found.pool.size === 0
   for (let pfn = 1; pfn < k.page.meta.high; pfn++) {
+    if (small_only && mapcount[pfn] === 0 && found.mapped[pfn] === 0) continue
     const huge = found.huge.get(pfn) ?? 0
-    const want = (found.mapped.get(pfn) ?? 0) + huge
-    assert(k.page.mapcount[pfn] === want + (found.pool.get(pfn) ?? 0), 'verify_rmap: mapcount')
+    const want = found.mapped[pfn]! + huge
+    assert(mapcount[pfn] === want + (found.pool.get(pfn) ?? 0), 'verify_rmap: mapcount')
     if (huge > 0) {
       assert(k.page.index[pfn + 1] === huge, 'verify_rmap: compound_mapcount')
       thps++
       anon += 512
-      for (let i = 1; i < 512; i++) if (found.mapped.has(pfn + i)) anon--
+      for (let i = 1; i < 512; i++) if (found.mapped[pfn + i] !== 0) anon--
       if (want > huge) anon--
     }
     if (want - huge > 0) {
