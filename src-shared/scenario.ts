@@ -156,12 +156,6 @@ export function parseScenario(source: string, file: string, programs: readonly P
     return {}
   }
   const { processes, events, ...rest } = loaded.value
-  const refuse = (at: PropertyKey[]): void => {
-    errors.push(`${file}:${loaded.lineOf(at)}: ${fieldOf(at)}: cgroups are not modelled; take this field out`)
-  }
-  for (const path of Object.keys(rest.cgroups)) refuse(['cgroups', path])
-  processes.forEach((p, i) => p.cgroup !== undefined && refuse(['processes', i, 'cgroup']))
-  events.forEach((e, i) => e.do === 'spawn' && e.cgroup !== undefined && refuse(['events', i, 'cgroup']))
   const value: Scenario = {
     ...rest,
     name: file.replace(/^.*[/\\]/, '').replace(/\.ya?ml$/, ''),

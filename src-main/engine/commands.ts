@@ -5,6 +5,7 @@
 import type { CommandOf, Result } from '@shared/protocol'
 import { errno_name } from '../kernel/entry/errno'
 import { proc_read, proc_write } from '../kernel/proc'
+import { cgroup_make, cgroup_remove } from '../kernel/proc/cgroup'
 import { find_task_by_pid, send_signal } from '../kernel/task'
 import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
 import type { Params } from '@shared/program'
@@ -40,7 +41,7 @@ export function perform(m: Machine, command: MachineCommand): Result {
       return write(k, command.path, command.text)
     case 'makeDir':
     case 'removeDir':
-      return fail('EOPNOTSUPP', command.path)
+      return folder(k, command)
     case 'swapon':
       return swapOn(k, command)
     case 'swapoff':
@@ -83,6 +84,14 @@ export function describe(command: MachineCommand): string {
 function answer(returned: number | void, what: string): Result {
   if (typeof returned === 'number' && returned < 0) return fail(errno_name(returned), what)
   return done
+}
+
+/** Folders can be made where they are cgroups. */
+function folder(k: Kernel, command: CommandOf<'makeDir'> | CommandOf<'removeDir'>): Result {
+  const parts = command.path.split('/').filter((part) => part !== '')
+  if (parts.slice(0, 3).join('/') !== 'sys/fs/cgroup') return fail('EPERM', command.path)
+  const ret = command.type === 'makeDir' ? cgroup_make(k, parts.slice(3)) : cgroup_remove(k, parts.slice(3))
+  return ret < 0 ? fail(errno_name(ret), command.path) : { ok: true, value: null }
 }
 
 function fail(errno: string, what: string): Result {

@@ -301,6 +301,33 @@ export function open_kernel(config: MachineConfig) {
     pcp_set: open_table(arena, 'pcp_set', 1 + 64 * MAX_NR_ZONES, { count: 'i32', free_factor: 'i32' }),
     /** LRU lists of a memory cgroup: row = 1 + memcg * NR_LRU_LISTS + lru. */
     lru: open_table(arena, 'lru', 1 + 1024 * NR_LRU_LISTS, { head: 'i32', tail: 'i32', nr: 'f64' }),
+    /** Memory cgroups: row = id, the root is 0 and has no row. Sizes in pages, Infinity is "max". */
+    memcg: open_table(arena, 'memcg', 1024, {
+      parent: 'i32',
+      name: 'i32',
+      /** Charged pages of the cgroup and all below it: memory, swap; the most it ever was. */
+      usage: 'f64',
+      swap: 'f64',
+      peak: 'f64',
+      max: 'f64',
+      high: 'f64',
+      low: 'f64',
+      min: 'f64',
+      swap_max: 'f64',
+      swap_high: 'f64',
+      failcnt: 'f64',
+      oom_group: 'u8',
+      subtree_control: 'u8',
+      /** Pages of kernel memory: page tables, stacks. */
+      kmem: 'f64',
+      /** MEMCG_… events of the subtree, and of the cgroup itself. */
+      events: ['f64', 9],
+      events_local: ['f64', 9],
+      /** Pages on the LRU lists of the subtree. */
+      lru_nr: ['f64', 5],
+      /** Counts by vmstat index (pgscan_direct, workingset_refault_anon, …) of the subtree. */
+      stat: ['f64', 200],
+    }),
     /** Per lruvec (row = 1 + memcg): reclaim costs and refault ages. */
     lruvec: open_table(arena, 'lruvec', 1025, {
       anon_cost: 'f64',
@@ -402,6 +429,8 @@ export function open_kernel(config: MachineConfig) {
       reclaim_ns: 'f64',
       /** current->reclaim / page-fault scratch: nr_dirtied for throttling. */
       nr_dirtied: 'i32',
+      /** Pages charged above memory.high since the last return to user mode. */
+      memcg_over_high: 'i32',
       /** Dirtied pages after which balance_dirty_pages looks again. */
       nr_dirtied_pause: 'i32',
       dirty_pause_ns: 'f64',

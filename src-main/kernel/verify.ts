@@ -5,6 +5,7 @@ import { verify_page_alloc } from './mm/page_alloc'
 import { verify_slub } from './mm/slub'
 import { verify_filemap } from './mm/verify_filemap'
 import { verify_lru } from './mm/verify_lru'
+import { verify_memcg } from './mm/verify_memcg'
 import { verify_swap } from './mm/verify_swap'
 import { verify_sched } from './sched/verify'
 
@@ -16,4 +17,5 @@ export function verify(k: Kernel): void {
   verify_lru(k)
   verify_filemap(k)
   verify_swap(k)
+  verify_memcg(k)
 }

@@ -9,6 +9,7 @@ import * as s from '../kernel/entry/syscall'
 import { sys_swapoff, sys_swapon } from '../kernel/entry/swap'
 import { sysctl_write } from '../kernel/entry/sysctl'
 import { proc_read, proc_stat, proc_write } from '../kernel/proc'
+import { cgroup_make } from '../kernel/proc/cgroup'
 import { string_id, VM_SHARED, type Kernel } from '../kernel/kernel'
 import { next_device_name } from '../kernel/block/device'
 import { task_blocked } from '../kernel/task'
@@ -132,10 +133,15 @@ export function swapoff(k: Kernel, index: number): number {
   const name = k.strings.list[k.swap_info.name[index + 1] ?? 0] ?? ''
   return sys_swapoff(k, name)
 }
-/** 0 when the cgroup is there, else the errno of looking it up. */
+/** Makes a cgroup with its parents; 0 or a negative errno. */
 export function makeGroup(k: Kernel, path: string): number {
-  const found = proc_stat(k, `/sys/fs/cgroup${path}`)
-  return typeof found === 'number' ? found : 0
+  const parts = path.split('/').filter((part) => part !== '')
+  for (let i = 1; i <= parts.length; i++) {
+    if (typeof proc_stat(k, `/sys/fs/cgroup/${parts.slice(0, i).join('/')}`) !== 'number') continue
+    const made = cgroup_make(k, parts.slice(0, i))
+    if (made < 0) return made
+  }
+  return 0
 }
 export function attach(k: Kernel, path: string, pid: number): number {
   return proc_write(k, `/sys/fs/cgroup${path}/cgroup.procs`, String(pid))

@@ -1,4 +1,5 @@
 /** Operations on the machine: sysctls, files of /proc, /sys and cgroup, swap areas, caches, compaction. */
+import { parseSize } from '@shared/units'
 import * as sys from './calls'
 import { call, LabError, once, outcome, type Implementation } from './operations'
 import type { Lab } from './runner'
@@ -36,7 +37,7 @@ export const machineOperations = {
     once(() => {
       let ret = sys.makeGroup(k, a.path)
       for (const [file, value] of Object.entries(a.set ?? {})) {
-        if (ret >= 0) ret = sys.writeFile(k, `/sys/fs/cgroup${a.path}/${file}`, String(value))
+        if (ret >= 0) ret = sys.writeFile(k, `/sys/fs/cgroup${a.path}/${file}`, String(sizeOrText(value)))
       }
       for (const name of a.attach ?? []) if (ret >= 0) ret = sys.attach(k, a.path, Number(fill(lab, `{${name}}`)))
       return outcome(ret)
@@ -45,4 +46,9 @@ export const machineOperations = {
   readonly [
     K in 'sysctl' | 'writeFile' | 'readFile' | 'swapon' | 'swapoff' | 'dropCaches' | 'compact' | 'cgroup'
   ]: Implementation<K>
+}
+
+/** 32MiB as bytes; anything else as it is (max, 1). */
+function sizeOrText(value: string | number): string | number {
+  return parseSize(value) ?? value
 }

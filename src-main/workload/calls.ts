@@ -8,7 +8,9 @@ import { FS_EXT4, FS_TMPFS } from '../kernel/mm/inode'
 import { O_CREAT, O_RDWR } from '../kernel/mm/file_table'
 import { charge, find_task_by_pid, sleep_interruptible, WAIT_EVENT, WAIT_SLEEP } from '../kernel/task'
 import { COST } from '../kernel/costs'
-import { MAP_ANONYMOUS, MAP_LOCKED, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE } from '../kernel/uapi'
+import { proc_write } from '../kernel/proc'
+import { cgroup_make } from '../kernel/proc/cgroup'
+import { EEXIST, MAP_ANONYMOUS, MAP_LOCKED, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE } from '../kernel/uapi'
 
 // ---------------------------------------------------------------- memory
 
@@ -133,9 +135,17 @@ export function cheap(k: Kernel, n: number): void {
 
 // ---------------------------------------------------------------- cgroups
 
-export function make_cgroup(_k: Kernel, _path: string): void {
-  return
+/** Makes a cgroup and the parents it lacks; 0 or a negative errno. */
+export function make_cgroup(k: Kernel, path: string): number {
+  const parts = path.split('/').filter((part) => part !== '')
+  for (let i = 1; i <= parts.length; i++) {
+    const made = cgroup_make(k, parts.slice(0, i))
+    if (made < 0 && made !== -EEXIST) return made
+  }
+  return 0
 }
-export function attach_cgroup(_k: Kernel, _t: number, _path: string): void {
-  return
+/** Puts a process into a cgroup, which is made where it is not there yet. */
+export function attach_cgroup(k: Kernel, t: number, path: string): void {
+  make_cgroup(k, path)
+  proc_write(k, `/sys/fs/cgroup${path}/cgroup.procs`, String(k.task.pid[t]!))
 }

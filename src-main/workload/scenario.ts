@@ -3,6 +3,7 @@
  * out from the scenario again whenever it is needed, so it is no part of the machine's state.
  */
 import { findProgram, type Scenario, type ScenarioEvent, type SpawnSpec } from '@shared/scenario'
+import { parseSize } from '@shared/units'
 import { boot } from '../kernel/boot'
 import { sysctl_write } from '../kernel/entry/sysctl'
 import { compact_memory } from '../kernel/mm/compaction'
@@ -54,7 +55,9 @@ export function load_scenario(scenario: Scenario): Kernel {
 function make_cgroup(k: Kernel, path: string, files: Readonly<Record<string, string | number>>): void {
   calls.make_cgroup(k, path)
   for (const [file, value] of Object.entries(files)) {
-    if (proc_write(k, `/sys/fs/cgroup${path}/${file}`, String(value)) < 0)
+    // 400MiB as elsewhere in a scenario; the file itself takes bytes.
+    const text = String(parseSize(value) ?? value)
+    if (proc_write(k, `/sys/fs/cgroup${path}/${file}`, text) < 0)
       printk(k, `cgroup: cannot set ${path}/${file} to ${value}`)
   }
 }

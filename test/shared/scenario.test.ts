@@ -91,9 +91,3 @@ describe('expectations', () => {
     expect(expectationResults(state).map((r) => r.pass)).toEqual([true, false])
   })
 })
-
-test('a cgroup is refused with its line, for it would have no effect', () => {
-  const text = 'memscope: scenario/1\ntitle: t\ncgroups: { /web: { memory.max: 400MiB } }\nprocesses: []\n'
-  const parsed = parseScenario(text, 's.yaml', [])
-  expect(parsed.ok ? '' : parsed.error).toBe('s.yaml:3: cgroups./web: cgroups are not modelled; take this field out')
-})

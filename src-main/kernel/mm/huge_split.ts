@@ -23,7 +23,7 @@ import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset } from '../arch/x86/pgtable'
 import { __split_huge_pmd, HPAGE_PMD_NR, thp, undo_deferred_split } from './huge_memory'
-import { mem_cgroup_charge } from './memcontrol'
+import { mem_cgroup_split } from './memcontrol'
 import { rmap_walk } from './rmap'
 import { isolate_lru_page, lru_cache_add, release_page } from './swap'
 
@@ -61,7 +61,7 @@ export function split_huge_page(k: Kernel, pfn: number): boolean {
     page.mapping[part] = mapping
     page.index[part] = (index + i) | 0
     page.private[part] = 0
-    if (i > 0) mem_cgroup_charge(k, part, memcg)
+    mem_cgroup_split(k, part, memcg)
   }
   for (let i = 0; i < HPAGE_PMD_NR; i++) {
     const part = pfn + i

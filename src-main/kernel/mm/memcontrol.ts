@@ -1,93 +1,381 @@
 /**
- * Memory cgroups: who pays for a page. Cgroup 0 is the root, which has no limit and whose charges are free.
+ * Memory cgroups, version 2: who pays for a page, and what happens at a limit. Cgroup 0 is the root: no row, no limit,
+ * its charges are free.
  *
- * Linux: mm/memcontrol.c.
+ *   charge ──> over max: reclaim in the subtree, up to 16 times, then its OOM killer
+ *         └──> over high: reclaim and a growing delay before the task goes on
+ *
+ * Linux: mm/memcontrol.c, mm/page_counter.c. Kept: hierarchical counters, per-CPU stock of 64 pages, max, high with its
+ * delay, min and low in proportion, swap.max, oom.group, events. Simplified: slab objects are not charged, only page
+ * tables and stacks are kernel memory; the pages of a removed cgroup go to its parent at once.
  */
-import type { Kernel } from '../kernel'
+import { assert } from '@shared/assert'
+import { int_div } from '../lib/math'
+import {
+  __GFP_HIGH,
+  __GFP_NOFAIL,
+  __GFP_NORETRY,
+  __GFP_RETRY_MAYFAIL,
+  __GFP_DIRECT_RECLAIM,
+  GFP_KERNEL,
+  JIFFY_NS,
+  PF_KTHREAD,
+  PF_MEMALLOC,
+  type Kernel,
+} from '../kernel'
+import {
+  fatal_signal_pending,
+  is_oom_victim,
+  psi_memstall_enter,
+  psi_memstall_leave,
+  schedule_timeout,
+  TSK_MEMSTALL,
+} from '../task'
+import { memcg_event, MEMCG_HIGH, MEMCG_MAX, MEMCG_OOM, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX } from './memcg_stat'
+import { out_of_memory } from './oom_kill'
+import { call_time } from './page_io'
+import { folio_nr_pages } from './swap'
 import { nr_swap_pages, vm_swap_full } from './swapfile'
+import { try_to_free_mem_cgroup_pages } from './vmscan'
+
+export {
+  count_memcg_events,
+  memcg_event,
+  mem_cgroup_print_oom_meminfo,
+  memcg_page_state,
+  MEMCG_OOM_GROUP_KILL,
+  MEMCG_OOM_KILL,
+  mod_lruvec_lru_size,
+} from './memcg_stat'
+export { cgroup_path, mem_cgroup_in_subtree, mem_cgroup_iter, parent_lruvec } from './memcg_tree'
+export { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_protection } from './memcg_protection'
+
+const MEMCG_CHARGE_BATCH = 64
+const MAX_RECLAIM_RETRIES = 16
+const PAGE_ALLOC_COSTLY_ORDER = 3
+/** memory.high: the delay grows with the square of the overage (20 bits after the point), scaled down by 2^14. */
+const MEMCG_DELAY_PRECISION = 2 ** 20
+const MEMCG_DELAY_SCALING = 2 ** 14
+const HZ = 250
+const MEMCG_MAX_HIGH_DELAY_JIFFIES = 2 * HZ
 
 /** The cgroup of a task's memory. */
-export function mem_cgroup_from_task(_k: Kernel, _t: number): number {
-  return 0
+export function mem_cgroup_from_task(k: Kernel, t: number): number {
+  return k.task.cgroup[t]!
 }
 
+// ---------------------------------------------------------------- charging
+
 /** Charges a page to a cgroup; false when its limit holds and nothing could be reclaimed. */
-export function mem_cgroup_charge(k: Kernel, pfn: number, memcg: number): boolean {
+export function mem_cgroup_charge(k: Kernel, pfn: number, memcg: number, gfp = GFP_KERNEL): boolean {
+  if (memcg !== 0 && !try_charge(k, memcg, gfp, folio_nr_pages(k, pfn))) return false
   k.page.memcg[pfn] = memcg
   return true
 }
+/** A part of a huge page that is split: the charge is there already. */
+export function mem_cgroup_split(k: Kernel, pfn: number, memcg: number): void {
+  k.page.memcg[pfn] = memcg
+}
 export function mem_cgroup_uncharge(k: Kernel, pfn: number): void {
+  const memcg = k.page.memcg[pfn]!
+  if (memcg === 0) return
+  uncharge(k, memcg, folio_nr_pages(k, pfn))
   k.page.memcg[pfn] = 0
 }
 
-/** A swap slot belongs to the cgroup of the page that went there. */
-export function mem_cgroup_swapout(k: Kernel, pfn: number, slot: number): void {
-  k.swap.memcg[slot] = k.page.memcg[pfn]!
+/** A kernel page allocated with __GFP_ACCOUNT; false at the limit. */
+export function memcg_kmem_charge(k: Kernel, pfn: number, order: number, gfp: number): boolean {
+  const memcg = k.var.current === 0 ? 0 : k.task.cgroup[k.var.current]!
+  if (memcg === 0) return true
+  if (!try_charge(k, memcg, gfp, 1 << order)) return false
+  for (let p = pfn; p < pfn + (1 << order); p++) k.page.memcg[p] = memcg
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.kmem[m]! += 1 << order
+  return true
+}
+/** The allocator frees a kernel page that somebody paid for. */
+export function memcg_kmem_uncharge(k: Kernel, pfn: number): void {
+  const memcg = k.page.memcg[pfn]!
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.kmem[m]!--
+  uncharge(k, memcg, 1)
+}
+
+interface Stock {
+  memcg: number
+  nr: number
+}
+/** Pages charged in advance, per CPU, for one cgroup at a time. */
+function stock_of(k: Kernel): Stock {
+  const stocks = (k.var.mod['memcg_stock'] ??= []) as Stock[]
+  return (stocks[k.var.cpu] ??= { memcg: 0, nr: 0 })
+}
+export function drain_all_stock(k: Kernel, memcg = -1): void {
+  for (const stock of (k.var.mod['memcg_stock'] ?? []) as (Stock | null)[]) {
+    if (!stock || stock.nr === 0 || (memcg >= 0 && !is_descendant(k, stock.memcg, memcg))) continue
+    uncharge(k, stock.memcg, stock.nr)
+    stock.nr = 0
+  }
+}
+function is_descendant(k: Kernel, memcg: number, root: number): boolean {
+  while (memcg !== root && memcg !== 0) memcg = k.memcg.parent[memcg]!
+  return memcg === root
+}
+
+function uncharge(k: Kernel, memcg: number, nr: number): void {
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) {
+    k.memcg.usage[m]! -= nr
+    assert(k.memcg.usage[m]! >= 0, 'memcg: usage below zero')
+  }
+}
+/** page_counter_try_charge: all levels or none; the level whose limit holds, or 0. */
+function counter_charge(k: Kernel, memcg: number, nr: number, force: boolean): number {
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!)
+    if (!force && k.memcg.usage[m]! + nr > k.memcg.max[m]!) {
+      k.memcg.failcnt[m]!++
+      return m
+    }
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) {
+    k.memcg.usage[m]! += nr
+    if (k.memcg.usage[m]! > k.memcg.peak[m]!) k.memcg.peak[m] = k.memcg.usage[m]!
+  }
+  return 0
+}
+
+/** try_charge_memcg. */
+function try_charge(k: Kernel, memcg: number, gfp: number, nr_pages: number): boolean {
+  let batch = Math.max(MEMCG_CHARGE_BATCH, nr_pages)
+  let retries = MAX_RECLAIM_RETRIES
+  let drained = false
+  let passed_oom = false
+  const t = k.var.current
+  for (;;) {
+    const stock = stock_of(k)
+    if (stock.memcg === memcg && stock.nr >= nr_pages) {
+      stock.nr -= nr_pages
+      return true
+    }
+    const over = counter_charge(k, memcg, batch, false)
+    if (over === 0) break
+    if (batch > nr_pages) {
+      batch = nr_pages
+      continue
+    }
+    if (t === 0 || (k.task.flags[t]! & PF_MEMALLOC) !== 0) {
+      counter_charge(k, memcg, nr_pages, true)
+      return true
+    }
+    if ((gfp & __GFP_DIRECT_RECLAIM) === 0) return no_memory(k, memcg, gfp, nr_pages)
+    memcg_event(k, over, MEMCG_MAX)
+    const nr_reclaimed = reclaim(k, over, nr_pages)
+    if (k.memcg.max[over]! - k.memcg.usage[over]! >= nr_pages) continue
+    if (!drained) {
+      drain_all_stock(k, over)
+      drained = true
+      continue
+    }
+    if ((gfp & __GFP_NORETRY) !== 0) return no_memory(k, memcg, gfp, nr_pages)
+    if (nr_reclaimed > 0 && nr_pages <= 1 << PAGE_ALLOC_COSTLY_ORDER) continue
+    if (retries-- > 0) continue
+    if ((gfp & __GFP_RETRY_MAYFAIL) !== 0) return no_memory(k, memcg, gfp, nr_pages)
+    if (passed_oom && dying(k, t)) return no_memory(k, memcg, gfp, nr_pages)
+    if (!mem_cgroup_oom(k, over, gfp, nr_pages)) return no_memory(k, memcg, gfp, nr_pages)
+    passed_oom = true
+    retries = MAX_RECLAIM_RETRIES
+    if (!dying(k, t)) {
+      // Linux retries until the victim is gone; here the call goes on, and the task sleeps while the victim exits.
+      counter_charge(k, memcg, nr_pages, true)
+      schedule_timeout(k, JIFFY_NS, 'mem_cgroup_oom', TSK_MEMSTALL)
+      return true
+    }
+  }
+  if (batch > nr_pages) refill_stock(k, memcg, batch - nr_pages)
+  if (t !== 0) check_high(k, t, memcg, batch)
+  return true
+}
+
+function dying(k: Kernel, t: number): boolean {
+  return fatal_signal_pending(k, t) || is_oom_victim(k, t)
+}
+function no_memory(k: Kernel, memcg: number, gfp: number, nr_pages: number): boolean {
+  if ((gfp & (__GFP_NOFAIL | __GFP_HIGH)) === 0) return false
+  counter_charge(k, memcg, nr_pages, true)
+  return true
+}
+function refill_stock(k: Kernel, memcg: number, nr: number): void {
+  const stock = stock_of(k)
+  if (stock.memcg !== memcg) {
+    if (stock.nr > 0) uncharge(k, stock.memcg, stock.nr)
+    stock.memcg = memcg
+    stock.nr = 0
+  }
+  stock.nr += nr
+  if (stock.nr > MEMCG_CHARGE_BATCH) {
+    uncharge(k, memcg, stock.nr)
+    stock.nr = 0
+  }
+}
+
+/** Reclaims in a subtree as an allocator does. */
+function reclaim(k: Kernel, memcg: number, nr_pages: number): number {
+  const t = k.var.current
+  const outermost = psi_memstall_enter(k)
+  const had = k.task.flags[t]! & PF_MEMALLOC
+  k.task.flags[t]! |= PF_MEMALLOC
+  const nr = try_to_free_mem_cgroup_pages(k, memcg, nr_pages, true)
+  if (had === 0) k.task.flags[t]! &= ~PF_MEMALLOC
+  psi_memstall_leave(k, outermost)
+  return nr
+}
+
+function mem_cgroup_oom(k: Kernel, memcg: number, gfp: number, nr_pages: number): boolean {
+  if (nr_pages > 1 << PAGE_ALLOC_COSTLY_ORDER) return false
+  memcg_event(k, memcg, MEMCG_OOM)
+  return dying(k, k.var.current) || out_of_memory(k, gfp, 0, memcg)
+}
+
+// ---------------------------------------------------------------- memory.high
+
+function check_high(k: Kernel, t: number, memcg: number, batch: number): void {
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) {
+    if (k.memcg.usage[m]! <= k.memcg.high[m]! && k.memcg.swap[m]! <= k.memcg.swap_high[m]!) continue
+    k.task.memcg_over_high[t]! += batch
+    const busy = (k.task.flags[t]! & (PF_MEMALLOC | PF_KTHREAD)) !== 0
+    if (!busy && !is_oom_victim(k, t)) mem_cgroup_handle_over_high(k, t)
+    return
+  }
+}
+
+/** Before it goes back to user mode, a task above memory.high reclaims, and sleeps when that does not help. */
+function mem_cgroup_handle_over_high(k: Kernel, t: number): void {
+  const nr_pages = k.task.memcg_over_high[t]!
+  const memcg = k.task.cgroup[t]!
+  k.task.memcg_over_high[t] = 0
+  let in_retry = false
+  for (let retries = MAX_RECLAIM_RETRIES; ;) {
+    const nr_reclaimed = reclaim_high(k, memcg, in_retry ? 32 : nr_pages)
+    const penalty = Math.min(
+      high_delay(k, memcg, nr_pages, 'usage', 'high') + high_delay(k, memcg, nr_pages, 'swap', 'swap_high'),
+      MEMCG_MAX_HIGH_DELAY_JIFFIES,
+    )
+    if (penalty <= int_div(HZ, 100)) return
+    if (nr_reclaimed > 0 || retries-- > 0) {
+      in_retry = true
+      continue
+    }
+    const base = call_time(k) - k.var.now
+    schedule_timeout(k, base + penalty * JIFFY_NS, 'mem_cgroup_handle_over_high', TSK_MEMSTALL)
+    return
+  }
+}
+
+function reclaim_high(k: Kernel, memcg: number, nr_pages: number): number {
+  let nr_reclaimed = 0
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) {
+    if (k.memcg.usage[m]! <= k.memcg.high[m]!) continue
+    memcg_event(k, m, MEMCG_HIGH)
+    nr_reclaimed += reclaim(k, m, nr_pages)
+  }
+  return nr_reclaimed
+}
+
+/** Jiffies for the largest overage on the way up. */
+function high_delay(
+  k: Kernel,
+  memcg: number,
+  nr_pages: number,
+  usage: 'usage' | 'swap',
+  high: 'high' | 'swap_high',
+): number {
+  let overage = 0
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) {
+    const limit = Math.max(1, k.memcg[high][m]!)
+    const over = k.memcg[usage][m]! - k.memcg[high][m]!
+    if (over > 0) overage = Math.max(overage, int_div(over * MEMCG_DELAY_PRECISION, limit))
+  }
+  if (overage === 0) return 0
+  const penalty = int_div(int_div(overage * overage * HZ, MEMCG_DELAY_PRECISION), MEMCG_DELAY_SCALING)
+  return int_div(penalty * nr_pages, MEMCG_CHARGE_BATCH)
+}
+
+/** Lowering memory.max or memory.high below the usage reclaims at once; max may end in the OOM killer. */
+export function mem_cgroup_set_max(k: Kernel, memcg: number, max: number): void {
+  k.memcg.max[memcg] = max
+  let retries = MAX_RECLAIM_RETRIES
+  let drained = false
+  while (k.memcg.usage[memcg]! > max && !(k.var.current !== 0 && fatal_signal_pending(k, k.var.current))) {
+    if (!drained) {
+      drain_all_stock(k, memcg)
+      drained = true
+      continue
+    }
+    if (retries > 0) {
+      if (try_to_free_mem_cgroup_pages(k, memcg, k.memcg.usage[memcg]! - max, true) === 0) retries--
+      continue
+    }
+    memcg_event(k, memcg, MEMCG_OOM)
+    out_of_memory(k, GFP_KERNEL, 0, memcg)
+    return
+  }
+}
+export function mem_cgroup_set_high(k: Kernel, memcg: number, high: number): void {
+  k.memcg.high[memcg] = high
+  drain_all_stock(k, memcg)
+  for (let retries = MAX_RECLAIM_RETRIES; retries > 0 && k.memcg.usage[memcg]! > high;)
+    if (try_to_free_mem_cgroup_pages(k, memcg, k.memcg.usage[memcg]! - high, true) === 0) retries--
+}
+
+// ---------------------------------------------------------------- swap
+
+/** Charges a slot to the cgroup of the page that goes there; false at memory.swap.max. */
+export function mem_cgroup_try_charge_swap(k: Kernel, pfn: number, slot: number): boolean {
+  const memcg = k.page.memcg[pfn]!
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!)
+    if (k.memcg.swap[m]! + 1 > k.memcg.swap_max[m]!) {
+      memcg_event(k, m, MEMCG_SWAP_MAX)
+      memcg_event(k, memcg, MEMCG_SWAP_FAIL)
+      return false
+    }
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.swap[m]!++
+  k.swap.memcg[slot] = memcg
+  return true
 }
 export function mem_cgroup_uncharge_swap(k: Kernel, slot: number): void {
+  for (let m = k.swap.memcg[slot]!; m > 0; m = k.memcg.parent[m]!) k.memcg.swap[m]!--
   k.swap.memcg[slot] = 0
 }
-
-/** The parent, -1 above the root. */
-export function parent_lruvec(_k: Kernel, memcg: number): number {
-  return memcg === 0 ? -1 : 0
-}
-
-/** Cgroups of a subtree in walking order, the root of it first. */
-export function mem_cgroup_iter(_k: Kernel, _root: number): number[] {
-  return [0]
-}
-
-export function count_memcg_events(_k: Kernel, _memcg: number, _event: number, _nr: number): void {
-  return
-}
-export function mod_lruvec_lru_size(_k: Kernel, _memcg: number, _lru: number, _nr: number): void {
-  return
-}
-
-// ---------------------------------------------------------------- limits and what reclaim asks
-
-/** A counter of a cgroup and all below it; item -1 is its usage in pages. */
-export function memcg_page_state(k: Kernel, memcg: number, item: number): number {
-  return memcg === 0 && item >= 0 ? k.vmstat[item]! : 0
-}
-export function mem_cgroup_protection(_k: Kernel, _target: number, _memcg: number): { min: number; low: number } {
-  return { min: 0, low: 0 }
-}
-export function mem_cgroup_below_min(_k: Kernel, _target: number, _memcg: number): boolean {
-  return false
-}
-export function mem_cgroup_below_low(_k: Kernel, _target: number, _memcg: number): boolean {
-  return false
-}
 /** Swap slots that a cgroup may still use. */
-export function mem_cgroup_swap_pages(k: Kernel, _memcg: number): number {
-  return nr_swap_pages(k)
+export function mem_cgroup_swap_pages(k: Kernel, memcg: number): number {
+  let nr = nr_swap_pages(k)
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) nr = Math.min(nr, k.memcg.swap_max[m]! - k.memcg.swap[m]!)
+  return nr
 }
-/** Slots of the page's cgroup (or of the machine) are more than half used. */
-export function mem_cgroup_swap_full(k: Kernel, _pfn: number): boolean {
-  return vm_swap_full(k)
-}
-export function mem_cgroup_get_max(k: Kernel, _memcg: number): number {
-  return k.var.totalram_pages
+/** Slots of the page's cgroups, or of the machine, are more than half used. */
+export function mem_cgroup_swap_full(k: Kernel, pfn: number): boolean {
+  if (vm_swap_full(k)) return true
+  for (let m = k.page.memcg[pfn]!; m > 0; m = k.memcg.parent[m]!) {
+    const usage = k.memcg.swap[m]! * 2
+    if (usage >= k.memcg.swap_high[m]! || usage >= k.memcg.swap_max[m]!) return true
+  }
+  return false
 }
 
 // ---------------------------------------------------------------- OOM
 
-export const MEMCG_OOM_KILL = 4
-export const MEMCG_OOM_GROUP_KILL = 5
-export function memcg_event(_k: Kernel, _memcg: number, _event: number): void {
-  return
+/** Pages that OOM points are measured against: the limit, and the swap that may be used. */
+export function mem_cgroup_get_max(k: Kernel, memcg: number): number {
+  const swap = Math.min(k.memcg.swap_max[memcg]!, total_swap(k))
+  return Math.min(k.memcg.max[memcg]!, k.var.totalram_pages) + swap
 }
-export function mem_cgroup_in_subtree(_k: Kernel, _t: number, _memcg: number): boolean {
-  return true
+function total_swap(k: Kernel): number {
+  let total = 0
+  for (let area = 1; area < k.swap_info.meta.high; area++) total += k.swap_info.pages[area]!
+  return total
 }
-export function mem_cgroup_get_oom_group(_k: Kernel, _victim: number, _memcg: number): number {
-  return 0
-}
-export function mem_cgroup_print_oom_meminfo(_k: Kernel, _memcg: number): void {
-  return
-}
-export function cgroup_path(_k: Kernel, _memcg: number): string {
-  return '/'
+/** The highest cgroup with memory.oom.group between a victim and the one that is out of memory; 0: none. */
+export function mem_cgroup_get_oom_group(k: Kernel, victim: number, oom_domain: number): number {
+  let group = 0
+  for (let m = k.task.cgroup[victim]!; m > 0; m = k.memcg.parent[m]!) {
+    if (k.memcg.oom_group[m] !== 0) group = m
+    if (m === oom_domain) break
+  }
+  return group
 }

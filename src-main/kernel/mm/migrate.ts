@@ -50,6 +50,7 @@ export function migrate_page(k: Kernel, from: number, to: number): boolean {
   page.private[to] = page.private[from]!
   page.flags[from] = 0
   page.mapcount[from] = 0
+  page.memcg[from] = 0
   free_page(k, from)
   putback_lru_page(k, to)
   k.vmstat[C.pgmigrate_success]!++

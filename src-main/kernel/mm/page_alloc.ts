@@ -13,6 +13,7 @@ import { assert } from '@shared/assert'
 import { charge } from '../task'
 import { COST } from '../costs'
 import {
+  __GFP_ACCOUNT,
   __GFP_COMP,
   __GFP_DMA,
   __GFP_DMA32,
@@ -55,6 +56,7 @@ import {
 import { __rmqueue, reserve_highatomic_pageblock } from './fallback'
 import { free_unref_page_commit, pcp_allowed_order, rmqueue_pcplist } from './pcp'
 import { __alloc_pages_slowpath } from './page_slowpath'
+import { memcg_kmem_charge, memcg_kmem_uncharge } from './memcontrol'
 import { wakeup_kswapd } from './vmscan'
 import { node_dirty_ok } from './page_writeback'
 import {
@@ -101,8 +103,13 @@ export function alloc_pages(k: Kernel, gfp: number, order: number): number {
   if (order >= MAX_ORDER) assert(false, 'alloc_pages: order too large')
   const preferred = preferred_zone(k, gfp)
   const alloc_flags = ALLOC_WMARK_LOW | alloc_flags_nofragment(preferred, gfp)
-  const pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
-  return pfn !== 0 ? pfn : __alloc_pages_slowpath(k, gfp, order)
+  let pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
+  if (pfn === 0) pfn = __alloc_pages_slowpath(k, gfp, order)
+  if ((gfp & __GFP_ACCOUNT) !== 0 && pfn !== 0 && !memcg_kmem_charge(k, pfn, order, gfp)) {
+    free_pages(k, pfn, order)
+    return 0
+  }
+  return pfn
 }
 
 export function alloc_page(k: Kernel, gfp: number): number {
@@ -238,6 +245,7 @@ function free_pages_prepare(k: Kernel, pfn: number, order: number): void {
     flags[p] = 0
     mapping[p] = 0
     index[p] = 0
+    if (memcg[p] !== 0) memcg_kmem_uncharge(k, p)
     memcg[p] = 0
     next[p] = 0
     prev[p] = 0

@@ -25,12 +25,12 @@ import { xa_load, xa_store, type NodeOps } from '../lib/xarray'
 import { alloc_file, O_RDWR } from './file_table'
 import { page_cache_account } from './filemap'
 import { FS_SHMEM, iput, new_inode, igrab } from './inode'
-import { mem_cgroup_charge, mem_cgroup_from_task } from './memcontrol'
+import { mem_cgroup_charge, mem_cgroup_from_task, mem_cgroup_try_charge_swap } from './memcontrol'
 import { alloc_page, free_page } from './page_alloc'
 import { folio_wait_locked, folio_wait_nested, swap_writepage } from './page_io'
 import { shmem_acct_block, shmem_acct_size, shmem_mark_accounted, shmem_unacct_block } from './shmem_acct'
 import { lru_cache_add, mark_page_accessed } from './swap'
-import { free_swap_and_cache, get_swap_page, swap_duplicate, swap_free } from './swapfile'
+import { free_swap_and_cache, get_swap_page, put_swap_page, swap_duplicate, swap_free } from './swapfile'
 import { add_to_swap_cache, delete_from_swap_cache, lookup_swap_cache, swap_cluster_readahead } from './swap_state'
 import {
   FAULT_FLAG_ALLOW_RETRY,
@@ -182,6 +182,10 @@ export function shmem_writepage(k: Kernel, pfn: number): boolean {
   assert(k.page.mapcount[pfn] === 0, 'shmem_writepage: mapped')
   const slot = get_swap_page(k)
   if (slot === 0) return false
+  if (!mem_cgroup_try_charge_swap(k, pfn, slot)) {
+    put_swap_page(k, slot)
+    return false
+  }
   add_to_swap_cache(k, pfn, slot)
   swap_duplicate(k, slot)
   k.inode.shm_swapped[inode]!++

@@ -34,7 +34,7 @@ import { charge, fatal_signal_pending } from '../task'
 import { try_to_free_buffers } from './buffer'
 import { __filemap_remove_folio, inode_may_shrink } from './filemap'
 import { split_huge_page } from './huge_split'
-import { count_memcg_events, mem_cgroup_swap_full, mem_cgroup_swapout } from './memcontrol'
+import { count_memcg_events, mem_cgroup_swap_full } from './memcontrol'
 import { swap_writepage } from './page_io'
 import { clear_page_dirty_for_io, wakeup_flusher_threads, writepage } from './page_writeback'
 import {
@@ -372,7 +372,6 @@ function __remove_mapping(k: Kernel, pfn: number, target: number): boolean {
   if ((flags & PG_swapcache) !== 0) {
     const slot = k.page.private[pfn]!
     const shadow = workingset_eviction(k, pfn, target)
-    mem_cgroup_swapout(k, pfn, slot)
     __delete_from_swap_cache(k, pfn, shadow)
     put_swap_page(k, slot)
     return true

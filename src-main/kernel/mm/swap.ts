@@ -369,5 +369,5 @@ export function lru_note_cost_folio(k: Kernel, pfn: number): void {
 }
 /** Pages of a list of a cgroup and all below it: for the root, the whole node. */
 export function lruvec_size(k: Kernel, memcg: number, lru: number): number {
-  return memcg === 0 ? k.vmstat[C.nr_inactive_anon + lru]! : k.lru.nr[lru_row(memcg, lru)]!
+  return memcg === 0 ? k.vmstat[C.nr_inactive_anon + lru]! : k.memcg.lru_nr[memcg * 5 + lru]!
 }

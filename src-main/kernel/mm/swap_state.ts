@@ -23,8 +23,8 @@ import {
 } from '../kernel'
 import { pte_offset } from '../arch/x86/pgtable'
 import { blk_finish_plug, blk_start_plug } from '../block/device'
-import { mem_cgroup_charge } from './memcontrol'
-import { alloc_page } from './page_alloc'
+import { mem_cgroup_charge, mem_cgroup_try_charge_swap } from './memcontrol'
+import { alloc_page, free_page } from './page_alloc'
 import { blk_poll, swap_readpage } from './page_io'
 import { lru_add_drain, lru_cache_add } from './swap'
 import {
@@ -45,6 +45,10 @@ import { workingset_refault } from './workingset'
 export function add_to_swap(k: Kernel, pfn: number): boolean {
   const slot = get_swap_page(k)
   if (slot === 0) return false
+  if (!mem_cgroup_try_charge_swap(k, pfn, slot)) {
+    put_swap_page(k, slot)
+    return false
+  }
   add_to_swap_cache(k, pfn, slot)
   k.page.flags[pfn]! |= PG_dirty
   return true
@@ -108,10 +112,13 @@ function __read_swap_cache_async(k: Kernel, slot: number): { pfn: number; fresh:
   const again = k.swap.cache[slot]!
   assert(again <= 0 && swap_count(k, slot) > 0, 'read_swap_cache_async: slot changed')
   const shadow = again
+  if (!mem_cgroup_charge(k, pfn, k.swap.memcg[slot]!)) {
+    free_page(k, pfn)
+    return { pfn: 0, fresh: false }
+  }
   k.page.flags[pfn]! |= PG_locked | PG_swapbacked
   k.page.index[pfn] = slot
   k.swap.map[slot]! |= SWAP_HAS_CACHE
-  mem_cgroup_charge(k, pfn, k.swap.memcg[slot]!)
   add_to_swap_cache(k, pfn, slot)
   if (shadow !== 0) workingset_refault(k, pfn, shadow)
   lru_cache_add(k, pfn)

@@ -28,7 +28,7 @@ import {
 import { row_alloc, row_free } from '../lib/arena'
 import { list_add_tail, list_del } from '../lib/list'
 import { xa_store, type NodeOps } from '../lib/xarray'
-import { count_memcg_events, parent_lruvec } from './memcontrol'
+import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'
 import { cache_by_name, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { folio_is_file_lru, folio_nr_pages, lru_note_cost_folio, lruvec_size } from './swap'
 import { nr_swap_pages } from './swapfile'
@@ -55,9 +55,8 @@ export function workingset_age_nonresident(k: Kernel, memcg: number, nr_pages: n
   }
 }
 
-/** The shadow of a page that is about to be evicted for `target` (the cgroup under reclaim). */
-export function workingset_eviction(k: Kernel, pfn: number, target: number): number {
-  const memcg = target > k.page.memcg[pfn]! ? target : k.page.memcg[pfn]!
+/** The shadow of a page that is about to be evicted while `memcg` (0: the machine) is reclaimed. */
+export function workingset_eviction(k: Kernel, pfn: number, memcg: number): number {
   const age = Math.floor(k.lruvec.nonresident_age[memcg + 1]! / 2 ** bucket_order(k)) & AGE_MASK
   workingset_age_nonresident(k, memcg, folio_nr_pages(k, pfn))
   const workingset = (k.page.flags[pfn]! & PG_workingset) !== 0 ? 1 : 0
@@ -203,6 +202,6 @@ function node_base(k: Kernel, node: number): number {
 export function snapshot_refaults(k: Kernel, memcg: number): void {
   const row = 1 + memcg
   if (row >= k.lruvec.meta.high) k.lruvec.meta.high = row + 1
-  k.lruvec.refaults[row * 2] = k.vmstat[C.workingset_activate_anon]!
-  k.lruvec.refaults[row * 2 + 1] = k.vmstat[C.workingset_activate_file]!
+  k.lruvec.refaults[row * 2] = memcg_page_state(k, memcg, C.workingset_activate_anon)
+  k.lruvec.refaults[row * 2 + 1] = memcg_page_state(k, memcg, C.workingset_activate_file)
 }

@@ -16,7 +16,4 @@ export function dev_of(k: Kernel, inode: number): string {
   return ['00:02', '08:01', '00:15', '00:01', '00:05', '00:04'][k.inode.fs[inode]!] ?? '00:00'
 }
 
-/** The path of a task's cgroup. */
-export function cgroup_path(k: Kernel, cgroup: number): string {
-  return cgroup === 0 ? '/' : (k.strings.list[cgroup] ?? '/')
-}
+export { cgroup_path } from '../mm/memcg_tree'

@@ -1,0 +1,163 @@
+/**
+ * What cgroups count: events, statistics, the text of memory.stat.
+ *
+ * Linux: mm/memcontrol.c (memcg_memory_event, memory_stat_format). Simplified: figures of memory.stat that are levels
+ * are counted when it is read, by looking at every page.
+ */
+import { C, type VmstatName } from '@shared/counters'
+import {
+  PG_anon,
+  PG_dirty,
+  PG_head,
+  PG_reserved,
+  PG_slab,
+  PG_swapbacked,
+  PG_swapcache,
+  PG_table,
+  PG_writeback,
+  type Kernel,
+} from '../kernel'
+import { printk } from '../task'
+import { cgroup_path, mem_cgroup_iter } from './memcg_tree'
+
+export const MEMCG_LOW = 0
+export const MEMCG_HIGH = 1
+export const MEMCG_MAX = 2
+export const MEMCG_OOM = 3
+export const MEMCG_OOM_KILL = 4
+export const MEMCG_OOM_GROUP_KILL = 5
+export const MEMCG_SWAP_HIGH = 6
+export const MEMCG_SWAP_MAX = 7
+export const MEMCG_SWAP_FAIL = 8
+export const NR_MEMCG_EVENTS = 9
+const STAT_WIDTH = 200
+
+export function memcg_event(k: Kernel, memcg: number, event: number): void {
+  if (memcg === 0) return
+  k.memcg.events_local[memcg * NR_MEMCG_EVENTS + event]!++
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.events[m * NR_MEMCG_EVENTS + event]!++
+}
+export function count_memcg_events(k: Kernel, memcg: number, event: number, nr: number): void {
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.stat[m * STAT_WIDTH + event]! += nr
+}
+export function mod_lruvec_lru_size(k: Kernel, memcg: number, lru: number, nr: number): void {
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.lru_nr[m * 5 + lru]! += nr
+}
+/** A counter of a cgroup and all below it; item -1 is its usage in pages. */
+export function memcg_page_state(k: Kernel, memcg: number, item: number): number {
+  if (memcg === 0) return item < 0 ? 0 : k.vmstat[item]!
+  return item < 0 ? k.memcg.usage[memcg]! : k.memcg.stat[memcg * STAT_WIDTH + item]!
+}
+
+const EVENTS: readonly VmstatName[] = [
+  'workingset_refault_anon',
+  'workingset_refault_file',
+  'workingset_activate_anon',
+  'workingset_activate_file',
+  'workingset_restore_anon',
+  'workingset_restore_file',
+  'workingset_nodereclaim',
+]
+const RECLAIM: readonly VmstatName[] = [
+  'pgscan_kswapd',
+  'pgscan_direct',
+  'pgsteal_kswapd',
+  'pgsteal_direct',
+  'pgfault',
+  'pgmajfault',
+  'pgrefill',
+  'pgactivate',
+  'pgdeactivate',
+  'pglazyfree',
+  'pglazyfreed',
+  'zswpin',
+  'zswpout',
+  'thp_fault_alloc',
+  'thp_collapse_alloc',
+]
+
+/** memory.stat: levels in bytes, then events. */
+export function memory_stat(k: Kernel, memcg: number): [string, number][] {
+  const levels = count_pages(k, new Set(mem_cgroup_iter(k, memcg)))
+  const lru = (list: number): number =>
+    (memcg === 0 ? k.vmstat[C.nr_inactive_anon + list]! : k.memcg.lru_nr[memcg * 5 + list]!) * 4096
+  const event = (name: VmstatName): [string, number] => [name, memcg_page_state(k, memcg, C[name])]
+  const sum = (a: VmstatName, b: VmstatName): number => event(a)[1] + event(b)[1]
+  return [
+    ['anon', levels.anon],
+    ['file', levels.file],
+    ['kernel', levels.kernel],
+    ['kernel_stack', levels.kernel - levels.pagetables],
+    ['pagetables', levels.pagetables],
+    ['sec_pagetables', 0],
+    ['percpu', 0],
+    ['sock', 0],
+    ['vmalloc', 0],
+    ['shmem', levels.shmem],
+    ['zswap', 0],
+    ['zswapped', 0],
+    ['file_mapped', levels.file_mapped],
+    ['file_dirty', levels.file_dirty],
+    ['file_writeback', levels.file_writeback],
+    ['swapcached', levels.swapcached],
+    ['anon_thp', levels.anon_thp],
+    ['file_thp', 0],
+    ['shmem_thp', 0],
+    ['inactive_anon', lru(0)],
+    ['active_anon', lru(1)],
+    ['inactive_file', lru(2)],
+    ['active_file', lru(3)],
+    ['unevictable', lru(4)],
+    ['slab_reclaimable', 0],
+    ['slab_unreclaimable', 0],
+    ['slab', 0],
+    ...EVENTS.map(event),
+    ['pgscan', sum('pgscan_kswapd', 'pgscan_direct')],
+    ['pgsteal', sum('pgsteal_kswapd', 'pgsteal_direct')],
+    ...RECLAIM.map(event),
+  ]
+}
+
+function count_pages(k: Kernel, members: ReadonlySet<number>) {
+  const sum = {
+    anon: 0,
+    file: 0,
+    kernel: 0,
+    pagetables: 0,
+    shmem: 0,
+    file_mapped: 0,
+    file_dirty: 0,
+    file_writeback: 0,
+    swapcached: 0,
+    anon_thp: 0,
+  }
+  for (let pfn = 1; pfn < k.page.meta.high; pfn++) {
+    const flags = k.page.flags[pfn]!
+    if (!members.has(k.page.memcg[pfn]!) || (flags & (PG_reserved | PG_slab)) !== 0) continue
+    const bytes = (flags & PG_head) === 0 ? 4096 : 2 ** 21
+    if ((flags & PG_table) !== 0) sum.pagetables += bytes
+    if ((flags & PG_swapcache) !== 0) sum.swapcached += bytes
+    if ((flags & PG_anon) !== 0) {
+      if (k.page.mapcount[pfn] !== 0) sum.anon += bytes
+      if ((flags & PG_head) !== 0) sum.anon_thp += bytes
+    } else if (k.page.mapping[pfn] !== 0 && (flags & PG_table) === 0) {
+      sum.file += bytes
+      if ((flags & PG_swapbacked) !== 0) sum.shmem += bytes
+      if (k.page.mapcount[pfn] !== 0) sum.file_mapped += bytes
+      if ((flags & PG_swapbacked) === 0 && (flags & PG_dirty) !== 0) sum.file_dirty += bytes
+      if ((flags & PG_writeback) !== 0) sum.file_writeback += bytes
+    }
+  }
+  for (const memcg of members) if (memcg !== 0) sum.kernel = Math.max(sum.kernel, k.memcg.kmem[memcg]! * 4096)
+  return sum
+}
+
+/** The head of a cgroup's OOM report. */
+export function mem_cgroup_print_oom_meminfo(k: Kernel, memcg: number): void {
+  const kB = (pages: number): string => (pages === Infinity ? '9007199254740988kB' : `${pages * 4}kB`)
+  const { usage, max, failcnt, swap, swap_max } = k.memcg
+  printk(k, `memory: usage ${kB(usage[memcg]!)}, limit ${kB(max[memcg]!)}, failcnt ${failcnt[memcg]}`)
+  printk(k, `swap: usage ${kB(swap[memcg]!)}, limit ${kB(swap_max[memcg]!)}, failcnt 0`)
+  printk(k, `Memory cgroup stats for ${cgroup_path(k, memcg)}:`)
+  for (const [name, value] of memory_stat(k, memcg)) printk(k, `${name} ${value}`)
+}
