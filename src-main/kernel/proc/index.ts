@@ -2,6 +2,7 @@
  * The tree under /proc as text. Paths are absolute (`/proc/meminfo`, `/proc/1/stat`); /sys and the cgroup files are in
  * sys.ts. Reading changes nothing in the machine; writing does what Linux does, with its errno.
  */
+import { sysrq_write } from './sysrq'
 import { PF_KTHREAD, TASK_ZOMBIE, type Kernel } from '../kernel'
 import { sysctl_info, sysctl_names, sysctl_read, sysctl_write } from '../entry/sysctl'
 import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM, ESRCH } from '../uapi'
@@ -157,6 +158,7 @@ export function proc_write(k: Kernel, path: string, text: string, self = 1): num
   if (parts[0] !== 'proc') return -ENOENT
   const [, first, ...rest] = parts
   if (first === undefined) return -EISDIR
+  if (first === 'sysrq-trigger') return rest.length === 0 ? sysrq_write(k, text, self) : -ENOTDIR
   if (first in SYSTEM || first === 'pressure') return -EACCES
   if (first === 'sys')
     return sysctl_info(sysctl_name(rest)) === null ? -ENOENT : sysctl_write(k, sysctl_name(rest), text)
