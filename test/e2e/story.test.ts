@@ -38,6 +38,12 @@ async function picture(): Promise<string> {
   return (await page.locator('canvas').first().screenshot()).toString('base64')
 }
 
+/** The text of a part of the page once it says what is looked for. */
+async function textOf(testid: string, wanted: RegExp): Promise<string> {
+  await expect.poll(() => page.getByTestId(testid).innerText(), { timeout: 20_000 }).toMatch(wanted)
+  return page.getByTestId(testid).innerText()
+}
+
 test('the graphs move', async () => {
   await page.getByTestId('rail-overview').click()
   await page.locator('canvas').first().waitFor()
@@ -59,12 +65,11 @@ test('pressure from the slider ends in an OOM kill, on the timeline and in the O
 test('a seek to before the kill shows the process alive', async () => {
   const died = /killed ([\w-]+) \((\d+)\)/
   await page.getByTestId('rail-overview').click()
-  const events = await page.getByTestId('view-overview').innerText()
+  const events = await textOf('view-overview', died)
   const [, , pid] = died.exec(events) ?? []
-  expect(pid, events).toBeDefined()
   await page.getByTestId('rail-oom').click()
-  const report = await page.getByTestId('view-oom').innerText()
-  const [, minutes, seconds] = /Go to (\d+):(\d+\.\d)/.exec(report) ?? []
+  const when = /Go to (\d+):(\d+\.\d)/
+  const [, minutes, seconds] = when.exec(await textOf('view-oom', when)) ?? []
   const before = Number(minutes) * 60 + Number(seconds) - 2
   await page.getByTestId('jump').fill(`${before}s`)
   await page.getByTestId('jump').press('Enter')
