@@ -2,25 +2,13 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { app, net, protocol, session, shell } from 'electron'
+import { CSP } from '@shared/csp'
 
 const SCHEME = 'memscope'
 export const PAGE_ORIGIN = `${SCHEME}://app`
 /** electron-vite's dev server, while developing. */
 const devUrl = app.isPackaged ? undefined : process.env['ELECTRON_RENDERER_URL']
 export const PAGE_URL = devUrl ?? `${PAGE_ORIGIN}/index.html`
-
-const CSP = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "font-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self' blob:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
 
 /** Before 'ready': the page's scheme has an origin and counts as secure. */
 export function registerScheme(): void {

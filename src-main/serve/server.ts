@@ -12,6 +12,7 @@ import sirv from 'sirv'
 import { WebSocketServer } from 'ws'
 import type { EngineClient } from '../engine/client'
 import { connect } from './connection'
+import { CSP } from '@shared/csp'
 
 export interface ServeOptions {
   /** Folder of the built page. */
@@ -27,18 +28,6 @@ export interface Server {
   close(): Promise<void>
 }
 
-const CSP = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "font-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self' blob:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
 /** A whole state of the page is small; a lab program or a scenario is at most 1 MiB. */
 const MAX_COMMAND_BYTES = 4 << 20
 
