@@ -6,9 +6,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parseLab } from '@shared/lab'
 import { runLab } from '../../src-main/lab/runner'
-import { compareSteps, type Figure } from './compare'
-import { experimentIds, programPath, readExperiment, type Experiment } from './reference'
-import type { LabLine } from '../../src-main/lab/measure'
+import { compare } from './compare'
+import type { Figure } from './compare/figure'
+import { experimentIds, programPath, readExperiment} from './reference'
 
 const total: Figure[] = []
 const lines: string[] = []
@@ -17,21 +17,14 @@ const only = process.env['CONFORMANCE']
 function run(name: string): Figure[] {
   const real = readExperiment(name)
   const path = programPath(name)
-  if (!existsSync(path)) return figuresOf(real, [])
+  if (!existsSync(path)) return compare(real, [])
   const loaded = parseLab(readFileSync(path, 'utf8'), path)
   if (!loaded.ok) throw new Error(loaded.error)
   const { program } = loaded.value
   // The state before the first step, as the measuring program's own "null" step shows it.
   const first = { op: 'munlockall', args: {}, label: 'null', mayFail: [] } as const
   const { lines } = runLab({ program: { ...program, steps: [first, ...program.steps] }, lines: [] })
-  return figuresOf(real, lines)
-}
-
-/** An experiment whose steps are of another make than the suite compares yet counts as one wrong figure, and says so. */
-function figuresOf(real: Experiment, lines: readonly LabLine[]): Figure[] {
-  const figures = compareSteps(real, lines)
-  if (figures.length > 0) return figures
-  return [{ step: 'all', name: 'experiment', kind: 'exact', real: 'measured', got: 'not compared', ok: false }]
+  return compare(real, lines)
 }
 
 function share(figures: readonly Figure[], kind: Figure['kind']): string {

@@ -3,17 +3,9 @@
  * figure by figure. Exact: fault counts, sizes of the address space, huge pages, errno and signals. Close: what the
  * machine as a whole shows (meminfo, reclaim), which differs between two runs of a real kernel too.
  */
-import type { LabLine } from '../../src-main/lab/measure'
-import type { Experiment, Numbers, RealStep } from './reference'
-
-export interface Figure {
-  readonly step: string
-  readonly name: string
-  readonly kind: 'exact' | 'close'
-  readonly real: number | string
-  readonly got: number | string
-  readonly ok: boolean
-}
+import type { LabLine } from '../../../src-main/lab/measure'
+import type { Numbers, RealStep } from '../reference'
+import { within, zeroOnce, type Comparator, type Figure } from './figure'
 
 /** A step of either side: counts summed over its lines, state before the first and after the last. */
 interface Step {
@@ -65,7 +57,7 @@ const SKIP = new Set([
 ])
 
 /** All figures of an experiment. Steps that the lab program lacks are wrong figures, not skipped ones. */
-export function compareSteps(real: Experiment, lines: readonly LabLine[]): Figure[] {
+export const compareSteps: Comparator = (real, lines) => {
   const phases = real.id.startsWith('reclaim/')
   const wanted = phases ? perPhase(realSteps(real.steps)) : realSteps(real.steps)
   const got = phases ? perPhase(labSteps(lines)) : labSteps(lines)
@@ -139,18 +131,6 @@ function compareStep(name: string, real: Step, got: Step, how: How): Figure[] {
     }
   }
   return zeroOnce(name, figures)
-}
-
-/** Figures that are 0 on both sides count once a step. */
-function zeroOnce(step: string, figures: readonly Figure[]): Figure[] {
-  const still = figures.filter((f) => f.real === 0 && f.got === 0)
-  const moving = figures.filter((f) => f.real !== 0 || f.got !== 0)
-  if (still.length === 0) return moving
-  return [...moving, { step, name: `${still.length} figures at 0`, kind: 'exact', real: 0, got: 0, ok: true }]
-}
-
-export function within(real: number, got: number, slack: number, share: number): boolean {
-  return Math.abs(real - got) <= Math.max(slack, Math.abs(real) * share)
 }
 
 function keys(a: Numbers, b: Numbers): string[] {

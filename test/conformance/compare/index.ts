@@ -1,0 +1,15 @@
+/** Which figures of an experiment are compared: every comparator whose pattern the experiment's id matches adds its own. */
+import type { LabLine } from '../../../src-main/lab/measure'
+import type { Experiment } from '../reference'
+import { missing, type Comparator, type Figure } from './figure'
+import { compareSteps } from './steps'
+
+const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
+  [/^(faults|reclaim|buddy|zones|psi|overcommit)\//, compareSteps],
+]
+
+/** An experiment of whose figures none can be compared yet counts as one wrong figure, and says so. */
+export function compare(real: Experiment, lines: readonly LabLine[]): Figure[] {
+  const figures = COMPARATORS.flatMap(([ids, comparator]) => (ids.test(real.id) ? comparator(real, lines) : []))
+  return figures.length > 0 ? figures : [missing('the whole experiment')]
+}
