@@ -140,6 +140,11 @@ export function cache_by_name(k: Kernel, name: string): number {
   return slab_state(k).ids[name] ?? 0
 }
 
+/** The names of all caches, aliases too. */
+export function cache_names(k: Kernel): string[] {
+  return Object.keys(slab_state(k).ids)
+}
+
 /** The well-known caches by name. */
 export function CACHES(k: Kernel): Readonly<Record<WellKnownCache, number>> {
   return slab_state(k).ids as Record<WellKnownCache, number>

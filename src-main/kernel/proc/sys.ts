@@ -1,6 +1,6 @@
 /**
  * The tree under /sys, as far as tools and this model use it: CPUs, the node, block devices, kernel/mm. Cgroup files
- * are proc/cgroup.ts. An attribute is a path with a reader and perhaps a writer; folders follow from the paths.
+ * are proc/cgroup.ts, slab caches proc/slab.ts. An attribute is a path with a reader and perhaps a writer; folders follow from the paths.
  */
 import type { Kernel } from '../kernel'
 import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../uapi'
@@ -8,6 +8,7 @@ import { thp } from '../mm/huge_memory'
 import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { buddyinfo_nodes, node_meminfo } from './node'
 import { cgroup_list, cgroup_read, cgroup_stat, cgroup_write } from './cgroup'
+import { slab_list, slab_read, slab_stat, slab_write } from './slab'
 import { dev_numbers, device_name, vmstat_text } from './system'
 import type { ProcStat } from './index'
 
@@ -20,25 +21,30 @@ type Tree = ReadonlyMap<string, Attribute>
 /** Path parts below /sys. */
 export function sys_read(k: Kernel, parts: readonly string[]): string | number {
   if (is_cgroup(parts)) return cgroup_read(k, parts.slice(2))
+  if (is_slab(parts)) return slab_read(k, parts.slice(2))
   const attribute = tree(k).get(parts.join('/'))
   if (attribute !== undefined) return attribute.read(k)
   return names_below(k, parts).length > 0 ? -EISDIR : -ENOENT
 }
 export function sys_write(k: Kernel, parts: readonly string[], text: string): number {
   if (is_cgroup(parts)) return cgroup_write(k, parts.slice(2), text)
+  if (is_slab(parts)) return slab_write(k, parts.slice(2), text)
   const attribute = tree(k).get(parts.join('/'))
   if (attribute === undefined) return names_below(k, parts).length > 0 ? -EISDIR : -ENOENT
   return attribute.write === undefined ? -EACCES : attribute.write(k, text)
 }
 export function sys_list(k: Kernel, parts: readonly string[]): string[] | number {
   if (is_cgroup(parts)) return cgroup_list(k, parts.slice(2))
+  if (is_slab(parts)) return slab_list(k, parts.slice(2))
   const names = names_below(k, parts)
   if (parts.join('/') === 'fs') return ['cgroup']
+  if (parts.join('/') === 'kernel') return [...names, 'slab']
   if (names.length > 0) return parts.length === 0 ? [...names, 'fs'] : names
   return tree(k).has(parts.join('/')) ? -ENOTDIR : -ENOENT
 }
 export function sys_stat(k: Kernel, parts: readonly string[]): ProcStat | number {
   if (is_cgroup(parts)) return cgroup_stat(k, parts.slice(2))
+  if (is_slab(parts)) return slab_stat(k, parts.slice(2))
   const attribute = tree(k).get(parts.join('/'))
   if (attribute !== undefined)
     return { kind: 'file', mode: attribute.write === undefined ? 0o444 : 0o644, uid: 0, gid: 0 }
@@ -48,6 +54,10 @@ export function sys_stat(k: Kernel, parts: readonly string[]): ProcStat | number
 
 function is_cgroup(parts: readonly string[]): boolean {
   return parts[0] === 'fs' && parts[1] === 'cgroup'
+}
+
+function is_slab(parts: readonly string[]): boolean {
+  return parts[0] === 'kernel' && parts[1] === 'slab'
 }
 
 function names_below(k: Kernel, parts: readonly string[]): string[] {
