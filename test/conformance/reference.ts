@@ -1,5 +1,5 @@
 /** The measurements of the real kernel that the suite is held against: result.json of each experiment, compressed. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 
@@ -23,6 +23,8 @@ export interface Experiment {
   readonly swap_MiB: number
   readonly thp: string
   readonly cmdline: string
+  /** `kernel panic: …` where it ended in one. */
+  readonly outcome?: string
   readonly steps: readonly RealStep[]
 }
 
@@ -30,12 +32,17 @@ const FOLDER = join(import.meta.dirname, 'reference')
 
 export function experimentIds(): string[] {
   return readdirSync(FOLDER)
-    .filter((name) => name.endsWith('.json.gz'))
+    .filter((name) => name.endsWith('.json.gz') && !name.endsWith('.raw.json.gz'))
     .map((name) => name.replace('.json.gz', ''))
     .sort()
 }
 export function readExperiment(name: string): Experiment {
   return JSON.parse(gunzipSync(readFileSync(join(FOLDER, `${name}.json.gz`))).toString()) as Experiment
+}
+/** Raw files of an experiment as they were read on the measured machine, by path; not every experiment has some. */
+export function readRaw(id: string): Readonly<Record<string, string>> {
+  const path = join(FOLDER, `${id.replaceAll('/', '__')}.raw.json.gz`)
+  return existsSync(path) ? (JSON.parse(gunzipSync(readFileSync(path)).toString()) as Record<string, string>) : {}
 }
 export function programPath(name: string): string {
   return join(import.meta.dirname, `${name}.yaml`)

@@ -1,11 +1,15 @@
 /** Which figures of an experiment are compared: every comparator whose pattern the experiment's id matches adds its own. */
 import type { LabLine } from '../../../src-main/lab/measure'
 import type { Experiment } from '../reference'
+import { compareCgroup } from './cgroup'
 import { missing, type Comparator, type Figure } from './figure'
+import { compareOom } from './oom'
 import { compareSteps } from './steps'
 
 const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
   [/^(faults|reclaim|buddy|zones|psi|overcommit)\//, compareSteps],
+  [/^(oom|cgroup)\//, compareOom],
+  [/^cgroup\//, compareCgroup],
 ]
 
 /** An experiment of whose figures none can be compared yet counts as one wrong figure, and says so. */
