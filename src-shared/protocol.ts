@@ -76,8 +76,9 @@ export const commandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('removeDir'), path: z.string().max(4096) }),
   z.object({ type: z.literal('readFile'), path: z.string().max(4096) }),
   z.object({ type: z.literal('writeFile'), path: z.string().max(4096), text: z.string().max(65536) }),
-  /** Run a lab program (its YAML text) on a machine of its own. */
+  /** Run a lab program (its YAML text) on a machine of its own; `progress` pushes say how far it is. */
   z.object({ type: z.literal('lab'), yaml: z.string().max(1 << 20) }),
+  z.object({ type: z.literal('labCancel') }),
   // detail views: a push `watch` with this id follows every sample until `unwatch`
   z.object({
     type: z.literal('watch'),

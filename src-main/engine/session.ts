@@ -47,6 +47,8 @@ export interface Session {
   past: Machine | null
   opened: { readonly info: RecordingInfo; readonly meta: RecordingMeta } | null
   branchedAt: number | null
+  /** The lab program under way: the latest token is the one that may go on. */
+  lab: { token: number; ms: number }
   epoch: number
   history: History
   kept: Kept
@@ -76,6 +78,7 @@ export function openSession(options: SessionOptions, recorder: Recorder | null, 
     past: null,
     opened: null,
     branchedAt: null,
+    lab: { token: 0, ms: 0 },
     epoch: 0,
     history: openHistory(),
     kept: { list: [] },

@@ -89,6 +89,15 @@ const LIMIT_STEPS = 3600 * 250
 
 /** Runs a whole program. Throws only on a bug of ours. */
 export function runLab(file: LabFile, options: LabOptions = {}): LabResult {
+  const run = labRun(file, options)
+  for (;;) {
+    const turn = run.next()
+    if (turn.done === true) return turn.value
+  }
+}
+
+/** The same run for callers that have other things to do: yields the simulated milliseconds after each machine step. */
+export function* labRun(file: LabFile, options: LabOptions = {}): Generator<number, LabResult, undefined> {
   const lab = open(file, options.onLine ?? (() => undefined))
   const programs: Programs = { step: (_k, t) => step(lab, t), event: () => undefined }
   for (let n = 0; n < LIMIT_STEPS && !lab.main.gone && lab.k.var.panic === null; n++) {
@@ -96,6 +105,7 @@ export function runLab(file: LabFile, options: LabOptions = {}): LabResult {
     if (options.verify === true) verify(lab.k)
     noteKills(lab)
     for (const task of [...lab.tasks.values()]) if (isGone(lab.k, task)) bury(lab, task)
+    yield lab.k.var.now / 1e6
   }
   if (lab.k.var.panic !== null) finishPanicked(lab)
   const failed = lab.lines.reduce((sum, line) => sum + (line.failed?.length ?? 0), 0)

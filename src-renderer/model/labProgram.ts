@@ -22,6 +22,7 @@ export interface LabStep {
   readonly VmPTE?: number
   readonly VmSwap?: number
   readonly VmLck?: number
+  readonly meminfo?: Readonly<Record<string, number>>
   readonly vmstat?: Readonly<Record<string, number>>
   readonly killed?: readonly { readonly task: string; readonly pid: number }[]
   readonly panic?: string

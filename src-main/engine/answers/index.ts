@@ -5,7 +5,7 @@ import { openConsole } from '../consoles'
 import type { Session } from '../session'
 import { pushWatch, shownMachine, Superseded } from '../view'
 import { hello } from './hello'
-import { lab } from './lab'
+import { lab, labCancel } from './lab'
 import { loadScenario } from './load'
 import { command, programs, readFile, scenarios, sysctls } from './machine'
 import { closeRecording, events, exportRecording, history, openRecording, recordings } from './past'
@@ -43,6 +43,7 @@ const ANSWERS: Answers = {
   sysctls,
   readFile,
   lab,
+  labCancel,
   watch,
   unwatch: (s, { id }) => (s.watches.delete(id), done),
   termOpen: (s, { id, cols, rows }) => (openConsole(s, id, cols, rows), done),

@@ -1,5 +1,4 @@
 /** What a chart shows besides its series: ground, grid, labels, gaps, marks. Painted on the chart's own canvas. */
-import { clock } from '../../model/format'
 import type { ChartLine, ChartMark, ChartSpec, Token } from './types'
 
 export interface Frame {
@@ -50,7 +49,7 @@ export function paintGround(c: Canvas, f: Frame): void {
   for (const ms of f.xTicks) {
     const x = crisp(f.x(ms))
     rule(c, x, top, x, top + height, f.color('--grid'))
-    const label = clock(ms, ms % 1000 !== 0)
+    const label = spec.x.text(ms)
     const half = label.length * HALF_GLYPH_PX
     const fits = x - half >= 0 && x + half <= left + width + spec.padding.right
     if (spec.xLabels && fits) text(c, label, x, top + height + 13, 'center', f.color('--text-3'))

@@ -4,7 +4,7 @@
  */
 import { Chart, Filler, LinearScale, LineController, LineElement, PointElement, type ChartDataset } from 'chart.js'
 import { extent } from '../../model/decimate'
-import { axisOf, timeTicks, type Axis } from '../../model/ticks'
+import { axisOf, type Axis } from '../../model/ticks'
 import { hatching, paintGround, paintMarks, type Frame } from './paint'
 import { bandPoints, gapsIn, linePoints, rowRange, type Point } from './points'
 import type { ChartAxis, ChartSeries, ChartSpec, Token } from './types'
@@ -77,7 +77,7 @@ export class Plot {
     const axis2 = this.axisFor(spec, spec.axis2 ?? {}, 'y2')
     this.frame = {
       spec,
-      xTicks: timeTicks(from, to, width, spec.labelPx),
+      xTicks: spec.x.ticks(from, to, width, spec.labelPx),
       yTicks: axis.ticks,
       y2Ticks: spec.axis2 === undefined ? [] : axis2.ticks,
       gaps: gapsIn(rows, from, to),

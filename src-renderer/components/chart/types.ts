@@ -45,6 +45,13 @@ export interface ChartAxis {
   readonly steps?: number
 }
 
+/** What the rows are ordered by: time unless told otherwise. */
+export interface ChartX {
+  readonly name: string
+  ticks(from: number, to: number, widthPx: number, labelPx: number): readonly number[]
+  text(at: number): string
+}
+
 export interface ChartLine {
   readonly value: number
   readonly color: Token
@@ -78,6 +85,7 @@ export interface ChartSpec {
   readonly padding: Padding
   readonly lines: readonly ChartLine[]
   readonly marks: readonly ChartMark[]
+  readonly x: ChartX
   readonly xLabels: boolean
   readonly yLabels: boolean
   readonly gapText: boolean
