@@ -3,7 +3,3 @@ declare module '*.md?raw' {
   const text: string
   export default text
 }
-declare module '*.json?raw' {
-  const text: string
-  export default text
-}

@@ -14,7 +14,7 @@ import {
 } from '../mm/page_alloc'
 import { compact_memory } from '../mm/compaction'
 import { drop_caches } from '../mm/drop_caches'
-import { set_max_huge_pages, set_overcommit_huge_pages } from '../mm/hugetlb'
+import { nr_persistent_huge_pages, set_max_huge_pages, set_overcommit_huge_pages } from '../mm/hugetlb'
 import { printk } from '../task'
 
 export interface SysctlInfo {
@@ -134,6 +134,7 @@ export const SYSCTLS: readonly Sysctl[] = [
   }),
   row('vm.nr_overcommit_hugepages', 0, 0, INT_MAX, 'Huge pages that may be taken beyond the pool.', (k, value) => {
     set_overcommit_huge_pages(k, value)
+    k.var.sysctl['vm.nr_overcommit_hugepages'] = value
     return 0
   }),
   row('vm.oom_dump_tasks', 1, 0, INT_MAX, 'The OOM report lists the tasks.'),
@@ -219,6 +220,7 @@ export function sysctl_read(k: Kernel, name: string): string | number {
   if (found === undefined) return -ENOENT
   if (found.mode === 0o200) return -EACCES
   if (name === 'vm.lowmem_reserve_ratio') return lowmem_reserve_ratio(k).join('\t')
+  if (name === 'vm.nr_hugepages') return String(nr_persistent_huge_pages(k))
   return String(k.var.sysctl[name])
 }
 

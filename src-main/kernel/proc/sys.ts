@@ -10,6 +10,7 @@ import { buddyinfo_nodes, node_meminfo } from './node'
 import { cgroup_list, cgroup_read, cgroup_stat, cgroup_write } from './cgroup'
 import { slab_list, slab_read, slab_stat, slab_write } from './slab'
 import { dev_numbers, device_name, vmstat_text } from './system'
+import { extfrag_index_text, unusable_index_text } from './zones'
 import type { ProcStat } from './index'
 
 interface Attribute {
@@ -81,6 +82,8 @@ function tree(k: Kernel): Tree {
   map.set('devices/system/node/node0/cpulist', { read: cpu_list })
   map.set('devices/system/node/node0/buddyinfo', { read: buddyinfo_nodes })
   map.set('kernel/mm/transparent_hugepage/hpage_pmd_size', { read: () => '2097152\n' })
+  map.set('kernel/debug/extfrag/extfrag_index', { read: extfrag_index_text })
+  map.set('kernel/debug/extfrag/unusable_index', { read: unusable_index_text })
   map.set('kernel/mm/swap/vma_ra_enabled', { read: () => 'true\n' })
   map.set('kernel/mm/lru_gen/enabled', { read: () => '0x0000\n' })
   return map

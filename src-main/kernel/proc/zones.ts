@@ -2,6 +2,7 @@
 import { VMSTAT } from '@shared/counters'
 import { MAX_NR_ZONES, MAX_ORDER, MIGRATE_TYPES, type Kernel } from '../kernel'
 import { area_nr_free, free_list } from '../mm/buddy'
+import { extfrag_index, unusable_free_index } from '../mm/extfrag'
 import { zone_batchsize } from '../mm/pcp'
 import { zone_page_state } from '../mm/page_alloc'
 import { all_caches } from '../mm/slab_common'
@@ -102,13 +103,37 @@ export function pagetypeinfo_text(k: Kernel): string {
     for (let type = 0; type < MIGRATE_TYPES; type++) {
       text += `Node    0, zone ${ZONE_NAMES[zone]!.padStart(8)}, type ${TYPE_NAMES[type]!.padStart(12)} `
       for (let order = 0; order < MAX_ORDER; order++)
-        text += `${String(k.free_area.nr_free[free_list(zone, type, order)]).padStart(6)} `
+        text += `${free_count(k.free_area.nr_free[free_list(zone, type, order)]!)} `
       text += '\n'
     }
   text += `\n${'Number of blocks type'.padEnd(22)} ${TYPE_NAMES.map((name) => `${name.padStart(12)} `).join('')}\n`
   for (const zone of zones) {
     const counts = pageblocks(k, zone)
     text += `Node 0, zone ${ZONE_NAMES[zone]!.padStart(8)} ${counts.map((c) => `${String(c).padStart(12)} `).join('')}\n`
+  }
+  return text
+}
+
+/** pagetypeinfo_showfree_print counts a list up to 100,000 blocks and no further, for it holds the zone's lock. */
+function free_count(nr: number): string {
+  return nr >= 100_000 ? '>100000' : String(nr).padStart(6)
+}
+
+/** /sys/kernel/debug/extfrag/extfrag_index: why a request of each order would fail (-1.000: it would not). */
+export function extfrag_index_text(k: Kernel): string {
+  return per_order(k, extfrag_index)
+}
+/** /sys/kernel/debug/extfrag/unusable_index: the share of free memory that is of no use to each order. */
+export function unusable_index_text(k: Kernel): string {
+  return per_order(k, unusable_free_index)
+}
+function per_order(k: Kernel, index: (k: Kernel, zone: number, order: number) => number): string {
+  let text = ''
+  for (let zone = 0; zone < MAX_NR_ZONES; zone++) {
+    if (k.zone.present_pages[zone + 1] === 0) continue
+    text += `Node 0, zone ${ZONE_NAMES[zone]!.padStart(8)} `
+    for (let order = 0; order < MAX_ORDER; order++) text += `${(index(k, zone, order) / 1000).toFixed(3)} `
+    text += '\n'
   }
   return text
 }

@@ -4,9 +4,11 @@ import type { Experiment } from '../reference'
 import { compareCgroup } from './cgroup'
 import { missing, type Comparator, type Figure } from './figure'
 import { compareOom } from './oom'
+import { compareBuddy } from './buddy'
 import { compareSteps } from './steps'
 
 const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
+  [/^buddy\//, compareBuddy],
   [/^(faults|reclaim|buddy|zones|psi|overcommit)\//, compareSteps],
   [/^(oom|cgroup)\//, compareOom],
   [/^cgroup\//, compareCgroup],
