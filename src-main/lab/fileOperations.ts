@@ -1,5 +1,6 @@
 /** Operations on files: create, open, read, write, truncate, fsync, unlink, close. */
 import * as sys from './calls'
+import { need_resched } from '../kernel/task'
 import { call, LabError, once, outcome, settle, type Context, type Implementation } from './operations'
 import type { ArgumentsOf } from '@shared/lab'
 import type { LabTask, OpenFile, Running } from './runner'
@@ -47,6 +48,7 @@ function* transfer(
   while (done < length) {
     const ret = move(k, fd, offset + done, Math.min(chunk, length - done))
     yield* settle(k)
+    if (need_resched(k)) yield
     if (ret <= 0) return ret < 0 ? ret : done
     done += ret
   }

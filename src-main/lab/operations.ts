@@ -3,7 +3,7 @@ import type { ArgumentsOf, LabAddress, LabStep, NestedStep, Operation } from '@s
 import * as u from '../kernel/uapi'
 import { PAGE_SIZE, type Kernel } from '../kernel/kernel'
 import { find_task_by_pid, sleep_interruptible, WAIT_SLEEP, WAIT_EVENT } from '../kernel/task'
-import { add, handOver, hex, repeat, type Area, type Lab, type LabTask, type Running } from './runner'
+import { add, addStillborn, handOver, hex, repeat, type Area, type Lab, type LabTask, type Running } from './runner'
 import { sizes, type LabSignal, type Sizes } from './measure'
 import * as sys from './calls'
 import { access, randomPages } from './access'
@@ -288,7 +288,10 @@ function taskOf(lab: Lab, name: string): LabTask {
 
 function* fork({ k, lab, task }: Context, a: ArgumentsOf<'fork'>): Running {
   const pid = sys.fork(k)
-  if (pid < 0) return outcome(pid)
+  if (pid < 0) {
+    addStillborn(lab, a.as)
+    return outcome(pid)
+  }
   const row = find_task_by_pid(k, pid)
   add(lab, a.as, row, [], true, task)
   yield* settle(k)
@@ -314,6 +317,7 @@ function* inTask({ k, lab, task }: Context, a: ArgumentsOf<'in'>): Running {
 
 function* wait({ k, lab }: Context, a: ArgumentsOf<'wait'>): Running {
   const child = taskOf(lab, a.task)
+  if (child.pid === 0) return outcome(-u.ECHILD)
   for (;;) {
     const ret = sys.wait4(k, child.pid)
     if (ret !== 0) return ret < 0 && !child.gone ? outcome(ret) : {}
@@ -323,7 +327,10 @@ function* wait({ k, lab }: Context, a: ArgumentsOf<'wait'>): Running {
 
 function* spawn({ k, lab }: Context, a: ArgumentsOf<'spawn'>): Running {
   const row = start_lab_task(k, k.var.current, a.as)
-  if (row === 0) return { result: 'ENOMEM' }
+  if (row === 0) {
+    addStillborn(lab, a.as)
+    return { result: 'ENOMEM' }
+  }
   const task = add(lab, a.as, row, a.steps as readonly LabStep[], false)
   if (a.oomScoreAdj !== undefined) k.task.oom_score_adj[row] = a.oomScoreAdj
   if (a.uid !== undefined) {
@@ -415,7 +422,7 @@ const table = {
       repeat(task, a.steps as readonly NestedStep[] as readonly LabStep[], a.times)
       return { silent: true }
     }),
-  kill: ({ k, lab }, a) => once(() => outcome(sys.kill(k, taskOf(lab, a.task).pid, signalOf(a.signal)))),
+  kill: ({ k, lab }, a) => once(() => outcome(killTask(k, taskOf(lab, a.task).pid, a.signal))),
   setOomScoreAdj: ({ k, lab, task }, a) =>
     once(() => {
       const { pid } = a.task === undefined ? task : taskOf(lab, a.task)
@@ -446,6 +453,10 @@ function resident(ret: number): Outcome {
 function mclOf(flags: readonly string[]): number {
   const bits = { current: u.MCL_CURRENT, future: u.MCL_FUTURE, onFault: u.MCL_ONFAULT } as Record<string, number>
   return flags.reduce((sum, flag) => sum | (bits[flag] ?? 0), 0)
+}
+
+function killTask(k: Kernel, pid: number, signal: number | string): number {
+  return pid === 0 ? -u.ESRCH : sys.kill(k, pid, signalOf(signal))
 }
 
 function signalOf(signal: number | string): number {

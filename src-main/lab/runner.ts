@@ -10,6 +10,8 @@ import { need_resched, task_blocked, sleep_interruptible, wake_up_task, WAIT_EVE
 import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
 import { run_step, type Programs } from '../kernel/sched/core'
 import { verify } from '../kernel/verify'
+import { sys_wait4 } from '../kernel/entry/syscall'
+import { WNOHANG } from '../kernel/uapi'
 import { sysctl_write } from '../kernel/entry/sysctl'
 import { failures } from './expect'
 import {
@@ -171,6 +173,12 @@ export function add(
   return task
 }
 
+/** A task that could not be made: steps that name it find nobody. */
+export function addStillborn(lab: Lab, name: string): void {
+  const nothing = { work: [], areas: new Map<string, Area>(), files: new Map<string, OpenFile>(), running: null }
+  lab.names.set(name, { name, row: 0, pid: 0, stays: false, gone: true, ...nothing })
+}
+
 /** Hands `steps` to `task` and wakes it; `waiter` is woken when they are done. */
 export function handOver(lab: Lab, task: LabTask, steps: readonly LabStep[], waiter: LabTask): void {
   task.work.push({ steps, at: 0, again: 1, waiter })
@@ -188,15 +196,23 @@ export function repeat(task: LabTask, steps: readonly LabStep[], times: number):
 function step(lab: Lab, row: number): void {
   const { k } = lab
   const task = lab.tasks.get(row)
-  if (task === undefined) return idle(k)
-  while (!task_blocked(k) && !isGone(k, task)) {
+  if (task === undefined) return init(k)
+  while (!task_blocked(k) && !isGone(k, task) && k.var.panic === null) {
     if (task.running === null && !next(lab, task)) return
     const running = task.running
     if (running === null) continue
     const turn = running.op.next()
+    // The step in which the machine panicked stays under way: it is the last line.
+    if (k.var.panic !== null) return
     if (turn.done === true) finish(lab, task, turn.value)
     if (need_resched(k)) return
   }
+}
+
+/** pid 1 buries the children that it was left. */
+function init(k: Kernel): void {
+  while (sys_wait4(k, -1, WNOHANG) > 0);
+  idle(k)
 }
 
 /** Starts the next step of the innermost list. False when the task has none and went to sleep or ended. */

@@ -11,8 +11,7 @@ export type Grade = 'exact' | 'approximate' | 'not modelled'
 
 /** The word for a mechanism: the table's own, else by whether something is kept and something simplified. */
 export function gradeOf(m: Mechanism): Grade {
-  const told = /^(exact|approximate|not modelled)/i.exec(m.result)?.[1]?.toLowerCase()
-  if (told !== undefined) return told as Grade
+  if (m.result === 'not modelled') return m.result
   const nothing = (text: string): boolean => /^\s*(|-|–|none|nothing)\s*\.?$/i.test(text)
   if (nothing(m.kept)) return 'not modelled'
   return nothing(m.simplified) ? 'exact' : 'approximate'

@@ -1,17 +1,21 @@
 /**
  * `npm run conformance`: every experiment of reference/ against the same steps on the simulated machine. Prints a
- * table per experiment (figures that disagree; all with CONFORMANCE_ALL=1), a line per experiment, and the sum last.
+ * table per experiment (figures that disagree; all with CONFORMANCE_ALL=1; none with CONFORMANCE_BRIEF=1, as in
+ * `npm test`), a line per experiment, and the sum last.
+ * Fails where an experiment does worse than resources/conformance.json says; CONFORMANCE_UPDATE=1 writes that file.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { fallenBehind, percent, scoreOf, type ConformanceRow, type Score } from '@shared/conformance'
 import { parseLab } from '@shared/lab'
 import { runLab } from '../../src-main/lab/runner'
 import { compare } from './compare'
 import type { Figure } from './compare/figure'
-import { experimentIds, programPath, readExperiment} from './reference'
+import { experimentIds, programPath, readExperiment } from './reference'
 
-const total: Figure[] = []
-const lines: string[] = []
+const RESULTS = join(import.meta.dirname, '../../resources/conformance.json')
+const rows: ConformanceRow[] = []
 const only = process.env['CONFORMANCE']
 
 function run(name: string): Figure[] {
@@ -27,15 +31,19 @@ function run(name: string): Figure[] {
   return compare(real, lines)
 }
 
-function share(figures: readonly Figure[], kind: Figure['kind']): string {
-  const all = figures.filter((f) => f.kind === kind)
-  const good = all.filter((f) => f.ok).length
-  return `${good} of ${all.length} (${all.length === 0 ? 100 : ((100 * good) / all.length).toFixed(1)} %)`
+function rowOf(id: string, figures: readonly Figure[]): ConformanceRow {
+  const score = (kind: Figure['kind']): Score => {
+    const all = figures.filter((f) => f.kind === kind)
+    return [all.filter((f) => f.ok).length, all.length]
+  }
+  const wrong = figures.filter((f) => !f.ok).map(({ step, name, kind, real, got }) => ({ step, name, kind, real, got }))
+  return { id, exact: score('exact'), close: score('close'), wrong }
 }
 
-function print(name: string, figures: readonly Figure[]): void {
+function print(id: string, figures: readonly Figure[]): void {
+  if (process.env['CONFORMANCE_BRIEF'] !== undefined) return
   const shown = process.env['CONFORMANCE_ALL'] === undefined ? figures.filter((f) => !f.ok) : figures
-  if (shown.length > 0) console.log(`\n${name}`)
+  if (shown.length > 0) console.log(`\n${id}`)
   for (const f of shown) {
     const difference = typeof f.real === 'number' && typeof f.got === 'number' ? f.got - f.real : ''
     console.log(
@@ -43,20 +51,29 @@ function print(name: string, figures: readonly Figure[]): void {
         `expected ${f.real} got ${f.got} ${difference === '' ? '' : `(${difference > 0 ? '+' : ''}${difference})`}`,
     )
   }
-  lines.push(`${name.padEnd(44)} exact ${share(figures, 'exact')}, close ${share(figures, 'close')}`)
 }
+
+const words = ([right, of]: Score): string => `${right} of ${of} (${percent([right, of])})`
 
 const names = experimentIds().filter((name) => only === undefined || name.includes(only))
 test.each(names)('%s answers as the measured machine', { timeout: 120_000 }, (name) => {
+  const id = name.replace('__', '/')
   const figures = run(name)
-  total.push(...figures)
-  print(name, figures)
+  rows.push(rowOf(id, figures))
+  print(id, figures)
   expect(figures.length).toBeGreaterThan(0)
 })
 
-test('the sum', () => {
-  console.log(`\n${lines.join('\n')}`)
-  const sum = (kind: Figure['kind'], word: string): string => share(total, kind).replace(/^(\d+) of/, `$1 ${word} of`)
-  console.log(`conformance: ${sum('exact', 'exact')}, ${sum('close', 'close')}`)
-  expect(total.length).toBeGreaterThan(0)
+test('no experiment does worse than is recorded', () => {
+  for (const { id, exact, close } of rows) console.log(`${id.padEnd(44)} exact ${words(exact)}, close ${words(close)}`)
+  const [exact, close] = [scoreOf(rows, '', 'exact'), scoreOf(rows, '', 'close')]
+  console.log(
+    `conformance: ${exact[0]} exact of ${exact[1]} (${percent(exact)}), ${close[0]} close of ${close[1]} (${percent(close)})`,
+  )
+  if (process.env['CONFORMANCE_UPDATE'] !== undefined && only === undefined) {
+    writeFileSync(RESULTS, `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`)
+  }
+  const recorded = JSON.parse(readFileSync(RESULTS, 'utf8')) as ConformanceRow[]
+  const before = recorded.filter((row) => rows.some((now) => now.id === row.id) || only === undefined)
+  expect(fallenBehind(before, rows)).toEqual([])
 })

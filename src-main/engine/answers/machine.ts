@@ -6,7 +6,7 @@ import { proc_read } from '../../kernel/proc'
 import { PROGRAM_INFOS } from '../../workload'
 import { ERRNO_TEXT } from '../../shell/inside'
 import { describe, readSysctl } from '../commands'
-import { FIDELITY_PATH, fidelityRows } from '../fidelity'
+import { CONFORMANCE_PATH, conformanceRows, FIDELITY_PATH, fidelityRows } from '../fidelity'
 import { addEvents } from '../history'
 import { takeText } from '../loop'
 import { carryOut, nowMs, type MachineCommand } from '../machine'
@@ -43,6 +43,7 @@ export function command(s: Session, given: MachineCommand): Result {
 
 export async function readFile(s: Session, { path }: CommandOf<'readFile'>): Promise<Result<string>> {
   if (path === FIDELITY_PATH) return { ok: true, value: JSON.stringify(fidelityRows()) }
+  if (path === CONFORMANCE_PATH) return { ok: true, value: JSON.stringify(conformanceRows()) }
   const text = proc_read((await shownMachine(s)).k, path)
   if (typeof text === 'string') return { ok: true, value: text }
   const errno = errno_name(text)

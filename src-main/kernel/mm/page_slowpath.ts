@@ -128,7 +128,8 @@ function fail(k: Kernel, gfp: number, order: number): number {
     const pfn = get_page_from_freelist(k, gfp, order, ALLOC_HARDER)
     return pfn !== 0 ? pfn : get_page_from_freelist(k, gfp, order, ALLOC_NO_WATERMARKS)
   }
-  if ((gfp & __GFP_NOWARN) === 0 && !fatal_signal_pending(k, k.var.current)) warn_alloc(k, gfp, order)
+  const quiet = (gfp & __GFP_NOWARN) !== 0 || fatal_signal_pending(k, k.var.current) || k.var.panic !== null
+  if (!quiet) warn_alloc(k, gfp, order)
   return 0
 }
 

@@ -25,7 +25,7 @@ import { ECHILD, EINTR, ERESTARTSYS, WNOHANG } from '../uapi'
 import { exit_files } from '../mm/file_table'
 import { mmput } from '../mm/mm_struct'
 import { exit_oom_victim } from '../mm/oom_kill'
-import { add_child, del_child, free_task } from './fork'
+import { add_child, del_child, free_task, put_task_stack } from './fork'
 
 /** The running task ends with a wait status (`exit(n)` is n << 8, a signal its number). */
 export function do_exit(k: Kernel, code: number): void {
@@ -87,21 +87,24 @@ function exit_notify(k: Kernel, t: number): void {
   task.state[t] = TASK_ZOMBIE
   if (parent === 0 || (task.flags[parent]! & PF_KTHREAD) !== 0) {
     task.state[t] = TASK_DEAD
-    defer_release(k, t)
   } else send_signal(k, parent, SIGCHLD)
-}
-
-/** The row of a task that reaps itself is still in use until the CPU turns away from it. */
-function defer_release(k: Kernel, t: number): void {
+  // Its row and its stack are still in use until the CPU turns away from it.
   dead_tasks(k).push(t)
 }
 function dead_tasks(k: Kernel): number[] {
   return (k.var.mod['dead_tasks'] ??= []) as number[]
 }
-/** Frees the tasks that nobody waits for; the scheduler calls it between slices. */
+/**
+ * finish_task_switch: the CPU has turned away from tasks that ended. A zombie keeps its number and no stack; those that
+ * nobody waits for go whole. The scheduler calls it between slices.
+ */
 export function release_dead_tasks(k: Kernel): void {
   const dead = dead_tasks(k)
-  while (dead.length > 0) release_task(k, dead.pop()!)
+  while (dead.length > 0) {
+    const t = dead.pop()!
+    if (k.task.state[t] === TASK_DEAD) release_task(k, t)
+    else if (k.task.state[t] === TASK_ZOMBIE) put_task_stack(k, t)
+  }
 }
 
 /** The last of a task: number, objects, row. */

@@ -146,7 +146,7 @@ function new_task(k: Kernel): number {
 
 /** Gives back the objects and the stack of a task that nobody sees. */
 export function free_task(k: Kernel, t: number): void {
-  if (k.task.stack_pfn[t] !== 0) release_thread_stack(k, t)
+  put_task_stack(k, t)
   const caches = CACHES(k)
   for (let i = 0; i < TASK_CACHES.length; i++) {
     const obj = k.task.obj[t * NR_OBJ + i]!
@@ -201,8 +201,10 @@ function alloc_thread_stack(k: Kernel, t: number): boolean {
   return true
 }
 
-function release_thread_stack(k: Kernel, t: number): void {
+/** The stack goes to the CPU's cache, or back to the allocator. */
+export function put_task_stack(k: Kernel, t: number): void {
   const first = k.task.stack_pfn[t]!
+  if (first === 0) return
   k.task.stack_pfn[t] = 0
   k.vmstat[C.nr_kernel_stack]! -= STACK_PAGES * 4
   const cache = (cached_stacks(k)[k.var.cpu] ??= [])

@@ -117,7 +117,7 @@ function victims(real: readonly Victim[], lines: readonly LabLine[]): Figure[] {
 }
 function held(step: string, real: Victim, got: LabKill): Figure[] {
   const figures = [close(step, 'anon_rss_kB', real.anon_rss_kB, got.anon_rss_kB, FEW_KB, SHARE)]
-  if (real.points !== undefined) figures.push(close(step, 'points', real.points, got.badness, FEW_PAGES, SHARE))
+  if (real.points !== undefined) figures.push(close(step, 'points', real.points, got.badness, FEW_PAGES + OWN_TEXT_KB / 4, SHARE))
   return figures
 }
 
