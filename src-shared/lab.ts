@@ -68,6 +68,7 @@ const mapFlags = [
   'locked',
   'hugetlb',
   'growsdown',
+  '32bit',
 ] as const
 const prot = z.enum(['none', 'r', 'w', 'x', 'rw', 'rx', 'rwx'])
 
@@ -103,7 +104,7 @@ export const OPERATIONS = {
     offset: size.default(0),
   }),
   munmap: z.strictObject({ ...range, stride: size.optional(), count: count.optional() }),
-  mprotect: z.strictObject({ ...range, prot }),
+  mprotect: z.strictObject({ ...range, prot, stride: size.optional(), count: count.optional() }),
   madvise: z.strictObject({ ...range, advice: z.enum(advices), stride: size.optional(), count: count.optional() }),
   mlock: z.strictObject({ ...range, onFault: z.boolean().default(false) }),
   munlock: z.strictObject(range),
@@ -141,7 +142,7 @@ export const OPERATIONS = {
     address: address.optional(),
     area: name.optional(),
     offset: z.union([size, z.number()]).optional(),
-    access: z.enum(['read', 'write']),
+    access: z.enum(['read', 'write', 'execute']),
   }),
   stackTouch: z.strictObject({ depth: size, from: size.optional(), jump: z.boolean().default(false) }),
   createFile: z.strictObject({
@@ -151,7 +152,7 @@ export const OPERATIONS = {
     cached: z.boolean().default(false),
     hole: z.boolean().default(false),
   }),
-  open: z.strictObject({ as: name, file: name }),
+  open: z.strictObject({ as: name, file: name, readOnly: z.boolean().default(false) }),
   read: z.strictObject({ file: name, offset: size.optional(), length: size.optional(), chunk: size.optional() }),
   write: z.strictObject({ file: name, offset: size.optional(), length: size.optional(), chunk: size.optional() }),
   truncate: z.strictObject({ file: name, length: size }),

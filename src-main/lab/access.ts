@@ -1,5 +1,6 @@
 /** Memory accesses of a lab task, across sleeps and lost slices, up to the first fatal signal. */
-import { access_list, access_range } from '../kernel/entry/access'
+import { access_list, access_once, access_range } from '../kernel/entry/access'
+import { ACCESS_EXEC } from '../kernel/entry/fault'
 import { exit_to_user_mode } from '../kernel/entry/syscall'
 import { PAGE_SIZE, PG_swapcache, PTE_SHIFT, type Kernel } from '../kernel/kernel'
 import { prng_below } from '../kernel/lib/prng'
@@ -37,6 +38,18 @@ export function* access(c: Context, a: Accesses): Generator<undefined, LabSignal
   }
   if (a.content !== undefined && a.write) label(k, a)
   return null
+}
+
+/** Jumps to an address: the signal, or null where there is code to run. */
+export function* execute({ k, task }: Context, addr: number): Generator<undefined, LabSignal | null, undefined> {
+  for (;;) {
+    k.task.si_signo[task.row] = 0
+    const made = access_once(k, addr, ACCESS_EXEC)
+    if (k.task.si_signo[task.row] !== 0) return take(k, task.row)
+    if (signal_pending(k, task.row)) exit_to_user_mode(k)
+    if (made) return null
+    yield
+  }
 }
 
 function forwardOrBack(k: Kernel, a: Accesses, done: number): number {

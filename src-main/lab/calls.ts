@@ -1,6 +1,6 @@
 /** The system calls of lab tasks, on `k.var.current`: a value, or a negative errno. */
 import { FS_EXT4, FS_TMPFS } from '../kernel/mm/inode'
-import { O_RDWR } from '../kernel/mm/file_table'
+import { O_RDONLY, O_RDWR } from '../kernel/mm/file_table'
 import { filemap_write_and_wait } from '../kernel/mm/fs_writeback'
 import { find_vma } from '../kernel/mm/vma'
 import { ENOMEM } from '../kernel/uapi'
@@ -81,8 +81,8 @@ export const LAB_PROGRAM = '/sbin/init'
 export function createFile(k: Kernel, path: string, size: number, fs: 'ext4' | 'tmpfs'): number {
   return files.sys_create(k, path, size, fs === 'ext4' ? FS_EXT4 : FS_TMPFS)
 }
-export function open(k: Kernel, path: string): number {
-  return files.sys_open(k, path, O_RDWR)
+export function open(k: Kernel, path: string, readOnly = false): number {
+  return files.sys_open(k, path, readOnly ? O_RDONLY : O_RDWR)
 }
 export const close = files.sys_close
 export const unlink = files.sys_unlink

@@ -72,7 +72,7 @@ export const fileOperations = {
   open: ({ k, task }, a) =>
     once(() => {
       const { path } = fileOf(task, a.file)
-      const fd = sys.open(k, path)
+      const fd = sys.open(k, path, a.readOnly)
       if (fd < 0) return outcome(fd)
       task.files.set(a.as, { fd, path })
       return {}

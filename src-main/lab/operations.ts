@@ -6,10 +6,10 @@ import { find_task_by_pid, sleep_interruptible, WAIT_SLEEP, WAIT_EVENT } from '.
 import { add, addStillborn, handOver, hex, repeat, type Area, type Lab, type LabTask, type Running } from './runner'
 import { sizes, type LabSignal, type Sizes } from './measure'
 import * as sys from './calls'
-import { access, randomPages } from './access'
+import { access, execute, randomPages } from './access'
 import { fileOperations } from './fileOperations'
 import { machineOperations } from './machineOperations'
-import { start_lab_task } from './tasks'
+import { imageAreas, start_lab_task } from './tasks'
 
 /** How a step ended. `silent`: a container, whose inner steps print their own lines. */
 export interface Outcome {
@@ -98,6 +98,7 @@ const FLAGS: Readonly<Record<string, number>> = {
   locked: u.MAP_LOCKED,
   hugetlb: u.MAP_HUGETLB,
   growsdown: u.MAP_GROWSDOWN,
+  '32bit': u.MAP_32BIT,
 }
 const ADVICE: Readonly<Record<ArgumentsOf<'madvise'>['advice'], number>> = {
   normal: u.MADV_NORMAL,
@@ -140,13 +141,17 @@ function* mmap({ k, task }: Context, a: ArgumentsOf<'mmap'>): Running {
     at = Math.ceil(room / a.align) * a.align
     flags = [...flags, 'fixed']
   }
-  // A handful of flags say where the pages come from; without one the mapping is anonymous.
-  const anonymous = file === undefined ? u.MAP_ANONYMOUS : 0
-  const addr = sys.mmap(k, at, a.length, protOf(a.prot), flagsOf(flags) | anonymous, fd, a.offset)
+  const addr = sys.mmap(k, at, a.length, protOf(a.prot), kindOf(flagsOf(flags), file), fd, a.offset)
   yield* settle(k)
   if (addr < 0) return outcome(addr)
   task.areas.set(a.as, { start: addr, length: a.length })
   return { addr }
+}
+
+/** Flags that say neither whose the pages are nor where they come from are further ones of the usual mapping. */
+function kindOf(flags: number, file?: string): number {
+  if ((flags & (u.MAP_PRIVATE | u.MAP_SHARED | u.MAP_ANONYMOUS)) !== 0) return flags
+  return flags | u.MAP_PRIVATE | (file === undefined ? u.MAP_ANONYMOUS : 0)
 }
 
 /** The descriptor of an open file, or of one opened for this mapping. */
@@ -162,26 +167,23 @@ export function* settle(k: Kernel): Generator<undefined, void, undefined> {
   while (sys.blocked(k)) yield
 }
 
-function* munmap({ k, task }: Context, a: ArgumentsOf<'munmap'>): Running {
-  const { start, length } = rangeOf(task, a)
-  const { stride = 0, count = 1 } = a
-  let ret = 0
-  for (let i = 0; i < count && ret >= 0; i++) {
-    ret = sys.munmap(k, start + i * stride, length)
-    yield* settle(k)
-  }
-  return outcome(ret)
+interface Repeated extends Range {
+  readonly stride?: number | undefined
+  readonly count?: number | undefined
 }
 
-function* madvise({ k, task }: Context, a: ArgumentsOf<'madvise'>): Running {
+/** One call on the range, or `count` of them `stride` apart up to the first that fails; `value` is how many succeeded. */
+function* repeated({ k, task }: Context, a: Repeated, act: (start: number, length: number) => number): Running {
   const { start, length } = rangeOf(task, a)
-  const { stride = 0, count = 1 } = a
+  const { stride = 0, count } = a
   let ret = 0
-  for (let i = 0; i < count && ret >= 0; i++) {
-    ret = sys.madvise(k, start + i * stride, length, ADVICE[a.advice])
+  let done = 0
+  for (; done < (count ?? 1); done++) {
+    ret = act(start + done * stride, length)
     yield* settle(k)
+    if (ret < 0) break
   }
-  return outcome(ret)
+  return outcome(ret, count === undefined ? {} : { value: done })
 }
 
 function* mremap({ k, task }: Context, a: ArgumentsOf<'mremap'>): Running {
@@ -263,7 +265,10 @@ function* accessAt(c: Context, a: ArgumentsOf<'accessAt'>): Running {
     a.area === undefined
       ? addressOf(a.address ?? { base: 'zero', offset: 0 })
       : areaOf(c.task, a.area).start + Number(a.offset ?? 0)
-  const signal = yield* access(c, { start, count: 1, stride: PAGE_SIZE, write: a.access === 'write' })
+  const signal =
+    a.access === 'execute'
+      ? yield* execute(c, start)
+      : yield* access(c, { start, count: 1, stride: PAGE_SIZE, write: a.access === 'write' })
   return { addr: start, ...(signal === null ? {} : { result: signal }) }
 }
 
@@ -380,8 +385,8 @@ function exit({ k, task }: Context, code: ArgumentsOf<'exit'>): Running {
 
 const table = {
   mmap,
-  munmap,
-  madvise,
+  munmap: (c, a) => repeated(c, a, (start, length) => sys.munmap(c.k, start, length)),
+  madvise: (c, a) => repeated(c, a, (start, length) => sys.madvise(c.k, start, length, ADVICE[a.advice])),
   mremap,
   brk,
   probeMmap,
@@ -394,7 +399,7 @@ const table = {
   spawn,
   grow,
   exit,
-  mprotect: ({ k, task }, a) => call(k, () => sys.mprotect(k, rangeOf(task, a), protOf(a.prot))),
+  mprotect: (c, a) => repeated(c, a, (start, length) => sys.mprotect(c.k, { start, length }, protOf(a.prot))),
   mlock: ({ k, task }, a) => call(k, () => sys.mlock(k, rangeOf(task, a), a.onFault ? u.MLOCK_ONFAULT : 0)),
   munlock: ({ k, task }, a) => call(k, () => sys.munlock(k, rangeOf(task, a))),
   msync: ({ k, task }, a) => call(k, () => sys.msync(k, rangeOf(task, a))),
@@ -404,8 +409,10 @@ const table = {
   mincore: ({ k, task }, a) => once(() => resident(sys.mincore(k, rangeOf(task, a)))),
   exec: ({ k, task }, a) =>
     call(k, () => {
+      const ret = sys.exec(k, a.as)
       task.areas.clear()
-      return sys.exec(k, a.as)
+      for (const [part, area] of imageAreas(k, task.row)) task.areas.set(part, area)
+      return ret
     }),
   pause: function* ({ k }) {
     for (;;) {

@@ -25,7 +25,7 @@ import {
   type LabSignal,
 } from './measure'
 import { operations, type Outcome } from './operations'
-import { start_lab_task } from './tasks'
+import { imageAreas, start_lab_task } from './tasks'
 
 /** A run of an operation: yields to be called again, returns its outcome. */
 export type Running = Generator<undefined, Outcome, undefined>
@@ -162,7 +162,7 @@ export function add(
     pid: lab.k.task.pid[row]!,
     work: [{ steps, at: 0, again: 1, waiter: null }],
     stays,
-    areas: new Map(from?.areas),
+    areas: new Map(from?.areas ?? imageAreas(lab.k, row)),
     files: new Map(from?.files),
     running: null,
     gone: false,

@@ -87,3 +87,62 @@ test('the same program twice ends in the same state', () => {
 `
   expect(lab(steps).hash).toBe(lab(steps).hash)
 })
+
+test('a mapping that says private but not anonymous, without a file, is refused; other flags join the usual ones', () => {
+  const { lines } = lab(`
+  - mmap: { as: a, length: 4KiB, flags: [private] }
+  - mmap: { as: a, length: 4KiB, flags: [anonymous] }
+  - mmap: { as: a, length: 4KiB, flags: [noreserve] }
+  - mmap: { as: a, length: 4KiB, flags: [private, anonymous, 32bit] }
+`)
+  expect(lines.map((l) => l.result)).toEqual(['EBADF', 'EINVAL', 'ok', 'ok'])
+  expect(lines[3]!.addr).toBe('0x40000000')
+})
+
+test('a program reaches its own image: text cannot be written, anonymous memory not executed, bss is zero until written', () => {
+  const { lines } = lab(`
+  - accessAt: { area: text, offset: 0, access: write }
+  - accessAt: { area: text, offset: 0, access: execute }
+  - mmap: { as: a, length: 4KiB }
+  - accessAt: { area: a, offset: 0, access: execute }
+  - touch: { area: bss, access: write, from: 64KiB, length: 64KiB }
+  - exec: { as: other }
+  - touch: { area: bss, access: write, from: 64KiB, length: 64KiB }
+`)
+  expect(lines.map((l) => (typeof l.result === 'string' ? l.result : l.result.si_code))).toEqual([
+    2,
+    'ok',
+    'ok',
+    2,
+    'ok',
+    'ok',
+    'ok',
+  ])
+  expect(lines[4]!.minflt).toBe(16)
+  expect(lines[6]!.minflt).toBe(16)
+})
+
+test('repeated calls stop at the first that fails and tell how many succeeded', () => {
+  const { lines } = lab(`
+  - mmap: { as: a, length: 64KiB }
+  - mprotect: { area: a, length: 4KiB, prot: r, stride: 8KiB, count: 4 }
+  - munmap: { area: a, from: 64KiB, length: 4KiB }
+  - mprotect: { area: a, length: 4KiB, prot: r, stride: 32KiB, count: 4 }
+`)
+  expect(lines.map((l) => [l.result, l.value])).toEqual([
+    ['ok', undefined],
+    ['ok', 4],
+    ['ok', undefined],
+    ['ENOMEM', 2],
+  ])
+})
+
+test('a file opened for reading only is not mapped shared and writable', () => {
+  const { lines } = lab(`
+  - createFile: { as: f, size: 4KiB, fs: tmpfs }
+  - open: { as: ro, file: f, readOnly: true }
+  - mmap: { as: m, length: 4KiB, flags: [shared], file: ro }
+  - mmap: { as: m, length: 4KiB, prot: r, flags: [shared], file: ro }
+`)
+  expect(lines.map((l) => l.result)).toEqual(['ok', 'ok', 'EACCES', 'ok'])
+})

@@ -28,7 +28,7 @@ import {
 import { vma_pages } from './vma'
 
 const FAULT_AROUND_PAGES = 16
-const SPECIAL_VDSO = 1
+export const SPECIAL_VDSO = 1
 
 export function do_fault(k: Kernel, vmf: VmFault, pmd: number): number {
   if (k.vma.special[vmf.vma] !== 0) return special_mapping_fault(k, vmf, pmd)

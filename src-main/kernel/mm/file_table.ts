@@ -12,6 +12,7 @@ import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
 
 /** file.flags: O_RDONLY 0, O_WRONLY 1, O_RDWR 2 (fcntl.h) and FMODE_RANDOM. */
 export const O_ACCMODE = 3
+export const O_RDONLY = 0
 export const O_WRONLY = 1
 export const O_RDWR = 2
 export const O_CREAT = 0o100

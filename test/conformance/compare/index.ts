@@ -1,15 +1,21 @@
 /** Which figures of an experiment are compared: every comparator whose pattern the experiment's id matches adds its own. */
 import type { LabLine } from '../../../src-main/lab/measure'
 import type { Experiment } from '../reference'
+import { compareBuddy } from './buddy'
 import { compareCgroup } from './cgroup'
 import { missing, type Comparator, type Figure } from './figure'
 import { compareOom } from './oom'
-import { compareBuddy } from './buddy'
+import { compareOvercommit } from './overcommit'
+import { compareSignals } from './signals'
 import { compareSteps } from './steps'
+import { compareVma } from './vma'
 
 const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
   [/^buddy\//, compareBuddy],
-  [/^(faults|reclaim|buddy|zones|psi|overcommit)\//, compareSteps],
+  [/^(faults|reclaim|buddy|zones|psi)\//, compareSteps],
+  [/^faults\/(?!c14)/, compareSignals],
+  [/^faults\/c14/, compareVma],
+  [/^overcommit\//, compareOvercommit],
   [/^(oom|cgroup)\//, compareOom],
   [/^cgroup\//, compareCgroup],
 ]
