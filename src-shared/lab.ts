@@ -4,16 +4,19 @@
  */
 import { z } from 'zod'
 import { parseDuration, parseSize, DURATION_HINT, SIZE_HINT } from './units'
-import { loadYaml } from './yaml'
+import { loadYaml, problemText } from './yaml'
 
-const size = z.union([z.string(), z.number()]).transform((v, ctx) => parseSize(v) ?? fail(ctx, `must be ${SIZE_HINT}`))
-const duration = z.string().transform((v, ctx) => parseDuration(v) ?? fail(ctx, `must be ${DURATION_HINT}`))
+const ADDRESS_HINT = 'a quoted hex address such as "0x100000000000", or "sp-12MiB"'
+const size = z
+  .union([z.string(), z.number()], { error: expected(SIZE_HINT) })
+  .transform((v, ctx) => parseSize(v) ?? fail(ctx, `must be ${SIZE_HINT}`))
+const duration = z
+  .string({ error: expected(DURATION_HINT) })
+  .transform((v, ctx) => parseDuration(v) ?? fail(ctx, `must be ${DURATION_HINT}`))
 /** `"0x100000000000"`, or `"sp-12MiB"` counted from the page of sp. */
 const address = z
-  .string()
-  .transform(
-    (v, ctx) => parseAddress(v) ?? fail(ctx, 'must be a quoted hex address such as "0x100000000000", or "sp-12MiB"'),
-  )
+  .string({ error: expected(ADDRESS_HINT) })
+  .transform((v, ctx) => parseAddress(v) ?? fail(ctx, `must be ${ADDRESS_HINT}`))
 const name = z.string().min(1)
 const empty = z.strictObject({}).nullable().optional()
 const count = z.number().int().nonnegative()
@@ -26,6 +29,11 @@ export interface LabAddress {
 function fail(ctx: z.RefinementCtx, message: string): never {
   ctx.addIssue({ code: 'custom', message })
   return z.NEVER
+}
+
+/** The words for a field of the wrong kind, or for none. */
+function expected(hint: string): (issue: { readonly input: unknown }) => string {
+  return ({ input }) => `${input === undefined ? 'is missing: ' : ''}must be ${hint}`
 }
 
 /** Null when `text` is neither a hex address nor `sp-SIZE`. */
@@ -75,7 +83,9 @@ const prot = z.enum(['none', 'r', 'w', 'x', 'rw', 'rx', 'rwx'])
 /** What an `expect` may say of a figure: an exact value, or near one within a tolerance. */
 const expectation = z.record(
   z.string(),
-  z.union([z.number(), z.string(), z.strictObject({ near: z.number(), within: z.number().nonnegative() })]),
+  z.union([z.number(), z.string(), z.strictObject({ near: z.number(), within: z.number().nonnegative() })], {
+    error: 'must be a value, or { near: value, within: tolerance }',
+  }),
 )
 export type Expectation = z.infer<typeof expectation>
 
@@ -163,7 +173,9 @@ export const OPERATIONS = {
   fork: z.strictObject({ as: name }),
   in: z.strictObject({ task: name, steps: nested }),
   exec: z.strictObject({ as: name }),
-  exit: z.union([z.number().int(), z.strictObject({ code: z.number().int().default(0) }).transform((v) => v.code)]),
+  exit: z.union([z.number().int(), z.strictObject({ code: z.number().int().default(0) }).transform((v) => v.code)], {
+    error: 'must be an exit code such as 0',
+  }),
   wait: z.strictObject({ task: name }),
   spawn: z.strictObject({
     as: name,
@@ -174,7 +186,9 @@ export const OPERATIONS = {
   }),
   grow: z.strictObject({ as: name, step: size, upTo: size, pause: duration.optional() }),
   pause: empty,
-  sleep: z.union([duration, z.strictObject({ for: duration }).transform((v) => v.for)]),
+  sleep: z.union([duration, z.strictObject({ for: duration }).transform((v) => v.for)], {
+    error: `must be { for: ${DURATION_HINT} }`,
+  }),
   repeat: z.strictObject({ times: count, steps: nested }),
   kill: z.strictObject({ task: name, signal: z.union([z.number().int().min(1).max(64), z.string()]).default(15) }),
   setOomScoreAdj: z.strictObject({ task: name.optional(), value: z.number().int() }),
@@ -234,7 +248,7 @@ function report(ctx: z.RefinementCtx, path: readonly PropertyKey[], issue: z.cor
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys)
       ctx.addIssue({ code: 'custom', path: [...path, key] as string[], message: 'unknown field' })
-  } else ctx.addIssue({ code: 'custom', path: [...path] as string[], message: issue.message })
+  } else ctx.addIssue({ code: 'custom', path: [...path] as string[], message: problemText(issue) })
 }
 
 const stepList: z.ZodType<readonly LabStep[]> = z.array(step)

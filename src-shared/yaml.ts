@@ -41,7 +41,28 @@ function flatten(issue: z.core.$ZodIssue): Problem[] {
     const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!
     if (depth(best) > 0) return best.flatMap((i) => flatten({ ...i, path: [...issue.path, ...i.path] }))
   }
-  return [{ path: issue.path, message: issue.message }]
+  return [{ path: issue.path, message: problemText(issue) }]
+}
+
+/** What would be right, in words: of zod's issue, whose own text speaks of types. */
+export function problemText(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value')
+    return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.join(', ')}`
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
+    const missing = issue.message.endsWith('received undefined')
+    return `${missing ? 'is missing: ' : ''}must be ${TYPE_WORDS[issue.expected] ?? issue.expected}`
+  }
+  return issue.message
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map of fields',
+  record: 'a map of names',
 }
 
 function fieldName(path: readonly PropertyKey[]): string {

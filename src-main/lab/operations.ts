@@ -1,4 +1,5 @@
 /** What each operation of a lab program does: system calls of the acting task, and memory accesses. */
+import { signalNumber } from '@shared/signals'
 import type { ArgumentsOf, LabAddress, LabStep, NestedStep, Operation } from '@shared/lab'
 import * as u from '../kernel/uapi'
 import { PAGE_SIZE, type Kernel } from '../kernel/kernel'
@@ -468,8 +469,8 @@ function killTask(k: Kernel, pid: number, signal: number | string): number {
 
 function signalOf(signal: number | string): number {
   if (typeof signal === 'number') return signal
-  const number = { HUP: 1, INT: 2, KILL: 9, TERM: 15, CONT: 18, STOP: 19 }[signal.replace(/^SIG/, '')]
-  if (number === undefined) throw new LabError(`no signal "${signal}"`)
+  const number = signalNumber(signal)
+  if (number === null) throw new LabError(`no signal "${signal}"`)
   return number
 }
 

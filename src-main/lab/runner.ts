@@ -4,11 +4,13 @@
  * scheduler (it sleeps, its slice is over); everything else is the kernel's.
  */
 import type { LabFile, LabStep } from '@shared/lab'
+import { signalText } from '@shared/signals'
 import { boot } from '../kernel/boot'
 import { hash } from '../kernel/snapshot'
 import { need_resched, task_blocked, sleep_interruptible, wake_up_task, WAIT_EVENT, threads } from '../kernel/task'
 import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
 import { run_step, type Programs } from '../kernel/sched/core'
+import { SIGKILL } from '../kernel/uapi'
 import { verify } from '../kernel/verify'
 import { sys_wait4 } from '../kernel/entry/syscall'
 import { WNOHANG } from '../kernel/uapi'
@@ -322,9 +324,19 @@ function bury(lab: Lab, task: LabTask): void {
   const cut = task.running
   if (cut !== null) {
     task.running = cut
-    finish(lab, task, { result: 'SIGKILL', sizes: NO_SIZES, flt: { min: cut.since.min_flt, maj: cut.since.maj_flt } })
+    finish(lab, task, {
+      result: deathOf(lab.k, task),
+      sizes: NO_SIZES,
+      flt: { min: cut.since.min_flt, maj: cut.since.maj_flt },
+    })
   }
   for (const { waiter } of task.work.splice(0)) if (waiter !== null) wake_up_task(lab.k, waiter.row)
+}
+
+/** The signal that ended a task, while its zombie can still be asked. */
+function deathOf(k: Kernel, task: LabTask): string {
+  const signal = k.task.pid[task.row] === task.pid ? k.task.exit_code[task.row]! & 0x7f : 0
+  return signalText(signal === 0 ? SIGKILL : signal)
 }
 
 const NO_SIZES = { VmSize: 0, VmRSS: 0, RssAnon: 0, RssFile: 0, RssShmem: 0, VmPTE: 0, VmSwap: 0, VmLck: 0 }

@@ -145,4 +145,12 @@ test('a file opened for reading only is not mapped shared and writable', () => {
   - mmap: { as: m, length: 4KiB, prot: r, flags: [shared], file: ro }
 `)
   expect(lines.map((l) => l.result)).toEqual(['ok', 'ok', 'EACCES', 'ok'])
+test('a task that a signal ends says which', () => {
+  const { lines } = lab(`
+  - spawn: { as: idle, steps: [ { pause: {} } ] }
+  - sleep: { for: 100ms }
+  - kill: { task: idle, signal: SIGTERM }
+  - sleep: { for: 100ms }
+`)
+  expect(lines.find((line) => line.op === 'pause')?.result).toBe('SIGTERM')
 })

@@ -52,3 +52,21 @@ test('the published schema is the one the code has and names every operation', (
   const { oneOf } = (schema['$defs'] as { step: { oneOf: { required: string[] }[] } }).step
   expect(oneOf.map((o) => o.required[0])).toEqual(Object.keys(OPERATIONS))
 })
+
+test('what is wrong is said with what would be right', () => {
+  const problem = (step: string): string => {
+    const parsed = parseLab(`memscope: lab/1\nsteps:\n  - ${step}\n`, 'p.yaml')
+    return parsed.ok ? 'ok' : parsed.error
+  }
+  expect(problem('truncate: { file: f }')).toBe(
+    'p.yaml:3: steps[0].truncate.length: is missing: must be a size such as 4KiB, 64MiB or 1GiB',
+  )
+  expect(problem('touch: { area: a, access: poke }')).toBe(
+    'p.yaml:3: steps[0].touch.access: must be one of read, write',
+  )
+  expect(problem('mlockall: { flags: current }')).toBe('p.yaml:3: steps[0].mlockall.flags: must be a list')
+  expect(problem('mmap: { as: a, length: 4KiB, at: 0x1000 }')).toContain('must be a quoted hex address such as')
+  expect(problem('sleep: { for: 3 }')).toBe(
+    'p.yaml:3: steps[0].sleep: must be { for: a duration such as 250ms, 30s, 5m or 1h }',
+  )
+})
