@@ -145,6 +145,8 @@ test('a file opened for reading only is not mapped shared and writable', () => {
   - mmap: { as: m, length: 4KiB, prot: r, flags: [shared], file: ro }
 `)
   expect(lines.map((l) => l.result)).toEqual(['ok', 'ok', 'EACCES', 'ok'])
+})
+
 test('a task that a signal ends says which', () => {
   const { lines } = lab(`
   - spawn: { as: idle, steps: [ { pause: {} } ] }
