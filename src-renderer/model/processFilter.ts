@@ -2,7 +2,7 @@
  * The filter of the process list. Words are sought in PID, user and command; `user:mira`, `user:!root`, `state:D`,
  * `rss>64M`, `swap>=1G`, `majflt>10` look at a column. A space is "and", `|` is "or".
  */
-import { parseSize } from './figures'
+import { parseSize } from '@shared/units'
 import { PROCESS_COLUMNS } from './processColumns'
 import { commandOf, userOf, type ProcessTable } from './processTable'
 
@@ -56,7 +56,7 @@ function termTest(term: string, errors: string[]): RowTest {
     return (t, row) => column.text(t, row).toLowerCase().includes(word) !== negated
   }
   const size = parseSize(operand)
-  if (Number.isNaN(size)) {
+  if (size === null) {
     errors.push(`${operand || 'nothing'} is no number; try ${match[1]}${operator}64M`)
     return () => true
   }
