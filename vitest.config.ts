@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
+import { MUTANTS } from './test/mutants/mutants.mjs'
 
 const root = import.meta.dirname
 const alias = { '@shared': resolve(root, 'src-shared') }
@@ -22,6 +23,17 @@ const builtModulePath = {
   },
 }
 
+/** With MUTANT=n, the n-th mistake of test/mutants is made in the kernel while it is loaded (`npm run mutants`). */
+const mutant = MUTANTS[Number(process.env['MUTANT'] ?? -1)]
+const makeMutant = {
+  name: 'mutant',
+  enforce: 'pre' as const,
+  transform(code: string, id: string) {
+    if (mutant === undefined || !id.endsWith(`/src-main/kernel/${mutant.file}`)) return null
+    return code.replace(mutant.from, () => mutant.to)
+  },
+}
+
 export default defineConfig({
   test: {
     coverage: {
@@ -32,7 +44,7 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        plugins: [builtModulePath, svelte({ configFile: resolve(root, 'svelte.config.js') })],
+        plugins: [makeMutant, builtModulePath, svelte({ configFile: resolve(root, 'svelte.config.js') })],
         test: {
           name: 'node',
           environment: 'node',

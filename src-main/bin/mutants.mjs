@@ -1,0 +1,56 @@
+/**
+ * `npm run mutants [WORD]`: breaks the kernel by hand, one line a run, and sees whether the tests notice. WORD chooses
+ * mutants by their module. Prints a line a mutant and the counts; exit 1 when one survives or no longer applies.
+ */
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { MUTANTS } from '../../test/mutants/mutants.mjs'
+import { node, root } from './project.mjs'
+
+const LIMIT_MS = 180_000
+const word = process.argv[2] ?? ''
+const queue = MUTANTS.map((mutant, index) => ({ ...mutant, index })).filter((m) => m.module.includes(word))
+if (queue.length === 0) {
+  console.error(`no module named "${word}"; there are ${[...new Set(MUTANTS.map((m) => m.module))].join(', ')}`)
+  process.exit(2)
+}
+
+// A test that fails anyway catches nothing.
+const tests = [...new Set(queue.flatMap((m) => m.tests))]
+if ((await run({ index: -1, tests })) === 'caught') {
+  console.error(`without any mistake these fail already: ${tests.join(' ')}`)
+  process.exit(1)
+}
+
+const counts = { caught: 0, survived: 0, stale: 0 }
+await Promise.all(Array.from({ length: availableParallelism() }, worker))
+console.log(`mutants: ${counts.caught} caught, ${counts.survived} survived, ${counts.stale} no longer apply`)
+process.exit(counts.survived + counts.stale === 0 ? 0 : 1)
+
+async function worker() {
+  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+    const verdict = applies(mutant) ? await run(mutant) : 'stale'
+    counts[verdict]++
+    console.log(`${verdict.padEnd(8)} ${mutant.module.padEnd(14)} ${mutant.file.padEnd(26)} ${mutant.what}`)
+  }
+}
+
+function applies({ file, from }) {
+  return readFileSync(join(root, 'src-main/kernel', file), 'utf8').split(from).length === 2
+}
+
+/** A mutant that never ends is caught, too: the tests have limits, and so has this. */
+function run({ index, tests }) {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const args = [vitest, 'run', '--project', 'node', '--bail=1', '--reporter=dot', ...tests]
+  const child = spawn(node, args, { cwd: root, stdio: 'ignore', env: { ...process.env, MUTANT: String(index) } })
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
+  return new Promise((resolve) => {
+    child.once('exit', (code) => {
+      clearTimeout(timer)
+      resolve(code === 0 ? 'survived' : 'caught')
+    })
+  })
+}
