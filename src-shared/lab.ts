@@ -75,6 +75,8 @@ const mapFlags = [
   'populate',
   'locked',
   'hugetlb',
+  'hugetlb_2mb',
+  'hugetlb_1gb',
   'growsdown',
   '32bit',
 ] as const

@@ -13,6 +13,7 @@ import { start_kernel_threads } from './kthreads'
 import { default_max_threads } from './limits'
 import { FS_EXT4, FS_TMPFS } from './mm/inode'
 import { vfs_create } from './mm/dcache'
+import { hugetlb_boot_pages } from './mm/hugetlb_boot'
 import { mm_init } from './mm/page_alloc'
 import { init_reserves } from './mm/util'
 import { bio_end_io } from './mm/page_io'
@@ -39,7 +40,9 @@ export function boot(config: MachineConfig): Kernel {
   tlb_init(k)
   mm_init(k)
   init_reserves(k)
-  k.var.sysctl['kernel.threads-max'] = default_max_threads(k.var.totalram_pages - k.var.late_freed_pages)
+  k.var.sysctl['kernel.threads-max'] = default_max_threads(
+    k.var.totalram_pages - k.var.late_freed_pages - hugetlb_boot_pages(k),
+  )
   block_init(k)
   start_init(k)
   time_zero(k)

@@ -89,7 +89,9 @@ export const MAP_POPULATE = 0x8000
 export const MAP_STACK = 0x20000
 export const MAP_HUGETLB = 0x40000
 export const MAP_FIXED_NOREPLACE = 0x100000
-/** 1 GiB pages (MAP_HUGE_SHIFT 26). */
+/** Size of the huge pages as its base-2 logarithm (MAP_HUGE_SHIFT 26); 0 is the default size. */
+export const MAP_HUGE_MASK = 0x3f << 26
+export const MAP_HUGE_2MB = 21 << 26
 export const MAP_HUGE_1GB = 30 << 26
 
 export const MREMAP_MAYMOVE = 1

@@ -98,6 +98,8 @@ const FLAGS: Readonly<Record<string, number>> = {
   populate: u.MAP_POPULATE,
   locked: u.MAP_LOCKED,
   hugetlb: u.MAP_HUGETLB,
+  hugetlb_2mb: u.MAP_HUGETLB | u.MAP_HUGE_2MB,
+  hugetlb_1gb: u.MAP_HUGETLB | u.MAP_HUGE_1GB,
   growsdown: u.MAP_GROWSDOWN,
   '32bit': u.MAP_32BIT,
 }

@@ -14,7 +14,13 @@ import {
 } from '../mm/page_alloc'
 import { compact_memory } from '../mm/compaction'
 import { drop_caches } from '../mm/drop_caches'
-import { nr_persistent_huge_pages, set_max_huge_pages, set_overcommit_huge_pages } from '../mm/hugetlb'
+import {
+  default_hstate,
+  huge_state,
+  persistent_huge_pages,
+  set_max_huge_pages,
+  set_overcommit_huge_pages,
+} from '../mm/hugetlb_pool'
 import { printk } from '../task'
 
 export interface SysctlInfo {
@@ -129,14 +135,12 @@ export const SYSCTLS: readonly Sysctl[] = [
   row('vm.mmap_min_addr', 65536, 0, LONG_MAX, 'Lowest address that may be mapped.'),
   row('vm.mmap_rnd_bits', 28, 28, 32, 'Random bits of the mmap base.'),
   row('vm.nr_hugepages', 0, 0, INT_MAX, 'Huge pages in the pool.', (k, value) => {
-    set_max_huge_pages(k, value)
+    set_max_huge_pages(k, huge_state(k).default_hstate, value)
     return 0
   }),
-  row('vm.nr_overcommit_hugepages', 0, 0, INT_MAX, 'Huge pages that may be taken beyond the pool.', (k, value) => {
-    set_overcommit_huge_pages(k, value)
-    k.var.sysctl['vm.nr_overcommit_hugepages'] = value
-    return 0
-  }),
+  row('vm.nr_overcommit_hugepages', 0, 0, INT_MAX, 'Huge pages that may be taken beyond the pool.', (k, value) =>
+    set_overcommit_huge_pages(k, huge_state(k).default_hstate, value),
+  ),
   row('vm.oom_dump_tasks', 1, 0, INT_MAX, 'The OOM report lists the tasks.'),
   row('vm.oom_kill_allocating_task', 0, 0, INT_MAX, 'Kill whoever hits the wall instead of the worst.'),
   row(
@@ -220,7 +224,8 @@ export function sysctl_read(k: Kernel, name: string): string | number {
   if (found === undefined) return -ENOENT
   if (found.mode === 0o200) return -EACCES
   if (name === 'vm.lowmem_reserve_ratio') return lowmem_reserve_ratio(k).join('\t')
-  if (name === 'vm.nr_hugepages') return String(nr_persistent_huge_pages(k))
+  if (name === 'vm.nr_hugepages') return String(persistent_huge_pages(default_hstate(k)))
+  if (name === 'vm.nr_overcommit_hugepages') return String(default_hstate(k).overcommit)
   return String(k.var.sysctl[name])
 }
 

@@ -14,7 +14,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { fatal_signal_pending } from '../task'
-import { pmd_offset, PTRS } from '../arch/x86/pgtable'
+import { pmd_offset, PTRS, pud_offset } from '../arch/x86/pgtable'
 import { EFAULT, EINTR, EINVAL, ENOMEM } from '../uapi'
 import { handle_mm_fault } from './memory'
 import { mark_page_accessed } from './swap'
@@ -77,10 +77,13 @@ function follow_page(k: Kernel, mm: number, addr: number, write: boolean): boole
   return true
 }
 
-/** The leaf entry of an address: of a page or of a huge page; 0 when there is none. */
+/** The leaf entry of an address: of a page or of a huge page of either size; 0 when there is none. */
 export function mapped_entry(k: Kernel, mm: number, addr: number): number {
   const pmd = pmd_offset(k, mm, addr)
-  if (pmd === 0) return 0
+  if (pmd === 0) {
+    const pud = pud_offset(k, mm, addr)
+    return pud !== 0 && (k.pt.entry[pud]! & PTE_PS) !== 0 ? k.pt.entry[pud]! : 0
+  }
   const entry = k.pt.entry[pmd]!
   if (entry === 0 || (entry & PTE_PS) !== 0) return entry
   return k.pt.entry[(entry >>> PTE_SHIFT) * PTRS + (Math.floor(addr / 4096) & 511)]!

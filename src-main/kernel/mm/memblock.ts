@@ -31,13 +31,20 @@ export function memblock_reserve(block: Memblock, start: number, end: number): v
 
 /** Takes `nr` frames as high as possible below `limit`, aligned to `align` frames; returns the first. */
 export function memblock_alloc(block: Memblock, nr: number, align: number, limit: number): number {
+  const start = memblock_try_alloc(block, nr, align, limit)
+  assert(start !== 0, 'memblock_alloc: no memory')
+  return start
+}
+
+/** The same, 0 when no gap is large enough. */
+export function memblock_try_alloc(block: Memblock, nr: number, align: number, limit: number): number {
   for (const range of memblock_free(block).reverse()) {
     const start = Math.floor((Math.min(range.end, limit) - nr) / align) * align
     if (start < range.start) continue
     memblock_reserve(block, start, start + nr)
     return start
   }
-  assert(false, 'memblock_alloc: no memory')
+  return 0
 }
 
 /** What is RAM and not taken, ascending. */

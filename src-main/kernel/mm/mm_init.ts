@@ -28,6 +28,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL, PAGEBLOCK_NR_PAGES, set_pageblock_migratetype } from './buddy'
+import { hugetlb_hstate_alloc_bootmem, hugetlb_init } from './hugetlb_boot'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { kmem_cache_init, slab_boot_objects } from './slab_common'
@@ -101,6 +102,7 @@ export function init_zones(k: Kernel): void {
   memblock_free_all(k, block)
   free_reserved_area(k, EARLY_FREED)
   init_per_zone_wmark_min(k)
+  hugetlb_init(k, (start, end) => count_managed(k, start, end))
   // hugepage_init asks khugepaged for its recommendation; with less than 512 MiB it switches huge pages off instead.
   if (k.var.totalram_pages >= (512 * MiB) / 4096) set_recommended_min_free_kbytes(k, k.config.thp !== 'never')
 }
@@ -159,6 +161,7 @@ function reserve_boot_memory(k: Kernel, block: Memblock): void {
   // Struct pages of all sections in one piece, aligned to the 2 MiB pages that map them.
   memblock_alloc(block, nr_sections(block) * (SECTION_PAGES >> 6), 512, top)
   reserve_percpu(k, block, top)
+  hugetlb_hstate_alloc_bootmem(k, block)
   for (const scale of [13, 14]) memblock_alloc(block, hash_pages(k, scale), 1, top)
   if (!needs_swiotlb(k)) return
   memblock_alloc(block, SWIOTLB_PAGES, 1, DMA32_PFN_END)

@@ -22,6 +22,8 @@ import {
   type Kernel,
 } from '../kernel'
 import { entry_is_table, LEVEL_PGD, LEVEL_PTE, LEVEL_PUD, PTRS, PUD_SIZE } from '../arch/x86/pgtable'
+import { vma_kernel_pagesize } from './hugetlb'
+import { verify_hugetlb } from './hugetlb_verify'
 import { find_vma, vma_pages } from './vma'
 
 /** What the walk of all address spaces found. */
@@ -47,6 +49,7 @@ export function verify_mm(k: Kernel): void {
   assert(found.tables === k.vmstat[C.nr_page_table_pages], 'verify_mm: nr_page_table_pages')
   verify_anon_vmas(k)
   verify_rmap(k, found)
+  verify_hugetlb(k)
 }
 
 function live_mms(k: Kernel): number[] {
@@ -104,11 +107,12 @@ function verify_chain(k: Kernel, vma: number): void {
 }
 
 function verify_tables(k: Kernel, mm: number, found: Found): void {
-  const rss = { anon: 0, file: 0, shmem: 0, swap: 0, tables: 0 }
+  const rss = { anon: 0, file: 0, shmem: 0, swap: 0, tables: 0, hugetlb: 0 }
   walk_table(k, mm, k.mm.pgd[mm]!, LEVEL_PGD, 0, rss, found)
   assert(k.mm.rss_anon[mm] === rss.anon, 'verify_mm: rss_anon')
   assert(k.mm.rss_file[mm] === rss.file, 'verify_mm: rss_file')
   assert(k.mm.rss_shmem[mm] === rss.shmem, 'verify_mm: rss_shmem')
+  assert(k.mm.hugetlb_pages[mm] === rss.hugetlb, 'verify_mm: hugetlb_pages')
   assert(k.mm.swapents[mm] === rss.swap, 'verify_mm: swapents')
   assert(k.mm.pgtables_bytes[mm] === rss.tables * 4096, 'verify_mm: pgtables_bytes')
 }
@@ -119,6 +123,7 @@ interface Rss {
   shmem: number
   swap: number
   tables: number
+  hugetlb: number
 }
 
 function walk_table(k: Kernel, mm: number, table: number, level: number, base: number, rss: Rss, found: Found): void {
@@ -136,7 +141,7 @@ function walk_table(k: Kernel, mm: number, table: number, level: number, base: n
     used++
     const addr = base + i * span
     if (level > LEVEL_PTE && entry_is_table(entry)) walk_table(k, mm, entry >>> PTE_SHIFT, level - 1, addr, rss, found)
-    else if (level > LEVEL_PTE) huge += count_huge(k, mm, addr, entry, rss, found)
+    else if (level > LEVEL_PTE) huge += count_huge(k, mm, addr, entry, level, rss, found)
     else count_pte(k, mm, addr, entry, rss, found)
   }
   assert(pt.nr[table] === used, 'verify_mm: entries of a table')
@@ -149,12 +154,14 @@ function walk_table(k: Kernel, mm: number, table: number, level: number, base: n
 const SPANS = [4096, 2 ** 21, PUD_SIZE, 2 ** 39]
 
 /** A huge leaf; 1 when it has a table deposited. */
-function count_huge(k: Kernel, mm: number, addr: number, entry: number, rss: Rss, found: Found): number {
+function count_huge(k: Kernel, mm: number, addr: number, entry: number, level: number, rss: Rss, found: Found): number {
   const vma = find_vma(k, mm, addr)
   assert((entry & PTE_PS) !== 0 && vma !== 0 && k.vma.vm_start[vma]! <= addr, 'verify_mm: huge entry outside an area')
   if ((k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0) {
     const page = entry >>> PTE_SHIFT
     assert((k.page.flags[page]! & PG_hugetlb) !== 0, 'verify_mm: not a page of the pool')
+    assert(vma_kernel_pagesize(k, vma) === SPANS[level], 'verify_mm: a huge page of another size than its area')
+    rss.hugetlb += SPANS[level]! / 4096
     found.pool.set(page, (found.pool.get(page) ?? 0) + 1)
     return 0
   }

@@ -36,7 +36,6 @@ import {
   MAP_FIXED_NOREPLACE,
   MAP_GROWSDOWN,
   MAP_HUGETLB,
-  MAP_HUGE_1GB,
   MAP_LOCKED,
   MAP_NORESERVE,
   MAP_POPULATE,
@@ -49,7 +48,8 @@ import {
 import { unlink_anon_vmas } from './anon_vma'
 import { file_may_read, file_may_write, fput, get_file } from './file_table'
 import { mm_populate } from './gup'
-import { hugetlb_reserve, hugetlb_unreserve, hugetlb_vm_size } from './hugetlb'
+import { hstate_sizelog, hugetlb_reserve_pages, hugetlb_unreserve } from './hugetlb'
+import { hstate_of, huge_page_size } from './hugetlb_pool'
 import { can_do_mlock, mlock_future_check } from './mlock'
 import { i_mmap_insert, i_mmap_remove } from './mmap_file'
 import { get_unmapped_area, mmap_min_addr } from './mmap_lookup'
@@ -125,12 +125,15 @@ export function do_mmap(
   if ((flags & MAP_FIXED_NOREPLACE) !== 0) flags |= MAP_FIXED
   if ((flags & MAP_FIXED) === 0) addr = round_hint_to_min(k, addr)
   const huge = (flags & MAP_HUGETLB) !== 0
-  const align = huge ? hugetlb_vm_size((flags & MAP_HUGE_1GB) === MAP_HUGE_1GB) : 4096
+  const hstate = huge ? hstate_sizelog(k, flags) : 0
+  if (hstate < 0) return -EINVAL
+  const align = huge ? huge_page_size(hstate_of(k, hstate)) : 4096
   const len = Math.ceil(length / align) * align
   if (len === 0 || len > TASK_SIZE * 2) return -ENOMEM
   if (k.mm.map_count[mm]! > max_map_count(k)) return -ENOMEM
   const at = get_unmapped_area(k, mm, addr, len, flags, align)
   if (at < 0) return at
+  if (huge && at % align !== 0) return -EINVAL
   if ((flags & MAP_FIXED_NOREPLACE) !== 0 && find_vma_intersection(k, mm, at, at + len) !== 0) return -EEXIST
   let vm_flags = calc_vm_prot_bits(prot) | k.mm.def_flags[mm]! | VM_SPECIAL_MAYS
   if ((flags & MAP_GROWSDOWN) !== 0) vm_flags |= VM_GROWSDOWN
@@ -153,7 +156,7 @@ export function do_mmap(
   } else return -EINVAL
   if ((flags & MAP_NORESERVE) !== 0 && (huge || overcommit_memory(k) !== OVERCOMMIT_NEVER)) vm_flags |= VM_NORESERVE
   if (huge) vm_flags |= VM_HUGETLB | VM_DONTEXPAND
-  return mmap_region(k, mm, at, len, vm_flags, file, pgoff)
+  return mmap_region(k, mm, at, len, vm_flags, file, pgoff, hstate)
 }
 
 function round_hint_to_min(k: Kernel, hint: number): number {
@@ -186,6 +189,7 @@ function mmap_region(
   flags: number,
   file: number,
   pgoff: number,
+  hstate: number,
 ): number {
   const end = addr + len
   if (!may_expand_vm(k, mm, flags, len / 4096)) {
@@ -201,7 +205,7 @@ function mmap_region(
   const shared_anon = file === 0 && (flags & VM_SHARED) !== 0 && (flags & VM_HUGETLB) === 0
   let vma = shared_anon ? 0 : expand_neighbour(k, mm, addr, end, flags, file, pgoff)
   if (vma === 0) {
-    const made = new_area(k, mm, addr, end, flags, file, pgoff, shared_anon)
+    const made = new_area(k, mm, addr, end, flags, file, pgoff, shared_anon, hstate)
     if (made < 0) {
       if ((flags & VM_ACCOUNT) !== 0) vm_unacct_memory(k, len / 4096)
       return made
@@ -223,6 +227,7 @@ function new_area(
   file: number,
   pgoff: number,
   shared_anon: boolean,
+  hstate: number,
 ): number {
   const vma = vm_area_alloc(k, mm)
   if (vma === 0) return -ENOMEM
@@ -232,7 +237,7 @@ function new_area(
   v.vm_flags[vma] = flags
   v.vm_pgoff[vma] = pgoff
   if ((flags & VM_HUGETLB) !== 0) {
-    const reserved = hugetlb_reserve(k, vma)
+    const reserved = hugetlb_reserve_pages(k, vma, hstate)
     if (reserved < 0) {
       vm_area_free(k, vma)
       return reserved

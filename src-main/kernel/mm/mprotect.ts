@@ -32,6 +32,7 @@ import { flush_tlb_range } from '../arch/x86/tlb'
 import { EACCES, EINVAL, ENOMEM } from '../uapi'
 import { populate_vma_page_range } from './gup'
 import { __split_huge_pmd } from './huge_memory'
+import { hugetlb_change_protection } from './hugetlb'
 import { vm_page_prot, vma_wants_writenotify } from './memory'
 import { calc_vm_prot_bits, may_expand_vm, page_align } from './mmap'
 import { security_vm_enough_memory_mm } from './util'
@@ -114,12 +115,17 @@ export function change_protection(k: Kernel, vma: number, start: number, end: nu
   const mm = k.vma.mm[vma]!
   const prot = vm_page_prot(k, vma)
   let changed = 0
-  for (let addr = start; addr < end;) {
+  let from = start
+  if (is_vm_hugetlb_page(k, vma)) {
+    changed = hugetlb_change_protection(k, vma, start, end, (entry) => new_protection(k, vma, entry, prot))
+    from = end
+  }
+  for (let addr = from; addr < end;) {
     const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const pmd = pmd_offset(k, mm, addr)
     let entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
     if ((entry & PTE_PS) !== 0) {
-      if (next - addr === PMD_SIZE || is_vm_hugetlb_page(k, vma)) {
+      if (next - addr === PMD_SIZE) {
         k.pt.entry[pmd] = new_protection(k, vma, entry, prot)
         changed += 512
         entry = 0

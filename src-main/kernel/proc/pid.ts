@@ -201,7 +201,7 @@ function memory_rows(k: Kernel, mm: number): string {
     row('VmLib', (m.exec_vm[mm]! - text) * 4) +
     row('VmPTE', m.pgtables_bytes[mm]! / 1024) +
     row('VmSwap', m.swapents[mm]! * 4) +
-    row('HugetlbPages', m.hugetlb_pages[mm]! * 2048) +
+    row('HugetlbPages', m.hugetlb_pages[mm]! * 4) +
     `CoreDumping:\t0\nTHP_enabled:\t1\n`
   )
 }

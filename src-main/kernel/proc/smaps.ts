@@ -27,6 +27,7 @@ import {
 } from '../kernel'
 import { PMD_SIZE, PTRS, pmd_offset } from '../arch/x86/pgtable'
 import { thp } from '../mm/huge_memory'
+import { vma_kernel_pagesize, walk_hugetlb_range } from '../mm/hugetlb'
 import { SWAP_COUNT_MASK } from '../mm/swapfile'
 import { vma_is_anonymous } from '../mm/vma'
 import { dev_of, inode_path } from './names'
@@ -92,11 +93,18 @@ export function smap_gather_stats(k: Kernel, vma: number, mss: MemSizeStats): vo
   const end = k.vma.vm_end[vma]!
   const flags = k.vma.vm_flags[vma]!
   const locked = (flags & VM_LOCKED) !== 0
+  if ((flags & VM_HUGETLB) !== 0) {
+    walk_hugetlb_range(k, vma, (bytes, mapcount) => {
+      if (mapcount >= 2) mss.shared_hugetlb += bytes
+      else mss.private_hugetlb += bytes
+    })
+    return
+  }
   for (let addr = k.vma.vm_start[vma]!; addr < end;) {
     const stop = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const slot = pmd_offset(k, mm, addr)
     const pmd = slot === 0 ? 0 : k.pt.entry[slot]!
-    if ((pmd & PTE_PS) !== 0) huge_account(k, pmd, flags, locked, mss)
+    if ((pmd & PTE_PS) !== 0) huge_account(k, pmd, locked, mss)
     else if ((pmd & PTE_P) !== 0) table_account(k, pmd >>> PTE_SHIFT, addr, stop, locked, mss)
     addr = stop
   }
@@ -153,16 +161,11 @@ function accumulate(
   else mss.shared_clean += size
 }
 
-function huge_account(k: Kernel, pmd: number, vm_flags: number, locked: boolean, mss: MemSizeStats): void {
+function huge_account(k: Kernel, pmd: number, locked: boolean, mss: MemSizeStats): void {
   if ((pmd & PTE_SPECIAL) !== 0) return
   const pfn = pmd >>> PTE_SHIFT
   const flags = k.page.flags[pfn]!
   const mapcount = k.page.mapcount[pfn]!
-  if ((vm_flags & VM_HUGETLB) !== 0) {
-    if (mapcount >= 2) mss.shared_hugetlb += PMD_SIZE
-    else mss.private_hugetlb += PMD_SIZE
-    return
-  }
   const dirty = (pmd & PTE_D) !== 0 || (flags & PG_dirty) !== 0
   if ((flags & PG_anon) !== 0) {
     mss.anonymous += PMD_SIZE
@@ -232,7 +235,7 @@ export function pid_smaps(k: Kernel, mm: number): string {
     const mss = mem_size_stats()
     smap_gather_stats(k, vma, mss)
     const size = (k.vma.vm_end[vma]! - k.vma.vm_start[vma]!) / 1024
-    const page = (k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0 ? 2048 : 4
+    const page = vma_kernel_pagesize(k, vma) / 1024
     text += map_line(k, mm, vma) + kB('Size:', size) + kB('KernelPageSize:', page) + kB('MMUPageSize:', page)
     text += smap_rows(mss, false)
     text += `THPeligible:    ${thp_eligible(k, vma)}\nVmFlags: ${vm_flag_names(k.vma.vm_flags[vma]!)}\n`

@@ -11,13 +11,8 @@ import { cgroup_list, cgroup_read, cgroup_stat, cgroup_write } from './cgroup'
 import { slab_list, slab_read, slab_stat, slab_write } from './slab'
 import { dev_numbers, device_name, vmstat_text } from './system'
 import { extfrag_index_text, unusable_index_text } from './zones'
+import { hugepages_attributes, type Attribute, type Tree } from './sys_hugepages'
 import type { ProcStat } from './index'
-
-interface Attribute {
-  readonly read: (k: Kernel) => string
-  readonly write?: (k: Kernel, text: string) => number
-}
-type Tree = ReadonlyMap<string, Attribute>
 
 /** Path parts below /sys. */
 export function sys_read(k: Kernel, parts: readonly string[]): string | number {
@@ -74,6 +69,7 @@ function tree(k: Kernel): Tree {
   const map = new Map<string, Attribute>()
   cpu_attributes(k, map)
   block_attributes(k, map)
+  hugepages_attributes(k, map)
   for (const [path, choice] of Object.entries(CHOICES)) map.set(path, choice_attribute(choice))
   for (const [path, number] of Object.entries(NUMBERS)) map.set(path, number_attribute(number))
   map.set('devices/system/node/online', { read: () => '0\n' })

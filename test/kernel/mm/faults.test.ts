@@ -145,6 +145,16 @@ describe('anonymous memory', () => {
 })
 
 describe('fork', () => {
+  test('a page that the child has read through its own translation is still copied on write', () => {
+    const k = bare_machine()
+    const p = amap(k, 64 * PG)
+    wtouch(k, p, 64 * PG)
+    run_as(k, find_task_by_pid(k, sys.sys_fork(k)))
+    expect(step(k, () => rtouch(k, p, 64 * PG)).minflt).toBe(0)
+    expect(step(k, () => wtouch(k, p, 64 * PG)).minflt).toBe(64)
+    verify_mm(k)
+  })
+
   test('copies private entries, shares pages, copies or re-uses them on write (c04)', () => {
     const k = bare_machine({ ram: 512 * MiB })
     const parent = k.var.current

@@ -32,7 +32,7 @@ test('a mapping reserves its pages, faults take them, the pool shrinks into surp
   expect(step(k, () => write(k, p, 4096))).toMatchObject({ minflt: 1, VmPTE: 28, vm: { pgfault: 1 } })
   expect(pool(k)).toEqual([16, 15, 3, 0])
   expect(step(k, () => write(k, p, 8 * MiB)).minflt).toBe(3)
-  expect(k.mm.hugetlb_pages[k.task.mm[k.var.current]!]).toBe(4)
+  expect(k.mm.hugetlb_pages[k.task.mm[k.var.current]!]).toBe(4 * 512)
   expect(sys.sys_mmap(k, 0, 32 * MiB, RW, HUGE)).toBe(-u.ENOMEM)
   const q = sys.sys_mmap(k, 0, 24 * MiB, RW, HUGE)
   expect(pool(k)).toEqual([16, 12, 12, 0])

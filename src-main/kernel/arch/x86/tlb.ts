@@ -1,6 +1,7 @@
 /**
  * The translation caches of each CPU: L1 for 4 KiB pages (64 entries, 4-way), L1 for 2 MiB pages (32, 4-way), a shared L2
- * (1536, 12-way), the paging-structure caches (32 PMD and 4 PUD entries) and the cache lines that page walks leave behind.
+ * (1536, 12-way), 4 and 16 places for 1 GiB pages, the paging-structure caches (32 PMD and 4 PUD entries) and the cache
+ * lines that page walks leave behind.
  *
  * A tag is one positive 31-bit word: 27 bits of page number within a PGD slot under 4 bits of context. A context is a pair
  * (address space, PGD slot); 15 of them live on a CPU, so a switch of address spaces flushes nothing (PCID). Bit 31
@@ -34,6 +35,15 @@ const CTX_SLOT = 304
 const CTX_NEXT = 320
 /** A 2 MiB entry was cached since boot: then misses look for those too. */
 const HAS_HUGE = 321
+/** The same of a 1 GiB entry. */
+const HAS_GIGANTIC = 322
+/** Entries of 1 GiB: 4 in the first level, 16 in the second, four sets of four. */
+const L1G_TAG = 328
+const L1G_PTE = 332
+const L2G_TAG = 336
+const L2G_PTE = 352
+const L1G_RR = 368
+const L2G_RR = 372
 const L2_TAG = 512
 const L2_PTE = 2048
 const L2_RR = 3584
@@ -95,6 +105,8 @@ function sweep_retired(w: Int32Array, base: number): void {
   sweep(w, base + L1_TAG, 64, retired)
   sweep(w, base + L1H_TAG, 32, retired)
   sweep(w, base + L2_TAG, 1536, retired)
+  sweep(w, base + L1G_TAG, 4, retired)
+  sweep(w, base + L2G_TAG, 16, retired)
   sweep(w, base + PDE_TAG, 32, retired)
   sweep(w, base + PDPE_TAG, 4, retired)
 }
@@ -122,6 +134,10 @@ export function tlb_miss(k: Kernel, base: number, ctx: number, pgd_table: number
   }
   if (w[base + HAS_HUGE] !== 0) {
     const hit = tlb_miss_huge(k, w, base, ctx, pgd_table, vpn, write)
+    if (hit >= 0) return hit
+  }
+  if (w[base + HAS_GIGANTIC] !== 0) {
+    const hit = tlb_miss_gigantic(k, w, base, ctx, pgd_table, vpn, write)
     if (hit >= 0) return hit
   }
   return walk(k, w, base, ctx, pgd_table, vpn, write)
@@ -159,6 +175,37 @@ function tlb_miss_huge(
   return -1
 }
 
+/** And among the 1 GiB entries. */
+function tlb_miss_gigantic(
+  k: Kernel,
+  w: Int32Array,
+  base: number,
+  ctx: number,
+  pgd_table: number,
+  vpn: number,
+  write: number,
+): number {
+  const need = write !== 0 ? PTE_D : 0
+  const tag = HUGE | ctx | (vpn >> 18)
+  for (let i = base + L1G_TAG; i < base + L1G_TAG + 4; i++) {
+    if (w[i] !== tag) continue
+    const pte = i + (L1G_PTE - L1G_TAG)
+    if ((w[pte]! & need) !== need && !make_dirty(k, i, pte, pgd_table, vpn)) return 0
+    k.machine[M.tlb_l1_hit]!++
+    return 1
+  }
+  const set = base + L2G_TAG + ((vpn >> 18) & 3) * 4
+  for (let i = set; i < set + 4; i++) {
+    if (w[i] !== tag) continue
+    const pte = i + (L2G_PTE - L2G_TAG)
+    if ((w[pte]! & need) !== need && !make_dirty(k, i, pte, pgd_table, vpn)) return 0
+    k.machine[M.tlb_l2_hit]!++
+    l1g_insert(w, base, tag, w[pte]!)
+    return 1
+  }
+  return -1
+}
+
 /**
  * Sets dirty in a cached entry (its words are given) and in the page table. False, and the entry is forgotten, when the page
  * may not be written.
@@ -179,7 +226,9 @@ export function make_dirty(k: Kernel, tag: number, pte: number, pgd_table: numbe
 function leaf(k: Kernel, w: Int32Array, base: number, tag: number, pgd_table: number, vpn: number): number {
   const entry = k.pt.entry
   const pgd = entry[pgd_table * PTRS + w[base + CTX_SLOT + ((tag >>> 27) & 15)]!]!
-  const pud = entry[(pgd >>> PTE_SHIFT) * PTRS + (vpn >> 18)]!
+  const pud_slot = (pgd >>> PTE_SHIFT) * PTRS + (vpn >> 18)
+  const pud = entry[pud_slot]!
+  if ((pud & PTE_PS) !== 0) return pud_slot
   const pmd_slot = (pud >>> PTE_SHIFT) * PTRS + ((vpn >> 9) & 511)
   return (entry[pmd_slot]! & PTE_PS) !== 0 ? pmd_slot : (entry[pmd_slot]! >>> PTE_SHIFT) * PTRS + (vpn & 511)
 }
@@ -200,6 +249,22 @@ function l1h_insert(w: Int32Array, base: number, tag: number, vpn: number, pte: 
   const i = base + L1H_TAG + set * 4 + way
   w[i] = tag
   w[i + (L1H_PTE - L1H_TAG)] = pte
+}
+
+function l1g_insert(w: Int32Array, base: number, tag: number, pte: number): void {
+  const way = w[base + L1G_RR]!
+  w[base + L1G_RR] = (way + 1) & 3
+  w[base + L1G_TAG + way] = tag
+  w[base + L1G_PTE + way] = pte
+}
+
+function l2g_insert(w: Int32Array, base: number, tag: number, vpn: number, pte: number): void {
+  const set = (vpn >> 18) & 3
+  const way = w[base + L2G_RR + set]!
+  w[base + L2G_RR + set] = (way + 1) & 3
+  const i = base + L2G_TAG + set * 4 + way
+  w[i] = tag
+  w[i + (L2G_PTE - L2G_TAG)] = pte
 }
 
 function l2_insert(w: Int32Array, base: number, tag: number, page: number, pte: number): void {
@@ -240,6 +305,7 @@ function walk(
       cycles += line_cycles(w, base, slot)
       const pud = entry[slot]!
       if ((pud & PTE_P) === 0) return miss_cycles(k, cycles, 0)
+      if ((pud & PTE_PS) !== 0) return fill_gigantic(k, w, base, ctx, vpn, write, slot, cycles)
       slot = (pud >>> PTE_SHIFT) * PTRS
       w[pdpe] = pdpe_tag
       w[pdpe + (PDPE_TABLE - PDPE_TAG)] = slot
@@ -263,9 +329,15 @@ function walk(
     entry[slot] = e
   }
   const tag = ctx | vpn
-  l2_insert(w, base, tag, vpn, e)
-  l1_insert(w, base, tag, vpn, e)
+  const cached = cacheable(e)
+  l2_insert(w, base, tag, vpn, cached)
+  l1_insert(w, base, tag, vpn, cached)
   return miss_cycles(k, cycles, e)
+}
+
+/** A hit is good for a store when it is dirty: so that of a read-only page is not, whatever the page table says. */
+function cacheable(entry: number): number {
+  return (entry & PTE_W) !== 0 ? entry : entry & ~PTE_D
 }
 
 function fill_huge(
@@ -284,8 +356,29 @@ function fill_huge(
   k.pt.entry[slot] = e
   const tag = HUGE | ctx | (vpn >> 9)
   w[base + HAS_HUGE] = 1
-  l2_insert(w, base, tag, vpn >> 9, e)
-  l1h_insert(w, base, tag, vpn, e)
+  l2_insert(w, base, tag, vpn >> 9, cacheable(e))
+  l1h_insert(w, base, tag, vpn, cacheable(e))
+  return miss_cycles(k, cycles, e)
+}
+
+function fill_gigantic(
+  k: Kernel,
+  w: Int32Array,
+  base: number,
+  ctx: number,
+  vpn: number,
+  write: number,
+  slot: number,
+  cycles: number,
+): number {
+  let e = k.pt.entry[slot]!
+  if (write !== 0 && (e & PTE_W) === 0) return miss_cycles(k, cycles, 0)
+  e |= write !== 0 ? PTE_A | PTE_D : PTE_A
+  k.pt.entry[slot] = e
+  const tag = HUGE | ctx | (vpn >> 18)
+  w[base + HAS_GIGANTIC] = 1
+  l2g_insert(w, base, tag, vpn, cacheable(e))
+  l1g_insert(w, base, tag, cacheable(e))
   return miss_cycles(k, cycles, e)
 }
 
@@ -359,6 +452,8 @@ function invalidate(k: Kernel, cpu: number, mm: number, addr: number): void {
     forget(w, base + L1H_TAG + (((vpn >> 9) & 7) << 2), 4, huge)
     forget(w, base + L2_TAG + (vpn & 127) * 12, 12, ctx | vpn)
     forget(w, base + L2_TAG + ((vpn >> 9) & 127) * 12, 12, huge)
+    forget(w, base + L1G_TAG, 4, HUGE | ctx | (vpn >> 18))
+    forget(w, base + L2G_TAG, 16, HUGE | ctx | (vpn >> 18))
     forget(w, base + PDE_TAG + ((vpn >> 9) & 31), 1, ctx | (vpn >> 9))
     forget(w, base + PDPE_TAG + ((vpn >> 18) & 3), 1, ctx | (vpn >> 18))
   }
