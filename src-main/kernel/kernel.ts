@@ -318,8 +318,12 @@ export function open_kernel(config: MachineConfig) {
       failcnt: 'f64',
       oom_group: 'u8',
       subtree_control: 'u8',
-      /** Pages of kernel memory: page tables, stacks. */
+      /** Pages of kernel memory: page tables, stacks, what slab objects were charged for. */
       kmem: 'f64',
+      /** Bytes of slab objects of the subtree: reclaimable, unreclaimable. */
+      slab_b: ['f64', 2],
+      /** Bytes of a page charged for objects that no CPU holds at hand. */
+      nr_charged_bytes: 'i32',
       /** MEMCG_… events of the subtree, and of the cgroup itself. */
       events: ['f64', 9],
       events_local: ['f64', 9],
@@ -700,7 +704,11 @@ export function open_kernel(config: MachineConfig) {
       prev: 'i32',
       /** One bit per object in use (up to 512). */
       used: ['i32', 16],
+      /** Row of obj_cgroups once an object of it was charged. */
+      obj_cgroups: 'i32',
     }),
+    /** Who paid for the objects of a slab, by their place in it; 0 nobody. */
+    obj_cgroups: open_table(arena, 'obj_cgroups', 1 << 14, { memcg: ['u16', 512] }),
     /** Requests on their way to a device. */
     bio: open_table(arena, 'bio', 1 << 16, {
       device: 'i32',

@@ -334,7 +334,7 @@ function* wait({ k, lab }: Context, a: ArgumentsOf<'wait'>): Running {
 }
 
 function* spawn({ k, lab }: Context, a: ArgumentsOf<'spawn'>): Running {
-  const row = start_lab_task(k, k.var.current, a.as)
+  const row = start_lab_task(k, k.var.current, a.as, a.cgroup)
   if (row === 0) {
     addStillborn(lab, a.as)
     return { result: 'ENOMEM' }
@@ -345,7 +345,6 @@ function* spawn({ k, lab }: Context, a: ArgumentsOf<'spawn'>): Running {
     k.task.uid[row] = a.uid
     k.task.gid[row] = a.uid
   }
-  if (a.cgroup !== undefined) sys.attach(k, a.cgroup, task.pid)
   yield* settle(k)
   return { value: task.pid }
 }

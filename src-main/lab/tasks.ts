@@ -3,17 +3,21 @@ import { string_id, type Kernel } from '../kernel/kernel'
 import { find_task_by_pid, SIGBUS, SIGSEGV } from '../kernel/task'
 import { sys_fork, sys_sigaction } from '../kernel/entry/syscall'
 import { SPECIAL_VDSO } from '../kernel/mm/fault'
-import { exec } from './calls'
+import { attach, exec } from './calls'
 import type { Area } from './runner'
 
-/** A child of `parent` (a task row) in a fresh image; its row, or 0 without memory for it. Faults go to a handler. */
-export function start_lab_task(k: Kernel, parent: number, comm: string): number {
+/**
+ * A child of `parent` (a task row) in a fresh image; its row, or 0 without memory for it. It moves to its cgroup before
+ * the image is made, as `echo $$ >cgroup.procs; exec …` does. Faults go to a handler.
+ */
+export function start_lab_task(k: Kernel, parent: number, comm: string, cgroup?: string): number {
   const { current } = k.var
   k.var.current = parent
   const pid = sys_fork(k)
   const row = pid < 0 ? 0 : find_task_by_pid(k, pid)
   if (row !== 0) {
     k.var.current = row
+    if (cgroup !== undefined) attach(k, cgroup, pid)
     exec(k, comm)
     k.task.comm[row] = string_id(k, comm.slice(0, 15))
     handleFaults(k)

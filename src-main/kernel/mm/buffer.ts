@@ -5,6 +5,7 @@
  * Linux: fs/buffer.c. Simplified: 4 KiB blocks, one per page; metadata is read, its writes are not modelled.
  */
 import {
+  __GFP_ACCOUNT,
   __GFP_MOVABLE,
   __GFP_RECLAIMABLE,
   GFP_NOFS,
@@ -28,7 +29,7 @@ import { mark_page_accessed, release_page } from './swap'
 /** Gives a page its buffer head. */
 export function create_buffers(k: Kernel, pfn: number): boolean {
   if ((k.page.flags[pfn]! & PG_private) !== 0) return true
-  const bh = kmem_cache_alloc(k, CACHES(k).buffer_head, GFP_NOFS | __GFP_RECLAIMABLE)
+  const bh = kmem_cache_alloc(k, CACHES(k).buffer_head, GFP_NOFS | __GFP_ACCOUNT | __GFP_RECLAIMABLE)
   if (bh === 0) return false
   k.page.private[pfn] = bh
   k.page.flags[pfn]! |= PG_private

@@ -29,6 +29,7 @@ import { xa_load, xa_store } from '../lib/xarray'
 import { create_buffers, drop_buffers } from './buffer'
 import { FS_BDEV, inode_add_lru, is_shmem } from './inode'
 import { mem_cgroup_charge, mem_cgroup_from_task } from './memcontrol'
+import { count_memcg_event_mm } from './memcg_stat'
 import { alloc_page } from './page_alloc'
 import { blk_poll, folio_wait_locked, folio_wait_nested, submit_file_bio } from './page_io'
 import { balance_dirty_pages_ratelimited, folio_account_cleaned, set_page_dirty } from './page_writeback'
@@ -225,6 +226,7 @@ export function filemap_fault(k: Kernel, vmf: VmFault): number {
     if ((vmf.flags & FAULT_FLAG_TRIED) === 0) dropped = do_async_mmap_readahead(k, vmf, file, pfn)
   } else {
     k.vmstat[C.pgmajfault]!++
+    count_memcg_event_mm(k, k.vma.mm[vmf.vma]!, C.pgmajfault)
     ret = VM_FAULT_MAJOR
     dropped = do_sync_mmap_readahead(k, vmf, file)
     pfn = find_page(k, inode, index)

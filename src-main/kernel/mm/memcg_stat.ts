@@ -17,7 +17,8 @@ import {
   PG_writeback,
   type Kernel,
 } from '../kernel'
-import { printk } from '../task'
+import { LEVEL_PMD, LEVEL_PTE } from '../arch/x86/pgtable'
+import { first_task, next_task, printk } from '../task'
 import { cgroup_path, mem_cgroup_iter } from './memcg_tree'
 
 export const MEMCG_LOW = 0
@@ -30,6 +31,8 @@ export const MEMCG_SWAP_HIGH = 6
 export const MEMCG_SWAP_MAX = 7
 export const MEMCG_SWAP_FAIL = 8
 export const NR_MEMCG_EVENTS = 9
+/** Words a cgroup of memcg.slab_b. */
+export const MEMCG_NR_SLAB = 2
 const STAT_WIDTH = 200
 
 export function memcg_event(k: Kernel, memcg: number, event: number): void {
@@ -39,6 +42,10 @@ export function memcg_event(k: Kernel, memcg: number, event: number): void {
 }
 export function count_memcg_events(k: Kernel, memcg: number, event: number, nr: number): void {
   for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.stat[m * STAT_WIDTH + event]! += nr
+}
+/** An event of an address space: its owner's cgroup counts it. */
+export function count_memcg_event_mm(k: Kernel, mm: number, event: number): void {
+  if (k.memcg.meta.nr_live !== 0) count_memcg_events(k, k.task.cgroup[k.mm.owner[mm]!]!, event, 1)
 }
 export function mod_lruvec_lru_size(k: Kernel, memcg: number, lru: number, nr: number): void {
   for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.lru_nr[m * 5 + lru]! += nr
@@ -81,13 +88,15 @@ export function memory_stat(k: Kernel, memcg: number): [string, number][] {
   const levels = count_pages(k, new Set(mem_cgroup_iter(k, memcg)))
   const lru = (list: number): number =>
     (memcg === 0 ? k.vmstat[C.nr_inactive_anon + list]! : k.memcg.lru_nr[memcg * 5 + list]!) * 4096
+  const machine = [k.vmstat[C.nr_slab_reclaimable]! * 4096, k.vmstat[C.nr_slab_unreclaimable]! * 4096]
+  const slab = (item: number): number => (memcg === 0 ? machine[item]! : k.memcg.slab_b[memcg * MEMCG_NR_SLAB + item]!)
   const event = (name: VmstatName): [string, number] => [name, memcg_page_state(k, memcg, C[name])]
   const sum = (a: VmstatName, b: VmstatName): number => event(a)[1] + event(b)[1]
   return [
     ['anon', levels.anon],
     ['file', levels.file],
     ['kernel', levels.kernel],
-    ['kernel_stack', levels.kernel - levels.pagetables],
+    ['kernel_stack', levels.kernel_stack],
     ['pagetables', levels.pagetables],
     ['sec_pagetables', 0],
     ['percpu', 0],
@@ -108,9 +117,9 @@ export function memory_stat(k: Kernel, memcg: number): [string, number][] {
     ['inactive_file', lru(2)],
     ['active_file', lru(3)],
     ['unevictable', lru(4)],
-    ['slab_reclaimable', 0],
-    ['slab_unreclaimable', 0],
-    ['slab', 0],
+    ['slab_reclaimable', slab(0)],
+    ['slab_unreclaimable', slab(1)],
+    ['slab', slab(0) + slab(1)],
     ...EVENTS.map(event),
     ['pgscan', sum('pgscan_kswapd', 'pgscan_direct')],
     ['pgsteal', sum('pgsteal_kswapd', 'pgsteal_direct')],
@@ -123,6 +132,7 @@ function count_pages(k: Kernel, members: ReadonlySet<number>) {
     anon: 0,
     file: 0,
     kernel: 0,
+    kernel_stack: 0,
     pagetables: 0,
     shmem: 0,
     file_mapped: 0,
@@ -135,7 +145,7 @@ function count_pages(k: Kernel, members: ReadonlySet<number>) {
     const flags = k.page.flags[pfn]!
     if (!members.has(k.page.memcg[pfn]!) || (flags & (PG_reserved | PG_slab)) !== 0) continue
     const bytes = (flags & PG_head) === 0 ? 4096 : 2 ** 21
-    if ((flags & PG_table) !== 0) sum.pagetables += bytes
+    if ((flags & PG_table) !== 0 && is_counted_table(k, pfn)) sum.pagetables += bytes
     if ((flags & PG_swapcache) !== 0) sum.swapcached += bytes
     if ((flags & PG_anon) !== 0) {
       if (k.page.mapcount[pfn] !== 0) sum.anon += bytes
@@ -148,8 +158,15 @@ function count_pages(k: Kernel, members: ReadonlySet<number>) {
       if ((flags & PG_writeback) !== 0) sum.file_writeback += bytes
     }
   }
+  for (let t = first_task(k); t !== 0; t = next_task(k, t))
+    if (k.task.stack_pfn[t] !== 0 && members.has(k.page.memcg[k.task.stack_pfn[t]!]!)) sum.kernel_stack += 16384
   for (const memcg of members) if (memcg !== 0) sum.kernel = Math.max(sum.kernel, k.memcg.kmem[memcg]! * 4096)
   return sum
+}
+/** NR_PAGETABLE has PTE and PMD tables. */
+function is_counted_table(k: Kernel, pfn: number): boolean {
+  const level = k.pt.level[k.page.mapping[pfn]!]!
+  return level === LEVEL_PTE || level === LEVEL_PMD
 }
 
 /** The head of a cgroup's OOM report. */

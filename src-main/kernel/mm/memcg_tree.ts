@@ -15,6 +15,7 @@ import {
 import { row_alloc, row_free } from '../lib/arena'
 import { first_task, next_task } from '../task'
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from '../uapi'
+import { memcg_reparent_objcgs } from './memcg_kmem'
 import { drain_all_stock } from './memcontrol'
 import { lru_add_drain_all, lru_row, lruvec_add_folio, lruvec_del_folio } from './swap'
 
@@ -40,6 +41,7 @@ export function cgroup_rmdir(k: Kernel, memcg: number): number {
   for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.cgroup[t] === memcg) return -EBUSY
   drain_all_stock(k, memcg)
   reparent_pages(k, memcg, k.memcg.parent[memcg]!)
+  memcg_reparent_objcgs(k, memcg, k.memcg.parent[memcg]!)
   k.lruvec.anon_cost[memcg + 1] = 0
   k.lruvec.file_cost[memcg + 1] = 0
   k.lruvec.nonresident_age[memcg + 1] = 0

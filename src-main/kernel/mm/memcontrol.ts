@@ -6,8 +6,8 @@
  *         └──> over high: reclaim and a growing delay before the task goes on
  *
  * Linux: mm/memcontrol.c, mm/page_counter.c. Kept: hierarchical counters, per-CPU stock of 64 pages, max, high with its
- * delay, min and low in proportion, swap.max, oom.group, events. Simplified: slab objects are not charged, only page
- * tables and stacks are kernel memory; the pages of a removed cgroup go to its parent at once.
+ * delay, min and low in proportion, swap.max, oom.group, events. Simplified: the pages of a
+ * removed cgroup go to its parent at once.
  */
 import { assert } from '@shared/assert'
 import { int_div } from '../lib/math'
@@ -32,6 +32,7 @@ import {
   TSK_MEMSTALL,
 } from '../task'
 import { memcg_event, MEMCG_HIGH, MEMCG_MAX, MEMCG_OOM, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX } from './memcg_stat'
+import { drain_obj_stock } from './memcg_kmem'
 import { out_of_memory } from './oom_kill'
 import { call_time } from './page_io'
 import { folio_nr_pages } from './swap'
@@ -68,7 +69,7 @@ export function mem_cgroup_from_task(k: Kernel, t: number): number {
 
 /** Charges a page to a cgroup; false when its limit holds and nothing could be reclaimed. */
 export function mem_cgroup_charge(k: Kernel, pfn: number, memcg: number, gfp = GFP_KERNEL): boolean {
-  if (memcg !== 0 && !try_charge(k, memcg, gfp, folio_nr_pages(k, pfn))) return false
+  if (memcg !== 0 && !try_charge_memcg(k, memcg, gfp, folio_nr_pages(k, pfn))) return false
   k.page.memcg[pfn] = memcg
   return true
 }
@@ -83,37 +84,30 @@ export function mem_cgroup_uncharge(k: Kernel, pfn: number): void {
   k.page.memcg[pfn] = 0
 }
 
-/** A kernel page allocated with __GFP_ACCOUNT; false at the limit. */
-export function memcg_kmem_charge(k: Kernel, pfn: number, order: number, gfp: number): boolean {
-  const memcg = k.var.current === 0 ? 0 : k.task.cgroup[k.var.current]!
-  if (memcg === 0) return true
-  if (!try_charge(k, memcg, gfp, 1 << order)) return false
-  for (let p = pfn; p < pfn + (1 << order); p++) k.page.memcg[p] = memcg
-  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.kmem[m]! += 1 << order
-  return true
-}
-/** The allocator frees a kernel page that somebody paid for. */
-export function memcg_kmem_uncharge(k: Kernel, pfn: number): void {
-  const memcg = k.page.memcg[pfn]!
-  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.kmem[m]!--
-  uncharge(k, memcg, 1)
-}
-
-interface Stock {
+/** Charged in advance, per CPU, for one cgroup at a time: pages, and the rest of a page for slab objects. */
+export interface Stock {
   memcg: number
   nr: number
+  objcg: number
+  nr_bytes: number
 }
-/** Pages charged in advance, per CPU, for one cgroup at a time. */
-function stock_of(k: Kernel): Stock {
+export function stock_of(k: Kernel): Stock {
   const stocks = (k.var.mod['memcg_stock'] ??= []) as Stock[]
-  return (stocks[k.var.cpu] ??= { memcg: 0, nr: 0 })
+  return (stocks[k.var.cpu] ??= { memcg: 0, nr: 0, objcg: 0, nr_bytes: 0 })
 }
 export function drain_all_stock(k: Kernel, memcg = -1): void {
   for (const stock of (k.var.mod['memcg_stock'] ?? []) as (Stock | null)[]) {
-    if (!stock || stock.nr === 0 || (memcg >= 0 && !is_descendant(k, stock.memcg, memcg))) continue
-    uncharge(k, stock.memcg, stock.nr)
-    stock.nr = 0
+    if (!stock) continue
+    const under = (m: number): boolean => m !== 0 && (memcg < 0 || is_descendant(k, m, memcg))
+    if (under(stock.objcg) || (under(stock.memcg) && stock.nr > 0)) {
+      drain_obj_stock(k, stock)
+      drain_stock(k, stock)
+    }
   }
+}
+function drain_stock(k: Kernel, stock: Stock): void {
+  if (stock.nr > 0) uncharge(k, stock.memcg, stock.nr)
+  stock.nr = 0
 }
 function is_descendant(k: Kernel, memcg: number, root: number): boolean {
   while (memcg !== root && memcg !== 0) memcg = k.memcg.parent[memcg]!
@@ -140,8 +134,8 @@ function counter_charge(k: Kernel, memcg: number, nr: number, force: boolean): n
   return 0
 }
 
-/** try_charge_memcg. */
-function try_charge(k: Kernel, memcg: number, gfp: number, nr_pages: number): boolean {
+/** Charges pages to a cgroup and all above it; reclaims, and kills, where a limit holds. False: no memory. */
+export function try_charge_memcg(k: Kernel, memcg: number, gfp: number, nr_pages: number): boolean {
   let batch = Math.max(MEMCG_CHARGE_BATCH, nr_pages)
   let retries = MAX_RECLAIM_RETRIES
   let drained = false
@@ -200,18 +194,15 @@ function no_memory(k: Kernel, memcg: number, gfp: number, nr_pages: number): boo
   counter_charge(k, memcg, nr_pages, true)
   return true
 }
-function refill_stock(k: Kernel, memcg: number, nr: number): void {
+/** What was charged in advance, or comes back, is at hand for the next charge. */
+export function refill_stock(k: Kernel, memcg: number, nr: number): void {
   const stock = stock_of(k)
   if (stock.memcg !== memcg) {
-    if (stock.nr > 0) uncharge(k, stock.memcg, stock.nr)
+    drain_stock(k, stock)
     stock.memcg = memcg
-    stock.nr = 0
   }
   stock.nr += nr
-  if (stock.nr > MEMCG_CHARGE_BATCH) {
-    uncharge(k, memcg, stock.nr)
-    stock.nr = 0
-  }
+  if (stock.nr > MEMCG_CHARGE_BATCH) drain_stock(k, stock)
 }
 
 /** Reclaims in a subtree as an allocator does. */

@@ -39,6 +39,7 @@ import { mapping_can_writeback } from './filemap'
 import { create_huge_pmd, hugepage_vma_check, wp_huge_pmd } from './huge_memory'
 import { hugetlb_fault } from './hugetlb'
 import { mem_cgroup_charge, mem_cgroup_from_task } from './memcontrol'
+import { count_memcg_event_mm } from './memcg_stat'
 import { alloc_page, free_page } from './page_alloc'
 import { pmd_alloc, pt_alloc, pmd_populate } from './pgalloc'
 import { page_add_new_anon_rmap } from './rmap'
@@ -67,6 +68,7 @@ export const VVAR_PFN = 0x1402
 /** Brings in the page at `addr` of an area. Returns VM_FAULT_… bits; counts the fault for the machine and the task. */
 export function handle_mm_fault(k: Kernel, vma: number, addr: number, flags: number): number {
   k.vmstat[C.pgfault]!++
+  count_memcg_event_mm(k, k.vma.mm[vma]!, C.pgfault)
   charge(k, COST.fault)
   const ret =
     (k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0

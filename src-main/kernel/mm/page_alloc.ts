@@ -56,7 +56,7 @@ import {
 import { __rmqueue, reserve_highatomic_pageblock } from './fallback'
 import { free_unref_page_commit, pcp_allowed_order, rmqueue_pcplist } from './pcp'
 import { __alloc_pages_slowpath } from './page_slowpath'
-import { memcg_kmem_charge, memcg_kmem_uncharge } from './memcontrol'
+import { memcg_kmem_charge, memcg_kmem_uncharge } from './memcg_kmem'
 import { wakeup_kswapd } from './vmscan'
 import { node_dirty_ok } from './page_writeback'
 import {

@@ -26,6 +26,7 @@ import { alloc_file, O_RDWR } from './file_table'
 import { page_cache_account } from './filemap'
 import { FS_SHMEM, iput, new_inode, igrab } from './inode'
 import { mem_cgroup_charge, mem_cgroup_from_task, mem_cgroup_try_charge_swap } from './memcontrol'
+import { count_memcg_event_mm } from './memcg_stat'
 import { alloc_page, free_page } from './page_alloc'
 import { folio_wait_locked, folio_wait_nested, swap_writepage } from './page_io'
 import { shmem_acct_block, shmem_acct_size, shmem_mark_accounted, shmem_unacct_block } from './shmem_acct'
@@ -121,6 +122,7 @@ function shmem_swapin_page(k: Kernel, inode: number, index: number, slot: number
   if (pfn === 0) {
     major = true
     k.vmstat[C.pgmajfault]!++
+    count_memcg_event_mm(k, k.task.mm[k.var.current]!, C.pgmajfault)
     pfn = swap_cluster_readahead(k, slot)
     if (pfn === 0) return null
   }
@@ -169,6 +171,7 @@ function shmem_start_swapin(k: Kernel, slot: number): boolean {
   let pfn = k.swap.cache[slot]!
   if (pfn <= 0) {
     k.vmstat[C.pgmajfault]!++
+    count_memcg_event_mm(k, k.task.mm[k.var.current]!, C.pgmajfault)
     pfn = swap_cluster_readahead(k, slot)
     if (pfn === 0) return false
   }

@@ -168,11 +168,29 @@ export function kmem_cache_init(k: Kernel): void {
   for (const name of WELL_KNOWN) assert(cache_by_name(k, name) !== 0, 'kmem_cache_init: a well-known cache is missing')
 }
 
+/** SLAB_ACCOUNT of caches that are never merged: their folders in /sys do not show it. */
+const ACCOUNTED: ReadonlySet<string> = new Set([
+  'task_struct',
+  'mm_struct',
+  'sighand_cache',
+  'anon_vma',
+  'dentry',
+  'inode_cache',
+  'shmem_inode_cache',
+  'proc_inode_cache',
+  'ext4_inode_cache',
+  'sock_inode_cache',
+  'bdev_cache',
+  'dax_cache',
+  'hugetlbfs_inode_cache',
+  'mqueue_inode_cache',
+])
+
 function create_named(k: Kernel, line: string): void {
   const [name, object_size, size, align, flags, , aliases] = line.split(' ') as [string, ...string[]]
   const bits =
     (flags!.includes('r') ? SLAB_RECLAIM_ACCOUNT : 0) |
-    (flags!.includes('a') ? SLAB_ACCOUNT : 0) |
+    (flags!.includes('a') || ACCOUNTED.has(name) ? SLAB_ACCOUNT : 0) |
     (flags!.includes('n') ? SLAB_NEVER_MERGE : 0)
   const { ids } = slab_state(k)
   const row = kmem_cache_create(k, name, Number(object_size), Number(size), Number(align), bits)

@@ -31,6 +31,12 @@ import {
   PG_tail,
   type Kernel,
 } from '../kernel'
+import {
+  memcg_free_slab_cgroups,
+  memcg_slab_free_hook,
+  memcg_slab_post_alloc_hook,
+  memcg_slab_pre_alloc_hook,
+} from './memcg_kmem'
 import { alloc_pages, free_pages } from './page_alloc'
 import { SLAB_CACHE_DMA, SLAB_RECLAIM_ACCOUNT } from './slab_common'
 
@@ -53,6 +59,14 @@ const ON_CPU = 2
 
 /** Takes an object of the cache; 0 when no memory is to be had under `gfp`. */
 export function kmem_cache_alloc(k: Kernel, cache: number, gfp: number): number {
+  const memcg = k.memcg.meta.nr_live === 0 ? 0 : memcg_slab_pre_alloc_hook(k, cache, gfp)
+  if (memcg < 0) return 0
+  const handle = slab_alloc(k, cache, gfp)
+  if (memcg !== 0) memcg_slab_post_alloc_hook(k, cache, memcg, handle)
+  return handle
+}
+
+function slab_alloc(k: Kernel, cache: number, gfp: number): number {
   const row = cache * CPUS_MAX + k.var.cpu
   let slab = k.kmem_cache_cpu.slab[row]!
   charge(k, COST.slab_alloc)
@@ -159,6 +173,7 @@ function discard_slab(k: Kernel, cache: number, slab: number): void {
   k.kmem_cache.total_objects[cache]! -= k.slab.objects[slab]!
   k.vmstat[slab_item(k.kmem_cache.flags[cache]!)]! -= 1 << order
   k.page.flags[pfn]! &= ~PG_slab
+  if (k.slab.obj_cgroups[slab] !== 0) memcg_free_slab_cgroups(k, slab)
   row_free(k.slab, slab)
   free_pages(k, pfn, order)
 }
@@ -174,6 +189,7 @@ export function kmem_cache_free(k: Kernel, cache: number, handle: number): void 
   const word = slab * 16 + (index >> 5)
   assert(s.cache[slab] === cache, 'kmem_cache_free: an object of another cache')
   assert((s.used[word]! & bit) !== 0, 'kmem_cache_free: the object is free')
+  if (s.obj_cgroups[slab] !== 0) memcg_slab_free_hook(k, cache, handle)
   charge(k, COST.slab_free)
   const was_full = s.inuse[slab] === s.objects[slab]
   s.used[word]! &= ~bit

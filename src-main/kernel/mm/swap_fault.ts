@@ -21,6 +21,7 @@ import { COST } from '../costs'
 import { charge } from '../task'
 import { set_entry } from '../arch/x86/pgtable'
 import { maybe_mkwrite, vm_page_prot } from './memory'
+import { count_memcg_event_mm } from './memcg_stat'
 import { folio_wait_locked, folio_wait_nested } from './page_io'
 import { page_add_anon_rmap } from './rmap'
 import { lru_add_drain } from './swap'
@@ -46,6 +47,7 @@ export function do_swap_page(k: Kernel, vmf: VmFault): number {
     if (pfn === 0) return VM_FAULT_OOM
     ret = VM_FAULT_MAJOR
     k.vmstat[C.pgmajfault]!++
+    count_memcg_event_mm(k, k.vma.mm[vmf.vma]!, C.pgmajfault)
   }
   if ((k.page.flags[pfn]! & PG_locked) !== 0) {
     if ((vmf.flags & FAULT_FLAG_ALLOW_RETRY) === 0) folio_wait_nested(k, pfn)

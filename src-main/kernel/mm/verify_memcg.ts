@@ -1,7 +1,9 @@
 /** What must always hold of memory cgroups: usage is what the pages say, sums go up the tree. Throws KernelBug. */
 import { assert } from '@shared/assert'
 import { PG_head, PG_ORDER_SHIFT, type Kernel } from '../kernel'
+import { MEMCG_NR_SLAB } from './memcg_stat'
 import { cgroup_children } from './memcg_tree'
+import type { Stock } from './memcontrol'
 
 export function verify_memcg(k: Kernel): void {
   if (k.memcg.meta.nr_live === 0) return
@@ -12,10 +14,40 @@ export function verify_memcg(k: Kernel): void {
     if (k.page.memcg[pfn] !== 0)
       own[k.page.memcg[pfn]!]! += (flags & PG_head) === 0 ? 1 : 1 << ((flags >>> PG_ORDER_SHIFT) & 15)
   }
-  for (const stock of (k.var.mod['memcg_stock'] ?? []) as ({ memcg: number; nr: number } | null)[])
-    if (stock && stock.nr > 0) own[stock.memcg]! += stock.nr
+  const bytes = slab_bytes(k)
+  for (const stock of (k.var.mod['memcg_stock'] ?? []) as (Stock | null)[]) {
+    if (!stock) continue
+    if (stock.nr > 0) own[stock.memcg]! += stock.nr
+    if (stock.objcg !== 0) bytes[stock.objcg]! += stock.nr_bytes
+  }
+  for (let m = 1; m < k.memcg.meta.high; m++) {
+    bytes[m]! += k.memcg.nr_charged_bytes[m]!
+    assert(bytes[m]! % 4096 === 0, 'memcg: objects, and what is left of their pages, fill whole pages')
+    own[m]! += bytes[m]! / 4096
+  }
   for (let slot = 1; slot < k.swap.meta.high; slot++) if (k.swap.memcg[slot] !== 0) swap[k.swap.memcg[slot]!]!++
   for (const top of cgroup_children(k, 0)) check(k, top, own, swap)
+}
+
+/** What each cgroup's slab objects take; checks the sums up the tree. */
+function slab_bytes(k: Kernel): Float64Array {
+  const bytes = new Float64Array(k.memcg.meta.high)
+  const sums = new Float64Array(k.memcg.meta.high)
+  for (let slab = 1; slab < k.slab.meta.high; slab++) {
+    const row = k.slab.obj_cgroups[slab]!
+    for (let i = row * 512; row !== 0 && i < (row + 1) * 512; i++) {
+      const memcg = k.obj_cgroups.memcg[i]!
+      if (memcg === 0) continue
+      assert((k.slab.used[slab * 16 + ((i & 511) >> 5)]! & (1 << (i & 31))) !== 0, 'memcg: a free object is charged')
+      bytes[memcg]! += k.kmem_cache.size[k.slab.cache[slab]!]! + 8
+    }
+  }
+  for (let m = 1; m < k.memcg.meta.high; m++) for (let up = m; up > 0; up = k.memcg.parent[up]!) sums[up]! += bytes[m]!
+  for (let m = 1; m < k.memcg.meta.high; m++) {
+    const sum = k.memcg.slab_b[m * MEMCG_NR_SLAB]! + k.memcg.slab_b[m * MEMCG_NR_SLAB + 1]!
+    assert(k.memcg.name[m] === 0 || sum === sums[m], 'memcg: bytes of slab objects')
+  }
+  return bytes
 }
 
 function check(k: Kernel, memcg: number, own: Float64Array, swap: Float64Array): [number, number] {

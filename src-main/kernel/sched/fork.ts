@@ -30,6 +30,7 @@ import { hugetlb_dup } from '../mm/hugetlb'
 import { khugepaged_fork } from '../mm/khugepaged'
 import { i_mmap_insert } from '../mm/mmap_file'
 import { exit_mmap, mm_alloc, mmget, mmput } from '../mm/mm_struct'
+import { memcg_kmem_charge, memcg_kmem_uncharge } from '../mm/memcg_kmem'
 import { alloc_page, free_page } from '../mm/page_alloc'
 import { get_mm_rss } from '../mm/rmap'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from '../mm/slub'
@@ -196,8 +197,19 @@ function alloc_thread_stack(k: Kernel, t: number): boolean {
     k.page.private[pfn] = first
     first = pfn
   }
+  if (!memcg_charge_kernel_stack(k, first)) {
+    free_stack_pages(k, first)
+    return false
+  }
   k.task.stack_pfn[t] = first
   k.vmstat[C.nr_kernel_stack]! += STACK_PAGES * 4
+  return true
+}
+
+/** A stack is its maker's cgroup's, cached or new. */
+function memcg_charge_kernel_stack(k: Kernel, first: number): boolean {
+  for (let pfn = first; pfn !== 0; pfn = k.page.private[pfn]!)
+    if (!memcg_kmem_charge(k, pfn, 0, GFP_KERNEL)) return false
   return true
 }
 
@@ -207,6 +219,7 @@ export function put_task_stack(k: Kernel, t: number): void {
   if (first === 0) return
   k.task.stack_pfn[t] = 0
   k.vmstat[C.nr_kernel_stack]! -= STACK_PAGES * 4
+  for (let pfn = first; pfn !== 0; pfn = k.page.private[pfn]!) memcg_kmem_uncharge(k, pfn)
   const cache = (cached_stacks(k)[k.var.cpu] ??= [])
   if (cache.length < NR_CACHED_STACKS) cache.push(first)
   else free_stack_pages(k, first)

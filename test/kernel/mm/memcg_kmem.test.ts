@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { lab } from '../../support/lab'
+
+const head = 'machine: { ram: 256MiB, thp: never, cgroup: true }\nsteps:\n  - cgroup: { path: /t }\n'
+const file = (name: string, label: string, path = '/t') =>
+  `  - { label: ${label}, readFile: { path: /sys/fs/cgroup${path}/${name} } }\n`
+const worker = (path = '/t') =>
+  `  - fork: { as: a }\n  - cgroup: { path: ${path}, attach: [a] }\n  - in: { task: a, steps: [{ mmap: { as: p, length: 8MiB } }, { touch: { area: p, access: write } }] }\n`
+
+function stat(result: ReturnType<typeof lab>, label: string): Record<string, number> {
+  const { text } = result.lines.find((line) => line.label === label)!
+  return Object.fromEntries(text!.split('\n').map((line) => [line.split(' ')[0]!, Number(line.split(' ')[1])]))
+}
+function value(result: ReturnType<typeof lab>, label: string): number {
+  return Number(result.lines.find((line) => line.label === label)!.text)
+}
+
+describe('kernel memory of a cgroup', () => {
+  const r = lab(
+    head +
+      worker() +
+      file('memory.stat', 'one') +
+      file('memory.current', 'current') +
+      `  - in: { task: a, steps: [{ fork: { as: b } }, { fork: { as: c } }] }\n` +
+      file('memory.stat', 'three') +
+      `  - in: { task: b, steps: [{ exit: 0 }] }\n  - in: { task: c, steps: [{ exit: 0 }] }\n  - in: { task: a, steps: [{ wait: { task: b } }, { wait: { task: c } }] }\n` +
+      file('memory.stat', 'again') +
+      `  - in: { task: a, steps: [{ exit: 0 }] }\n  - wait: { task: a }\n  - sleep: 1s\n` +
+      file('memory.stat', 'none') +
+      file('memory.current', 'rest'),
+    true,
+  )
+
+  it('is page tables and slab objects that its task makes; not those it brought', () => {
+    const s = stat(r, 'one')
+    // Four PTE tables of new memory; areas and anon_vmas by the byte; the task itself was made outside.
+    expect([s['pagetables'], s['kernel_stack']]).toEqual([4 * 4096, 0])
+    expect(s['slab_unreclaimable']).toBeGreaterThan(0)
+    expect(s['slab']).toBe(s['slab_reclaimable']! + s['slab_unreclaimable']!)
+    expect(s['kernel']! % 4096).toBe(0)
+    expect(s['kernel']).toBeGreaterThanOrEqual(s['pagetables']! + s['slab']!)
+    expect(value(r, 'current')).toBeGreaterThanOrEqual(s['anon']! + s['kernel']!)
+    // What is charged in advance is at most a batch of 64 pages.
+    expect(value(r, 'current') - s['anon']! - s['kernel']!).toBeLessThanOrEqual(64 * 4096)
+  })
+
+  it('has the stacks and task_structs of its children', () => {
+    const [one, three, again] = [stat(r, 'one'), stat(r, 'three'), stat(r, 'again')]
+    expect(three['kernel_stack']).toBe(2 * 16384)
+    expect(three['slab_unreclaimable']! - one['slab_unreclaimable']!).toBeGreaterThan(2 * 6208)
+    expect(again['kernel_stack']).toBe(0)
+    // The objects are gone; an address space that was shared once may keep an anon_vma more.
+    expect(again['slab_unreclaimable']! - one['slab_unreclaimable']!).toBeLessThan(1024)
+  })
+
+  it('goes with the tasks; what is left is charged in advance', () => {
+    const s = stat(r, 'none')
+    expect([s['anon'], s['pagetables'], s['kernel_stack'], s['slab']]).toEqual([0, 0, 0, 0])
+    expect(value(r, 'rest')).toBeLessThanOrEqual(65 * 4096)
+  })
+})
+
+it('files of tmpfs are the cgroup’s with their inodes and names', () => {
+  const r = lab(
+    `${head}${worker()}  - in: { task: a, steps: [{ createFile: { as: f, size: 4MiB, fs: tmpfs } }] }\n${file('memory.stat', 's')}`,
+    true,
+  )
+  const s = stat(r, 's')
+  expect([s['file'], s['shmem']]).toEqual([4 * 2 ** 20, 4 * 2 ** 20])
+  // A dentry and the nodes of the file's index.
+  expect(s['slab_reclaimable']).toBeGreaterThan(16 * 584)
+})
+
+it('objects stay with whoever paid for them when their task moves on', () => {
+  const r = lab(
+    `${head}  - cgroup: { path: /t/child }\n${worker('/t/child')}${file('memory.stat', 'inside')}` +
+      `  - cgroup: { path: /t, attach: [a] }\n  - writeFile: { path: /sys/fs/cgroup/t/memory.high, text: max }\n` +
+      file('memory.stat', 'moved', '/t/child') +
+      `  - in: { task: a, steps: [{ exit: 0 }] }\n  - wait: { task: a }\n` +
+      file('memory.stat', 'after', '/t'),
+    true,
+  )
+  // Objects stay with whoever paid when the task moves on.
+  expect(stat(r, 'moved')['slab']).toBe(stat(r, 'inside')['slab'])
+  expect(stat(r, 'after')['slab']).toBe(0)
+})
+
+it('counts faults for the owner of the address space', () => {
+  const r = lab(head + worker() + file('memory.stat', 's'))
+  const s = stat(r, 's')
+  expect(s['pgfault']).toBeGreaterThanOrEqual(2048)
+  expect(s['pgmajfault']).toBe(0)
+})
