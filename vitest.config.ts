@@ -26,7 +26,8 @@ const builtModulePath = {
 /** With MUTANT=n, the n-th mistake of test/mutants is made in the kernel while it is loaded (`npm run mutants`). */
 const mutant = MUTANTS[Number(process.env['MUTANT'] ?? -1)]
 const makeMutant = {
-  name: 'mutant',
+  // The name is a part of the key under which vitest keeps what it has loaded.
+  name: `mutant ${process.env['MUTANT'] ?? 'none'}`,
   enforce: 'pre' as const,
   transform(code: string, id: string) {
     if (mutant === undefined || !id.endsWith(`/src-main/kernel/${mutant.file}`)) return null

@@ -3,9 +3,7 @@
  * exactly once in `file` (below src-main/kernel) and is replaced by `to` while the tests are loaded; no file is changed.
  */
 
-/** @typedef {{ module: string, what: string, file: string, from: string, to: string, tests: string[] }} Mutant */
-
-/** @type {Mutant[]} */
+/** @type {readonly import('./mutants.d.mts').Mutant[]} */
 export const MUTANTS = [
   // ------------------------------------------------------------------ buddy allocator
   {
