@@ -438,6 +438,8 @@ export function open_kernel(config: MachineConfig) {
       /** Dirtied pages after which balance_dirty_pages looks again. */
       nr_dirtied_pause: 'i32',
       dirty_pause_ns: 'f64',
+      /** PR_SET_TIMERSLACK; 0: the default. */
+      timerslack_ns: 'f64',
     }),
     mm: open_table(arena, 'mm', 1 << 16, {
       pgd: 'i32',
@@ -474,6 +476,8 @@ export function open_kernel(config: MachineConfig) {
       mmap_base: 'f64',
       def_flags: 'i32',
       flags: 'i32',
+      /** coredump_filter, as the difference to its default. */
+      dump_filter: 'i32',
       /** Which CPUs may hold its translations, and the generation of its TLB contexts. */
       cpumask: ['i32', 2],
       tlb_gen: 'i32',
@@ -505,6 +509,8 @@ export function open_kernel(config: MachineConfig) {
       i_prev: 'i32',
       /** 0 normal, 1 vdso, 2 vvar (special mappings). */
       special: 'u8',
+      /** VM_SOFTDIRTY was taken away by clear_refs: from then on single pages tell. */
+      soft_clean: 'u8',
       obj: 'i32',
       /** VMA swap readahead: window << 8 | hits, of the last fault's page number. */
       swap_ra: 'i32',

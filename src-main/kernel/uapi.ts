@@ -29,6 +29,7 @@ export const EROFS = 30
 export const ENAMETOOLONG = 36
 export const ENOSYS = 38
 export const ENOTEMPTY = 39
+export const ELOOP = 40
 export const EOVERFLOW = 75
 export const EOPNOTSUPP = 95
 /** A call that went to sleep and is to be made again when the task runs: never seen by programs in Linux. */
@@ -64,6 +65,7 @@ const NAMES: Readonly<Record<number, string>> = {
   36: 'ENAMETOOLONG',
   38: 'ENOSYS',
   39: 'ENOTEMPTY',
+  40: 'ELOOP',
   75: 'EOVERFLOW',
   95: 'EOPNOTSUPP',
 }

@@ -54,6 +54,7 @@ export function vm_area_dup(k: Kernel, from: number, mm: number): number {
   v.vm_pgoff[vma] = v.vm_pgoff[from]!
   v.vm_file[vma] = v.vm_file[from]!
   v.special[vma] = v.special[from]!
+  v.soft_clean[vma] = v.soft_clean[from]!
   return vma
 }
 

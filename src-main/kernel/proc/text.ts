@@ -19,3 +19,11 @@ export function pad(text: string, width: number): string {
 export function ticks(ns: number): number {
   return Math.floor(ns / 10_000_000)
 }
+
+/** An integer as kstrtoint takes it: decimal, 0x…, 0…, a newline behind; null else. */
+export function kstrtoint(text: string): number | null {
+  const word = text.trim()
+  if (/^[-+]?(0|[1-9]\d*)$/.test(word)) return Number(word)
+  if (/^[-+]?0x[0-9a-f]+$/i.test(word)) return word.startsWith('-') ? -Number(word.slice(1)) : Number(word)
+  return /^[-+]?0[0-7]+$/.test(word) ? parseInt(word, 8) : null
+}

@@ -270,6 +270,7 @@ const MM_INHERITED = [
   'env_end',
   'mmap_base',
   'flags',
+  'dump_filter',
   'exe_file',
 ] as const
 
