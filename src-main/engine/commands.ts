@@ -4,8 +4,7 @@
  */
 import type { CommandOf, Result } from '@shared/protocol'
 import { errno_name } from '../kernel/entry/errno'
-import { proc_read, proc_write } from '../kernel/proc'
-import { cgroup_make, cgroup_remove } from '../kernel/proc/cgroup'
+import { proc_mkdir, proc_read, proc_rmdir, proc_write } from '../kernel/proc'
 import { find_task_by_pid, send_signal } from '../kernel/task'
 import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
 import type { Params } from '@shared/program'
@@ -88,10 +87,8 @@ function answer(returned: number | void, what: string): Result {
 
 /** Folders can be made where they are cgroups. */
 function folder(k: Kernel, command: CommandOf<'makeDir'> | CommandOf<'removeDir'>): Result {
-  const parts = command.path.split('/').filter((part) => part !== '')
-  if (parts.slice(0, 3).join('/') !== 'sys/fs/cgroup') return fail('EPERM', command.path)
-  const ret = command.type === 'makeDir' ? cgroup_make(k, parts.slice(3)) : cgroup_remove(k, parts.slice(3))
-  return ret < 0 ? fail(errno_name(ret), command.path) : { ok: true, value: null }
+  const ret = command.type === 'makeDir' ? proc_mkdir(k, command.path) : proc_rmdir(k, command.path)
+  return answer(ret, command.path)
 }
 
 function fail(errno: string, what: string): Result {

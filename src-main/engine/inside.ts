@@ -38,6 +38,7 @@ export function insideOf({ machine, sleep, act }: Doors): Inside {
     readlink(path) {
       const stat = checked(proc_stat(machine().k, path), path)
       if (typeof stat === 'number' || stat.target === undefined) throw new Errno('EINVAL', path)
+      if (stat.target === '') throw new Errno('ENOENT', path)
       return stat.target
     },
     write: (path, text) => void order({ type: 'writeFile', path, text }),

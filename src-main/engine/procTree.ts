@@ -4,9 +4,11 @@ import {
   closeSync,
   existsSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeSync,
@@ -44,15 +46,21 @@ function writeEntry(k: Kernel, path: string, to: string, depth: number): void {
   if (typeof stat === 'number') return
   if (stat.kind === 'dir') writeFolder(k, path, to, depth + 1)
   else if (stat.kind === 'link') {
-    if (!existsSync(to)) rmSync(to, { force: true })
-    else return
-    symlinkSync(stat.target ?? '', to)
+    if (stat.target !== undefined && stat.target !== '') writeLink(stat.target, to)
     return
-  } else {
+  } else if (stat.binary === true) return
+  else {
     const text = proc_read(k, path)
     writeInPlace(to, typeof text === 'string' ? text : '')
   }
   own(to, stat.uid, stat.gid)
+}
+
+function writeLink(target: string, to: string): void {
+  const there = lstatSync(to, { throwIfNoEntry: false })
+  if (there?.isSymbolicLink() === true && readlinkSync(to) === target) return
+  rmSync(to, { recursive: true, force: true })
+  symlinkSync(target, to)
 }
 
 /** A rename would leave a reader with the old file. */

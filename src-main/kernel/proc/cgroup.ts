@@ -1,169 +1,236 @@
-/** Cgroup v2 files under /sys/fs/cgroup: folders are cgroups, files their limits and figures. */
+/**
+ * Cgroup v2 files under /sys/fs/cgroup: folders are cgroups, files their limits and figures. What the memory controller
+ * shows is in cgroup_memory.ts. Linux: kernel/cgroup/cgroup.c, kernel/cgroup/rstat.c. Simplified: of all controllers only
+ * memory does anything; pressure is the machine's, whichever cgroup is asked; cpu.stat counts the tasks that live.
+ */
 import type { Kernel } from '../kernel'
-import { drain_all_stock, mem_cgroup_set_high, mem_cgroup_set_max } from '../mm/memcontrol'
-import { memory_stat, NR_MEMCG_EVENTS } from '../mm/memcg_stat'
-import {
-  cgroup_attach,
-  cgroup_children,
-  cgroup_lookup,
-  cgroup_mkdir,
-  cgroup_rmdir,
-  mem_cgroup_in_subtree,
-} from '../mm/memcg_tree'
-import { try_to_free_mem_cgroup_pages } from '../mm/vmscan'
+import { cgroup_attach, cgroup_children, cgroup_lookup, cgroup_mkdir, cgroup_rmdir } from '../mm/memcg_tree'
+import { mem_cgroup_in_subtree } from '../mm/memcontrol'
 import { psi_show } from '../sched/psi'
-import { find_task_by_pid, first_task, next_task } from '../task'
-import { EACCES, EAGAIN, EINVAL, EISDIR, ENOENT, ESRCH } from '../uapi'
-import type { ProcStat } from './index'
+import { find_task_by_pid, first_task, is_kthread, next_task, send_signal } from '../task'
+import { EAGAIN, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ESRCH, SIGKILL } from '../uapi'
+import { MEMORY, ROOT_MEMORY } from './cgroup_memory'
+import { kstrtoint } from './text'
+import { file, folder, type DirNode, type Node } from './tree'
 
-const PAGE_SIZE = 4096
-type Limit = 'max' | 'high' | 'low' | 'min' | 'swap_max' | 'swap_high'
-interface CgroupFile {
-  read?(k: Kernel, m: number): string
-  write?(k: Kernel, m: number, text: string): number
+export interface CgroupFile {
+  readonly read?: (k: Kernel, m: number) => string
+  readonly write?: (k: Kernel, m: number, text: string, self: number) => number
 }
 
-function bytes(pages: number): string {
-  return pages === Infinity ? 'max\n' : `${pages * PAGE_SIZE}\n`
+/** Controllers in the order of their bits. */
+const CONTROLLERS = ['cpuset', 'cpu', 'io', 'memory', 'hugetlb', 'pids', 'rdma', 'misc'] as const
+const ALL = (1 << CONTROLLERS.length) - 1
+const MEMORY_BIT = 1 << CONTROLLERS.indexOf('memory')
+
+// ---------------------------------------------------------------- controllers
+
+/** What a cgroup hands to its children; systemd has switched memory on for the root. */
+function subtree_control(k: Kernel, m: number): number {
+  if (m !== 0) return k.memcg.subtree_control[m]!
+  return (k.var.mod['cgroup_subtree_control'] as number | undefined) ?? MEMORY_BIT
 }
-/** `max`, or bytes with a suffix, rounded down to pages. */
-function parse_limit(text: string): number {
-  const value = text.trim()
-  if (value === 'max') return Infinity
-  const match = /^(\d+)([kKmMgGtT]?)$/.exec(value)
-  if (match === null) return NaN
-  const unit = ['', 'k', 'm', 'g', 't'].indexOf(match[2]!.toLowerCase())
-  return Math.floor((Number(match[1]) * 1024 ** unit) / PAGE_SIZE)
+function set_subtree_control(k: Kernel, m: number, mask: number): void {
+  if (m === 0) k.var.mod['cgroup_subtree_control'] = mask
+  else k.memcg.subtree_control[m] = mask
 }
-function limit(
-  name: Limit,
-  set = (k: Kernel, m: number, pages: number): void => void (k.memcg[name][m] = pages),
-): CgroupFile {
+function controllers(k: Kernel, m: number): number {
+  return m === 0 ? ALL : subtree_control(k, k.memcg.parent[m]!)
+}
+function names_of(mask: number): string {
+  return `${CONTROLLERS.filter((_, i) => (mask & (1 << i)) !== 0).join(' ')}\n`
+}
+
+/** `+memory -pids`: ENOENT where the parent has none to give, EBUSY with tasks inside or children that use it. */
+function write_subtree_control(k: Kernel, m: number, text: string): number {
+  let mask = subtree_control(k, m)
+  for (const word of text.split(/\s+/).filter(Boolean)) {
+    const bit = 1 << CONTROLLERS.indexOf(word.slice(1) as 'cpu')
+    if (!/^[+-]/.test(word) || !(CONTROLLERS as readonly string[]).includes(word.slice(1))) return -EINVAL
+    if (word.startsWith('+')) {
+      if ((controllers(k, m) & bit) === 0) return -ENOENT
+      mask |= bit
+    } else {
+      if (cgroup_children(k, m).some((child) => (subtree_control(k, child) & bit) !== 0)) return -EBUSY
+      mask &= ~bit
+    }
+  }
+  if (m !== 0 && mask !== 0 && tasks_in(k, m).length > 0) return -EBUSY
+  set_subtree_control(k, m, mask)
+  return 0
+}
+
+// ---------------------------------------------------------------- tasks
+
+function tasks_in(k: Kernel, m: number): number[] {
+  const list: number[] = []
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.cgroup[t] === m) list.push(t)
+  return list
+}
+function tasks_below(k: Kernel, m: number): number[] {
+  const list: number[] = []
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (mem_cgroup_in_subtree(k, t, m)) list.push(t)
+  return list
+}
+function pids_text(k: Kernel, m: number, threads: boolean): string {
+  const list = tasks_in(k, m).filter((t) => threads || k.task.tgid[t] === k.task.pid[t])
+  return list
+    .map((t) => k.task.pid[t]!)
+    .sort((a, b) => a - b)
+    .map((pid) => `${pid}\n`)
+    .join('')
+}
+
+/** cgroup_procs_write: 0 is the writer; kernel threads stay where they are; no tasks beside child cgroups that manage memory. */
+function write_procs(k: Kernel, m: number, text: string, self: number): number {
+  const pid = kstrtoint(text)
+  if (pid === null || pid < 0) return -EINVAL
+  const t = find_task_by_pid(k, pid === 0 ? self : pid)
+  if (t === 0) return -ESRCH
+  if (is_kthread(k, t)) return -EINVAL
+  if (m !== 0 && subtree_control(k, m) !== 0) return -EBUSY
+  for (let i = first_task(k); i !== 0; i = next_task(k, i))
+    if (k.task.tgid[i] === k.task.tgid[t]) cgroup_attach(k, m, i)
+  return 0
+}
+
+// ---------------------------------------------------------------- files
+
+function constant(text: string, write?: CgroupFile['write']): CgroupFile {
+  return { read: () => text, ...(write === undefined ? {} : { write }) }
+}
+/** `max` or a number: how deep and how many cgroups may be made below. */
+function bound(column: 'max_depth' | 'max_descendants'): CgroupFile {
   return {
-    read: (k, m) => bytes(k.memcg[name][m]!),
-    write: (k, m, text) => {
-      const pages = parse_limit(text)
-      if (Number.isNaN(pages)) return -EINVAL
-      set(k, m, pages)
+    read: (k, m) => `${m === 0 || k.memcg[column][m] === 0 ? 'max' : k.memcg[column][m]! - 1}\n`,
+    write(k, m, text) {
+      const value = text.trim() === 'max' ? -1 : kstrtoint(text)
+      if (value === null || (value < 0 && text.trim() !== 'max')) return -EINVAL
+      if (m !== 0) k.memcg[column][m] = value + 1
       return 0
     },
   }
 }
-function events(names: readonly string[], first: number, column: 'events' | 'events_local'): CgroupFile {
-  const at = (m: number, i: number): number => m * NR_MEMCG_EVENTS + first + i
-  return { read: (k, m) => names.map((name, i) => `${name} ${k.memcg[column][at(m, i)]}\n`).join('') }
+function descendants(k: Kernel, m: number): number {
+  return cgroup_children(k, m).reduce((sum, child) => sum + 1 + descendants(k, child), 0)
 }
-const EVENT_NAMES = ['low', 'high', 'max', 'oom', 'oom_kill', 'oom_group_kill'] as const
+function cpu_stat(k: Kernel, m: number): string {
+  const usec = (ns: number): number => Math.floor(ns / 1000)
+  let user = 0
+  let system = 0
+  if (m === 0)
+    for (let row = 1; row <= k.config.cpus; row++) {
+      user += k.cpu.user[row]! + k.cpu.nice[row]!
+      system += k.cpu.system[row]! + k.cpu.softirq[row]!
+    }
+  else
+    for (const t of tasks_below(k, m)) {
+      user += k.task.utime[t]!
+      system += k.task.stime[t]!
+    }
+  const bandwidth = 'nr_periods 0\nnr_throttled 0\nthrottled_usec 0\nnr_bursts 0\nburst_usec 0\n'
+  const times = `usage_usec ${usec(user) + usec(system)}\nuser_usec ${usec(user)}\nsystem_usec ${usec(system)}\n`
+  return times + (m === 0 ? bandwidth : '')
+}
 
-/** Files of every cgroup but the root. */
-const MEMORY: Readonly<Record<string, CgroupFile>> = {
-  'memory.current': { read: (k, m) => bytes(k.memcg.usage[m]!) },
-  'memory.peak': { read: (k, m) => bytes(k.memcg.peak[m]!) },
-  'memory.min': limit('min'),
-  'memory.low': limit('low'),
-  'memory.high': limit('high', mem_cgroup_set_high),
-  'memory.max': limit('max', mem_cgroup_set_max),
-  'memory.events': events(EVENT_NAMES, 0, 'events'),
-  'memory.events.local': events(EVENT_NAMES, 0, 'events_local'),
-  'memory.stat': { read: stat_text },
-  'memory.pressure': { read: (k) => psi_show(k, 'memory') },
-  'memory.oom.group': {
-    read: (k, m) => `${k.memcg.oom_group[m]}\n`,
-    write: (k, m, text) => {
-      if (!/^\s*[01]\s*$/.test(text)) return -EINVAL
-      k.memcg.oom_group[m] = Number(text)
-      return 0
-    },
-  },
-  'memory.reclaim': {
-    write: (k, m, text) => {
-      const pages = parse_limit(text)
-      if (Number.isNaN(pages)) return -EINVAL
-      drain_all_stock(k, m)
-      return try_to_free_mem_cgroup_pages(k, m, pages, true, true) >= pages ? 0 : -EAGAIN
-    },
-  },
-  'memory.swap.current': { read: (k, m) => bytes(k.memcg.swap[m]!) },
-  'memory.swap.high': limit('swap_high'),
-  'memory.swap.max': limit('swap_max'),
-  'memory.swap.events': events(['high', 'max', 'fail'], 6, 'events'),
-  'cgroup.events': {
-    read: (k, m) => {
-      let populated = 0
-      for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (mem_cgroup_in_subtree(k, t, m)) populated = 1
-      return `populated ${populated}\nfrozen 0\n`
-    },
-  },
-  'cgroup.type': { read: () => 'domain\n' },
-}
 /** Files of every cgroup. */
 const COMMON: Readonly<Record<string, CgroupFile>> = {
-  'cgroup.controllers': { read: (_k, m) => (m === 0 ? 'cpuset cpu io memory hugetlb pids\n' : 'memory\n') },
-  'cgroup.subtree_control': {
-    read: () => 'memory\n',
-    write: (_k, _m, text) => (/^\s*([+-]\w+\s*)*$/.test(text) ? 0 : -EINVAL),
-  },
-  'cgroup.procs': {
-    read: (k, m) => {
-      let text = ''
-      for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.cgroup[t] === m) text += `${k.task.pid[t]}\n`
-      return text
-    },
-    write: (k, m, text) => {
-      const t = find_task_by_pid(k, Number(text))
-      if (t === 0) return -ESRCH
-      cgroup_attach(k, m, t)
+  'cgroup.controllers': { read: (k, m) => names_of(controllers(k, m)) },
+  'cgroup.subtree_control': { read: (k, m) => names_of(subtree_control(k, m)), write: write_subtree_control },
+  'cgroup.procs': { read: (k, m) => pids_text(k, m, false), write: write_procs },
+  'cgroup.threads': { read: (k, m) => pids_text(k, m, true), write: write_procs },
+  'cgroup.max.depth': bound('max_depth'),
+  'cgroup.max.descendants': bound('max_descendants'),
+  'cgroup.stat': { read: (k, m) => `nr_descendants ${descendants(k, m)}\nnr_dying_descendants 0\n` },
+  'cpu.stat': { read: cpu_stat },
+}
+const PRESSURE: Readonly<Record<string, CgroupFile>> = {
+  'cgroup.pressure': constant('1\n', (_k, _m, text) => (text.trim() === '1' ? 0 : -EOPNOTSUPP)),
+  'cpu.pressure': { read: (k) => psi_show(k, 'cpu') },
+  'io.pressure': { read: (k) => psi_show(k, 'io') },
+}
+const MEMORY_PRESSURE: Readonly<Record<string, CgroupFile>> = {
+  'memory.pressure': { read: (k) => psi_show(k, 'memory') },
+}
+const ROOT: Readonly<Record<string, CgroupFile>> = {
+  'cpuset.cpus.effective': { read: (k) => (k.config.cpus === 1 ? '0\n' : `0-${k.config.cpus - 1}\n`) },
+  'cpuset.mems.effective': constant('0\n'),
+  'io.cost.model': constant(''),
+  'io.cost.qos': constant(''),
+  'io.stat': constant(''),
+  'misc.capacity': constant(''),
+}
+/** Not of the root. */
+const CHILD: Readonly<Record<string, CgroupFile>> = {
+  'cgroup.type': constant('domain\n', (_k, _m, text) => (text.trim() === 'threaded' ? -EOPNOTSUPP : -EINVAL)),
+  'cgroup.events': { read: (k, m) => `populated ${tasks_below(k, m).length > 0 ? 1 : 0}\nfrozen 0\n` },
+  'cgroup.freeze': constant('0\n', (_k, _m, text) => freeze(text)),
+  'cgroup.kill': {
+    write(k, m, text) {
+      if (kstrtoint(text) !== 1) return -EINVAL
+      for (const t of tasks_below(k, m)) send_signal(k, t, SIGKILL)
       return 0
     },
   },
 }
-
-function stat_text(k: Kernel, m: number): string {
-  return memory_stat(k, m)
-    .map(([name, value]) => `${name} ${value}\n`)
-    .join('')
+/** Thawing what is not frozen is nothing; the freezer is not modelled. */
+function freeze(text: string): number {
+  const value = kstrtoint(text)
+  if (value === null || value < 0 || value > 1) return -EINVAL
+  return value === 0 ? 0 : -EOPNOTSUPP
 }
 
-function files_of(m: number): Readonly<Record<string, CgroupFile>> {
-  return m === 0 ? { ...COMMON, 'memory.stat': { read: stat_text } } : { ...COMMON, ...MEMORY }
-}
-function find(k: Kernel, parts: readonly string[]): { m: number; file: CgroupFile } | number {
-  const m = cgroup_lookup(k, parts.slice(0, -1))
-  const file = m < 0 || parts.length === 0 ? undefined : files_of(m)[parts.at(-1)!]
-  return file === undefined ? -ENOENT : { m, file }
-}
-
-export function cgroup_read(k: Kernel, parts: readonly string[]): string | number {
-  if (cgroup_lookup(k, parts) >= 0) return -EISDIR
-  const found = find(k, parts)
-  if (typeof found === 'number') return found
-  return found.file.read === undefined ? -EACCES : found.file.read(k, found.m)
-}
-export function cgroup_write(k: Kernel, parts: readonly string[], text: string): number {
-  const found = find(k, parts)
-  if (typeof found === 'number') return found
-  return found.file.write === undefined ? -EACCES : found.file.write(k, found.m, text)
-}
-export function cgroup_list(k: Kernel, parts: readonly string[]): string[] | number {
-  const m = cgroup_lookup(k, parts)
-  if (m < 0) return -ENOENT
-  return [...Object.keys(files_of(m)), ...cgroup_children(k, m).map((child) => k.strings.list[k.memcg.name[child]!]!)]
-}
-export function cgroup_stat(k: Kernel, parts: readonly string[]): ProcStat | number {
-  if (cgroup_lookup(k, parts) >= 0) return { kind: 'dir', mode: 0o755, uid: 0, gid: 0 }
-  const found = find(k, parts)
-  if (typeof found === 'number') return found
-  const mode = (found.file.read === undefined ? 0 : 0o444) | (found.file.write === undefined ? 0 : 0o200)
-  return { kind: 'file', mode, uid: 0, gid: 0 }
+function files_of(k: Kernel, m: number): Readonly<Record<string, CgroupFile>> {
+  const pressure = k.config.psi ? PRESSURE : {}
+  const memory = k.config.psi ? MEMORY_PRESSURE : {}
+  if (m === 0) return { ...COMMON, ...pressure, ...ROOT, ...ROOT_MEMORY, ...memory }
+  if ((controllers(k, m) & MEMORY_BIT) === 0) return { ...COMMON, ...CHILD, ...pressure }
+  return { ...COMMON, ...CHILD, ...pressure, ...MEMORY, ...memory }
 }
 
-/** mkdir and rmdir under /sys/fs/cgroup; 0 or a negative errno. */
+// ---------------------------------------------------------------- the tree
+
+export function cgroup_folder(k: Kernel, m: number, self = 1): DirNode {
+  const files = files_of(k, m)
+  const child_names = (): string[] => cgroup_children(k, m).map((child) => k.strings.list[k.memcg.name[child]!]!)
+  const find = (name: string): Node | null => {
+    if (Object.hasOwn(files, name)) return cgroup_file(k, m, files[name]!, self)
+    const child = cgroup_lookup(k, [...path_of(k, m), name])
+    return child < 0 ? null : cgroup_folder(k, child, self)
+  }
+  return {
+    ...folder({}, { mode: 0o755, refusal: EPERM }),
+    list: () => [...Object.keys(files), ...child_names()],
+    find,
+    mkdir: (name) => make_child(k, m, name),
+    rmdir: (name) => cgroup_rmdir(k, cgroup_lookup(k, [...path_of(k, m), name])),
+  }
+}
+function path_of(k: Kernel, m: number): string[] {
+  return m === 0 ? [] : [...path_of(k, k.memcg.parent[m]!), k.strings.list[k.memcg.name[m]!]!]
+}
+
+/** Reading what can only be written, and the reverse, is EINVAL: root may open both. */
+function cgroup_file(k: Kernel, m: number, { read, write }: CgroupFile, self: number): Node {
+  const mode = (read === undefined ? 0 : 0o444) | (write === undefined ? 0 : 0o200)
+  const set = write === undefined ? undefined : (text: string): number => write(k, m, text, self)
+  return file(() => (read === undefined ? -EINVAL : read(k, m)), { mode, write: set, refusal: EINVAL })
+}
+
+function make_child(k: Kernel, parent: number, name: string): number {
+  let depth = 0
+  for (let m = parent; m !== 0; m = k.memcg.parent[m]!, depth++) {
+    const { max_depth, max_descendants } = k.memcg
+    if (max_depth[m] !== 0 && depth >= max_depth[m]! - 1) return -EAGAIN
+    if (max_descendants[m] !== 0 && descendants(k, m) >= max_descendants[m]! - 1) return -EAGAIN
+  }
+  return Math.min(0, cgroup_mkdir(k, parent, name))
+}
+
+/** mkdir by the components below /sys/fs/cgroup; every cgroup on the way hands the memory controller down. */
 export function cgroup_make(k: Kernel, parts: readonly string[]): number {
   const parent = cgroup_lookup(k, parts.slice(0, -1))
   if (parent < 0 || parts.length === 0) return -ENOENT
-  return Math.min(0, cgroup_mkdir(k, parent, parts.at(-1)!))
-}
-export function cgroup_remove(k: Kernel, parts: readonly string[]): number {
-  const m = cgroup_lookup(k, parts)
-  return m < 0 ? m : cgroup_rmdir(k, m)
+  set_subtree_control(k, parent, subtree_control(k, parent) | MEMORY_BIT)
+  return make_child(k, parent, parts.at(-1)!)
 }

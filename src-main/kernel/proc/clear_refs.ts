@@ -36,7 +36,8 @@ export function clear_refs_write(k: Kernel, mm: number, text: string): number {
     k.mm.hiwater_rss[mm] = get_mm_rss(k, mm)
     return 0
   }
-  for (let vma = k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!) if (takes_part(k, vma, type)) clear(k, vma, type)
+  for (let vma = k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!)
+    if (takes_part(k, vma, type)) clear(k, vma, type)
   if (type === CLEAR_REFS_SOFT_DIRTY) flush_tlb_mm(k, mm)
   return 0
 }

@@ -77,7 +77,7 @@ function parent_of(path: string): [string, string] {
 function tree(k: Kernel, self: number): DirNode {
   const find = (name: string): Node | null => {
     if (name === 'proc') return proc_root(k, self)
-    if (name === 'sys') return sys_root(k)
+    if (name === 'sys') return sys_root(k, self)
     return name === 'dev' ? folder({ kmsg: devkmsg(k) }) : null
   }
   return { ...folder({}), list: () => ['dev', 'proc', 'sys'], find }

@@ -198,12 +198,21 @@ export const CONSOLES = 'ttyS0                -W- (EC   a)    4:64\n'
 export const EXECDOMAINS = '0-0\tLinux           \t[kernel]\n'
 export const SYSVIPC_SHM =
   '       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n'
-export const SYSVIPC_SEM =
-  '       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n'
+export const SYSVIPC_SEM = '       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n'
 export const SYSVIPC_MSG =
   '       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n'
 
-const CONTROLLERS = ['cpuset', 'cpu', 'cpuacct', 'blkio', 'memory', 'devices', 'freezer', 'net_cls', 'perf_event'] as const
+const CONTROLLERS = [
+  'cpuset',
+  'cpu',
+  'cpuacct',
+  'blkio',
+  'memory',
+  'devices',
+  'freezer',
+  'net_cls',
+  'perf_event',
+] as const
 const MORE_CONTROLLERS = ['net_prio', 'hugetlb', 'pids', 'rdma', 'misc'] as const
 /** All in the one hierarchy, 0; every cgroup has them. */
 export function cgroups_text(k: Kernel): string {

@@ -1,5 +1,9 @@
 /** Names of files and devices as /proc prints them. */
 import type { Kernel } from '../kernel'
+import { FS_EXT4 } from '../mm/inode'
+import { dev_numbers } from './block'
+
+const ROOT_DISK = 1
 
 /** The path of an inode; names are whole paths, or components below a parent. */
 export function inode_path(k: Kernel, inode: number): string {
@@ -13,7 +17,12 @@ export function inode_path(k: Kernel, inode: number): string {
 
 /** Device numbers by kind of file system: disk, tmpfs, anonymous shared memory. */
 export function dev_of(k: Kernel, inode: number): string {
-  return ['00:02', '08:01', '00:15', '00:01', '00:05', '00:04'][k.inode.fs[inode]!] ?? '00:00'
+  const fs = k.inode.fs[inode]!
+  if (fs === FS_EXT4)
+    return dev_numbers(k, ROOT_DISK)
+      .map((n) => n.toString(16).padStart(2, '0'))
+      .join(':')
+  return ['00:02', '', '00:15', '00:01', '00:05', '00:04'][fs] ?? '00:00'
 }
 
 export { cgroup_path } from '../mm/memcg_tree'

@@ -25,10 +25,7 @@ const SNMP: readonly (readonly [string, string])[] = [
     'Tcp',
     'RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors',
   ],
-  [
-    'Udp',
-    'InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors',
-  ],
+  ['Udp', 'InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors'],
 ]
 const SET: Readonly<Record<string, number>> = {
   Forwarding: 2,

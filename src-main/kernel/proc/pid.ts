@@ -13,6 +13,7 @@ import {
 } from '../kernel'
 import { oom_badness, oom_totalpages } from '../mm/oom_kill'
 import { max_threads } from '../limits'
+import { environment } from '../sched/environment'
 import { ticks } from './text'
 
 const RLIM_INFINITY_TEXT = '18446744073709551615'
@@ -259,6 +260,13 @@ export function pid_io(k: Kernel, t: number): string {
 export function pid_schedstat(k: Kernel, t: number): string {
   const { utime, stime, nvcsw, nivcsw } = k.task
   return `${utime[t]! + stime[t]!} ${k.task.run_delay[t]} ${nvcsw[t]! + nivcsw[t]!}\n`
+}
+
+/** What lies between env_start and env_end; nothing for kernel threads. */
+export function pid_environ(k: Kernel, t: number): string {
+  const mm = k.task.mm[t]!
+  const length = mm === 0 ? 0 : k.mm.env_end[mm]! - k.mm.env_start[mm]!
+  return environment(k, t).slice(0, length).padEnd(length, '\0')
 }
 
 /** proc_oom_score: 0 … 1333 + , the badness on a scale of total pages. */

@@ -35,10 +35,22 @@ export function pid_folder(k: Kernel, t: number, self: number): DirNode {
   const entries: Record<string, Node> = {
     task: task_folder(k, t, self),
     ...common(k, t, self),
-    coredump_filter: mine(k, t, () => coredump_filter(k, t), 0o644, (text) => write_coredump_filter(k, t, text)),
+    coredump_filter: mine(
+      k,
+      t,
+      () => coredump_filter(k, t),
+      0o644,
+      (text) => write_coredump_filter(k, t, text),
+    ),
     mountstats: mine(k, t, () => mountstats_text(k), 0o400),
     timers: mine(k, t, () => ''),
-    timerslack_ns: mine(k, t, () => `${k.task.timerslack_ns[t]! || TIMERSLACK_NS}\n`, 0o666, (text) => write_timerslack(k, t, text)),
+    timerslack_ns: mine(
+      k,
+      t,
+      () => `${k.task.timerslack_ns[t]! || TIMERSLACK_NS}\n`,
+      0o666,
+      (text) => write_timerslack(k, t, text),
+    ),
   }
   return folder(entries, owner)
 }
@@ -64,7 +76,10 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
   const text = (read: () => string | number, mode = 0o444, write?: (text: string) => number): FileNode =>
     mine(k, t, read, mode, write)
   const mm = k.task.mm[t]!
-  const with_mm = (show: (k: Kernel, mm: number) => string): (() => string) => () => (mm === 0 ? '' : show(k, mm))
+  const with_mm =
+    (show: (k: Kernel, mm: number) => string): (() => string) =>
+    () =>
+      mm === 0 ? '' : show(k, mm)
   return {
     fd: fd_folder(k, t),
     fdinfo: fdinfo_folder(k, t),
@@ -74,8 +89,16 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     status: text(() => pid_status(k, t)),
     personality: text(() => '00000000\n', 0o400),
     limits: text(() => pid_limits(k, t)),
-    sched: text(() => pid_sched(k, t), 0o644, () => 0),
-    comm: text(() => `${comm_of(k, t)}\n`, 0o644, (name) => write_comm(k, t, name, self)),
+    sched: text(
+      () => pid_sched(k, t),
+      0o644,
+      () => 0,
+    ),
+    comm: text(
+      () => `${comm_of(k, t)}\n`,
+      0o644,
+      (name) => write_comm(k, t, name, self),
+    ),
     cmdline: text(() => pid_cmdline(k, t)),
     stat: text(() => pid_stat(k, t)),
     statm: text(() => pid_statm(k, t)),
@@ -87,7 +110,11 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     mounts: text(() => mounts_text(k)),
     mountinfo: text(() => mountinfo_text(k)),
     clear_refs: {
-      ...text(() => -EINVAL, 0o200, (value) => clear_refs_write(k, mm, value)),
+      ...text(
+        () => -EINVAL,
+        0o200,
+        (value) => clear_refs_write(k, mm, value),
+      ),
     },
     smaps: text(with_mm(pid_smaps)),
     smaps_rollup: text(() => (mm === 0 ? -ESRCH : pid_smaps_rollup(k, mm))),
@@ -97,8 +124,16 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     cpuset: text(() => '/\n'),
     cgroup: text(() => `0::${cgroup_path(k, k.task.cgroup[t]!)}\n`),
     oom_score: text(() => `${oom_score(k, t)}\n`),
-    oom_adj: text(() => `${oom_adj(k, t)}\n`, 0o644, (value) => write_oom_adj(k, t, value)),
-    oom_score_adj: text(() => `${k.task.oom_score_adj[t]}\n`, 0o644, (value) => write_oom_score_adj(k, t, value)),
+    oom_adj: text(
+      () => `${oom_adj(k, t)}\n`,
+      0o644,
+      (value) => write_oom_adj(k, t, value),
+    ),
+    oom_score_adj: text(
+      () => `${k.task.oom_score_adj[t]}\n`,
+      0o644,
+      (value) => write_oom_score_adj(k, t, value),
+    ),
     loginuid: text(() => '4294967295', 0o644),
     sessionid: text(() => '4294967295'),
     io: text(() => pid_io(k, t), 0o400),

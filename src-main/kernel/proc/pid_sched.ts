@@ -10,8 +10,7 @@ export function pid_sched(k: Kernel, t: number): string {
   const { task } = k
   const head = `${comm_of(k, t)} (${task.pid[t]}, #threads: ${nr_threads(k, t)})\n${'-'.repeat(67)}\n`
   const row = (name: string, value: number | string): string => `${name.padEnd(45)}:${String(value).padStart(21)}\n`
-  const ns = (value: number): string =>
-    `${Math.floor(value / 1e6)}.${String(Math.floor(value % 1e6)).padStart(6, '0')}`
+  const ns = (value: number): string => `${Math.floor(value / 1e6)}.${String(Math.floor(value % 1e6)).padStart(6, '0')}`
   const weight = SCHED_PRIO_TO_WEIGHT[task.nice[t]! + 20]! * 1024
   return (
     head +

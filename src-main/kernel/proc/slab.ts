@@ -16,13 +16,13 @@ import {
   SLAB_RECLAIM_ACCOUNT,
 } from '../mm/slab_common'
 import { kmem_cache_shrink, slabinfo_row } from '../mm/slub'
-import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../uapi'
-import type { ProcStat } from './index'
+import { EACCES, EINVAL, EPERM } from '../uapi'
+import { file, folder, link, type DirNode, type Node } from './tree'
 
 const CPUS_MAX = 64
 interface SlabFile {
-  read(k: Kernel, cache: number): string
-  write?(k: Kernel, cache: number, text: string): number
+  readonly read: (k: Kernel, cache: number) => string
+  readonly write?: (k: Kernel, cache: number, text: string) => number
 }
 
 /** Named caches whose frames may be re-used only after a grace period (SLAB_TYPESAFE_BY_RCU), as Debian's are created. */
@@ -154,44 +154,27 @@ function cache_of(k: Kernel, name: string): number {
   return all_caches(k).find((cache) => folder_of(k, cache) === name) ?? 0
 }
 
-// ---------------------------------------------------------------- the tree; parts are those below kernel/slab
+// ---------------------------------------------------------------- the tree
 
-export function slab_list(k: Kernel, parts: readonly string[]): string[] | number {
-  if (parts.length === 0) {
+export function slab_folder(k: Kernel): DirNode {
+  const names = (): string[] => {
     const folders = all_caches(k).map((cache) => folder_of(k, cache))
     return [...new Set([...folders, ...cache_names(k)])].sort((a, b) => (a < b ? -1 : 1))
   }
-  if (cache_of(k, parts[0]!) === 0) return -ENOENT
-  if (parts.length === 1) return Object.keys(FILES)
-  return parts[1]! in FILES ? -ENOTDIR : -ENOENT
-}
-
-export function slab_read(k: Kernel, parts: readonly string[]): string | number {
-  if (parts.length === 0) return -EISDIR
-  const cache = cache_of(k, parts[0]!)
-  if (cache === 0) return -ENOENT
-  if (parts.length === 1) return -EISDIR
-  const file = FILES[parts[1]!]
-  return file === undefined || parts.length > 2 ? -ENOENT : file.read(k, cache)
-}
-
-export function slab_write(k: Kernel, parts: readonly string[], text: string): number {
-  const cache = parts.length === 2 ? cache_of(k, parts[0]!) : 0
-  const file = cache === 0 ? undefined : FILES[parts[1]!]
-  if (file === undefined) return parts.length < 2 ? -EISDIR : -ENOENT
-  return file.write === undefined ? -EACCES : file.write(k, cache, text)
-}
-
-export function slab_stat(k: Kernel, parts: readonly string[]): ProcStat | number {
-  const folder: ProcStat = { kind: 'dir', mode: 0o755, uid: 0, gid: 0 }
-  if (parts.length === 0) return folder
-  const cache = cache_of(k, parts[0]!)
-  if (cache === 0) return -ENOENT
-  if (parts.length === 1) {
+  const find = (name: string): Node | null => {
+    const cache = cache_of(k, name)
+    if (cache === 0) return null
     const target = folder_of(k, cache)
-    return target === parts[0] ? folder : { kind: 'link', mode: 0o777, uid: 0, gid: 0, target }
+    return target === name ? cache_folder(k, cache) : link(target)
   }
-  const file = FILES[parts[1]!]
-  if (file === undefined || parts.length > 2) return -ENOENT
-  return { kind: 'file', mode: file.write === undefined ? 0o400 : 0o600, uid: 0, gid: 0 }
+  return { ...folder({}, { mode: 0o755, refusal: EPERM }), list: names, find }
+}
+
+function cache_folder(k: Kernel, cache: number): DirNode {
+  const nodes = Object.entries(FILES).map(([name, { read, write }]): [string, Node] => {
+    const set = write === undefined ? undefined : (text: string): number => write(k, cache, text)
+    const mode = write === undefined ? 0o400 : 0o600
+    return [name, file(() => read(k, cache), { write: set, mode, refusal: EACCES })]
+  })
+  return folder(Object.fromEntries(nodes), { mode: 0o755, refusal: EPERM })
 }

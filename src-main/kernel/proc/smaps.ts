@@ -28,6 +28,7 @@ import {
 import { PMD_SIZE, PTRS, pmd_offset } from '../arch/x86/pgtable'
 import { thp } from '../mm/huge_memory'
 import { vma_kernel_pagesize, walk_hugetlb_range } from '../mm/hugetlb'
+import { page_mapcount } from '../mm/rmap'
 import { SWAP_COUNT_MASK } from '../mm/swapfile'
 import { vma_is_anonymous } from '../mm/vma'
 import { dev_of, inode_path } from './names'
@@ -135,7 +136,7 @@ function page_account(k: Kernel, pte: number, locked: boolean, mss: MemSizeStats
   }
   mss.resident += PAGE
   if ((pte & PTE_A) !== 0 || (flags & PG_referenced) !== 0) mss.referenced += PAGE
-  accumulate(mss, flags, PAGE, k.page.mapcount[pfn]!, dirty, locked)
+  accumulate(mss, flags, PAGE, page_mapcount(k, pfn), dirty, locked)
 }
 
 /** smaps_page_accumulate: a page counts for each of its mappings in equal parts. */
@@ -218,7 +219,7 @@ function map_line(k: Kernel, mm: number, vma: number): string {
   return name === '' ? `${line} \n` : `${pad(line, NAME_COLUMN)}${name}\n`
 }
 
-function area_name(k: Kernel, mm: number, vma: number): string {
+export function area_name(k: Kernel, mm: number, vma: number): string {
   const special = k.vma.special[vma]!
   if (special === 1) return '[vdso]'
   if (special === 2) return '[vvar]'
@@ -238,7 +239,7 @@ export function pid_smaps(k: Kernel, mm: number): string {
     const page = vma_kernel_pagesize(k, vma) / 1024
     text += map_line(k, mm, vma) + kB('Size:', size) + kB('KernelPageSize:', page) + kB('MMUPageSize:', page)
     text += smap_rows(mss, false)
-    text += `THPeligible:    ${thp_eligible(k, vma)}\nVmFlags: ${vm_flag_names(k.vma.vm_flags[vma]!)}\n`
+    text += `THPeligible:    ${thp_eligible(k, vma)}\nVmFlags: ${vm_flag_names(k.vma.vm_flags[vma]!, k.vma.soft_clean[vma] !== 0)}\n`
   }
   return text
 }
@@ -324,9 +325,9 @@ const LATE_FLAG_NAMES: readonly (readonly [number, string])[] = [
   [0x40000000, 'nh'],
   [0x8000000, 'mg'],
 ]
-function vm_flag_names(flags: number): string {
+function vm_flag_names(flags: number, soft_clean: boolean): string {
   const names = (table: typeof FLAG_NAMES): string =>
     table.map(([bit, name]) => ((flags & bit) !== 0 ? `${name} ` : '')).join('')
-  const soft_dirty = (flags & 0x100) !== 0 ? '' : 'sd '
+  const soft_dirty = (flags & 0x100) !== 0 || soft_clean ? '' : 'sd '
   return names(FLAG_NAMES) + soft_dirty + names(LATE_FLAG_NAMES)
 }

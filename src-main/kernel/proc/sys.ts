@@ -3,64 +3,52 @@
  * are proc/cgroup.ts, slab caches proc/slab.ts. An attribute is a path with a reader and perhaps a writer; folders follow from the paths.
  */
 import type { Kernel } from '../kernel'
-import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../uapi'
+import { EACCES, EINVAL, EPERM } from '../uapi'
 import { thp } from '../mm/huge_memory'
 import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { buddyinfo_nodes, node_meminfo } from './node'
-import { cgroup_list, cgroup_read, cgroup_stat, cgroup_write } from './cgroup'
-import { slab_list, slab_read, slab_stat, slab_write } from './slab'
-import { dev_numbers, device_name, vmstat_text } from './system'
-import { extfrag_index_text, unusable_index_text } from './zones'
+import { block_stat, dev_numbers, device_name } from './block'
+import { cgroup_folder } from './cgroup'
 import { hugepages_attributes, type Attribute, type Tree } from './sys_hugepages'
-import type { ProcStat } from './index'
+import { slab_folder } from './slab'
+import { vmstat_text } from './system'
+import { file, folder, type DirNode, type Node } from './tree'
+import { extfrag_index_text, unusable_index_text } from './zones'
 
-/** Path parts below /sys. */
-export function sys_read(k: Kernel, parts: readonly string[]): string | number {
-  if (is_cgroup(parts)) return cgroup_read(k, parts.slice(2))
-  if (is_slab(parts)) return slab_read(k, parts.slice(2))
-  const attribute = tree(k).get(parts.join('/'))
-  if (attribute !== undefined) return attribute.read(k)
-  return names_below(k, parts).length > 0 ? -EISDIR : -ENOENT
-}
-export function sys_write(k: Kernel, parts: readonly string[], text: string): number {
-  if (is_cgroup(parts)) return cgroup_write(k, parts.slice(2), text)
-  if (is_slab(parts)) return slab_write(k, parts.slice(2), text)
-  const attribute = tree(k).get(parts.join('/'))
-  if (attribute === undefined) return names_below(k, parts).length > 0 ? -EISDIR : -ENOENT
-  return attribute.write === undefined ? -EACCES : attribute.write(k, text)
-}
-export function sys_list(k: Kernel, parts: readonly string[]): string[] | number {
-  if (is_cgroup(parts)) return cgroup_list(k, parts.slice(2))
-  if (is_slab(parts)) return slab_list(k, parts.slice(2))
-  const names = names_below(k, parts)
-  if (parts.join('/') === 'fs') return ['cgroup']
-  if (parts.join('/') === 'kernel') return [...names, 'slab']
-  if (names.length > 0) return parts.length === 0 ? [...names, 'fs'] : names
-  return tree(k).has(parts.join('/')) ? -ENOTDIR : -ENOENT
-}
-export function sys_stat(k: Kernel, parts: readonly string[]): ProcStat | number {
-  if (is_cgroup(parts)) return cgroup_stat(k, parts.slice(2))
-  if (is_slab(parts)) return slab_stat(k, parts.slice(2))
-  const attribute = tree(k).get(parts.join('/'))
-  if (attribute !== undefined)
-    return { kind: 'file', mode: attribute.write === undefined ? 0o444 : 0o644, uid: 0, gid: 0 }
-  const folder = parts.length === 0 || parts.join('/') === 'fs' || names_below(k, parts).length > 0
-  return folder ? { kind: 'dir', mode: 0o755, uid: 0, gid: 0 } : -ENOENT
+/** The folder /sys. Attributes are listed anew at each walk, for devices come and go. */
+export function sys_root(k: Kernel, self: number): DirNode {
+  const attributes = tree(k)
+  const mounted: Readonly<Record<string, () => DirNode>> = {
+    'fs/cgroup': () => cgroup_folder(k, 0, self),
+    'kernel/slab': () => slab_folder(k),
+  }
+  return branch(k, '', [...attributes.keys(), ...Object.keys(mounted)], attributes, mounted)
 }
 
-function is_cgroup(parts: readonly string[]): boolean {
-  return parts[0] === 'fs' && parts[1] === 'cgroup'
+/** The folder of all paths that begin with `prefix`. */
+function branch(
+  k: Kernel,
+  prefix: string,
+  paths: readonly string[],
+  attributes: Tree,
+  mounted: Readonly<Record<string, () => DirNode>>,
+): DirNode {
+  const below = paths.filter((path) => path.startsWith(prefix))
+  const find = (name: string): Node | null => {
+    const path = prefix + name
+    const attribute = attributes.get(path)
+    if (attribute !== undefined) return attribute_file(k, attribute)
+    if (Object.hasOwn(mounted, path)) return mounted[path]!()
+    const inside = below.some((other) => other.startsWith(`${path}/`))
+    return inside ? branch(k, `${path}/`, below, attributes, mounted) : null
+  }
+  const list = (): string[] => [...new Set(below.map((path) => path.slice(prefix.length).split('/')[0]!))]
+  return { ...folder({}, { mode: 0o755, refusal: EPERM }), list, find }
 }
 
-function is_slab(parts: readonly string[]): boolean {
-  return parts[0] === 'kernel' && parts[1] === 'slab'
-}
-
-function names_below(k: Kernel, parts: readonly string[]): string[] {
-  const prefix = parts.length === 0 ? '' : `${parts.join('/')}/`
-  const names = new Set<string>()
-  for (const path of tree(k).keys()) if (path.startsWith(prefix)) names.add(path.slice(prefix.length).split('/')[0]!)
-  return [...names]
+function attribute_file(k: Kernel, { read, write, mode }: Attribute): Node {
+  const set = write === undefined ? undefined : (text: string): number => write(k, text)
+  return file(() => read(k), { write: set, refusal: EACCES, ...(mode === undefined ? {} : { mode }) })
 }
 
 // ---------------------------------------------------------------- attributes
@@ -111,15 +99,6 @@ function block_attributes(k: Kernel, map: Map<string, Attribute>): void {
     map.set(`${at}/queue/logical_block_size`, { read: () => '512\n' })
     map.set(`${at}/stat`, { read: () => block_stat(k, d) })
   }
-}
-
-function block_stat(k: Kernel, i: number): string {
-  const d = k.device
-  const ms = (ns: number): number => Math.floor(ns / 1e6)
-  const reads = [d.reads[i]!, d.read_merges[i]!, d.read_sectors[i]!, ms(d.read_ns[i]!)]
-  const writes = [d.writes[i]!, d.write_merges[i]!, d.write_sectors[i]!, ms(d.write_ns[i]!)]
-  const rest = [d.inflight[i]!, ms(d.busy_ns[i]!), ms(d.read_ns[i]! + d.write_ns[i]!), 0, 0, 0, 0, 0, 0]
-  return `${[...reads, ...writes, ...rest].map((v) => String(v).padStart(8)).join(' ')}\n`
 }
 
 // ---------------------------------------------------------------- settings

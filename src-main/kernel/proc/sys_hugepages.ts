@@ -3,7 +3,7 @@
  * Simplified: no demote_size choice, for there is one smaller size.
  */
 import type { Kernel } from '../kernel'
-import { EINVAL } from '../uapi'
+import { EACCES, EINVAL } from '../uapi'
 import {
   demote_pool_huge_pages,
   HSTATE_1G,
@@ -16,8 +16,10 @@ import {
 } from '../mm/hugetlb_pool'
 
 export interface Attribute {
-  readonly read: (k: Kernel) => string
+  readonly read: (k: Kernel) => string | number
   readonly write?: (k: Kernel, text: string) => number
+  /** Permission bits where they are not the usual 0444, 0644. */
+  readonly mode?: number
 }
 export type Tree = Map<string, Attribute>
 
@@ -47,7 +49,8 @@ export function hugepages_attributes(k: Kernel, map: Tree): void {
     show('surplus_hugepages', (h) => h.surplus)
     if (i !== HSTATE_1G) continue
     map.set(`kernel/mm/hugepages/${folder}/demote`, {
-      read: () => '',
+      read: () => -EACCES,
+      mode: 0o200,
       write: (kk, text) => number_write(kk, text, demote),
     })
     map.set(`kernel/mm/hugepages/${folder}/demote_size`, { read: () => '2048kB\n' })

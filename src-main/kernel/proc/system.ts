@@ -1,11 +1,12 @@
 /** The machine's files directly under /proc (fs/proc/*.c, kernel/, mm/): meminfo, stat, loadavg, uptime and others. */
 import { C, M, MEMINFO, VMSTAT } from '@shared/counters'
-import type { Kernel } from '../kernel'
-import { PF_KTHREAD } from '../kernel'
+import { HZ, JIFFY_NS, PF_KTHREAD, type Kernel } from '../kernel'
+import { next_device_name } from '../block/device'
 import { meminfo } from '../mm/vmstat'
 import { global_dirty_limits } from '../mm/page_writeback'
 import { loadavg_text, nr_iowait, nr_running } from '../sched/loadavg'
 import { first_task, next_task } from '../task'
+import { device_name } from './block'
 import { row24, kB, ticks } from './text'
 
 /** Seconds since 1970 when every machine boots. */
@@ -45,11 +46,15 @@ export function stat_text(k: Kernel): string {
   let text = line('cpu ', sum)
   for (let cpu = 0; cpu < k.config.cpus; cpu++) text += line(`cpu${cpu}`, (c) => c[cpu + 1]!)
   const intr = k.machine[M.intr]!
-  text += `intr ${intr} ${intr}${' 0'.repeat(255)}\n`
+  // The local timer's are in the sum and in no line of the interrupt controller.
+  text += `intr ${intr}${' 0'.repeat(NR_IRQS)}\n`
   text += `ctxt ${total_ctxt(k)}\nbtime ${BOOT_TIME}\nprocesses ${k.machine[M.processes]}\n`
   text += `procs_running ${nr_running(k)}\nprocs_blocked ${nr_iowait(k)}\n`
   return `${text}softirq ${intr} 0 ${intr} 0 0 0 0 0 0 0 0\n`
 }
+
+/** Numbers that the interrupt controllers of a PC may have. */
+const NR_IRQS = 256
 
 export function total_ctxt(k: Kernel): number {
   let total = 0
@@ -75,11 +80,33 @@ export function version_text(): string {
   )
 }
 
+/** A lab machine boots as the measured ones did, another one as an installed system. */
 export function cmdline_text(k: Kernel): string {
   const thp = `transparent_hugepage=${k.config.thp}`
-  const params = ['root=/dev/sda1', 'ro', 'quiet', thp, ...(k.config.psi ? ['psi=1'] : []), ...k.config.bootParams]
-  return `${params.join(' ')}\n`
+  const bare = ['console=ttyS0', 'nokaslr', 'norandmaps', 'numa=off', 'panic=-1', 'loglevel=4', thp]
+  const disk = next_device_name(k, k.config.disk)
+  const root = `root=/dev/${k.device.meta.high > 1 ? device_name(k, 1) : disk}`
+  const params = k.config.bare ? bare : [root, 'ro', 'quiet', thp]
+  return `${[...params, ...(k.config.psi ? ['psi=1'] : []), ...k.config.bootParams].join(' ')}\n`
 }
+
+/**
+ * Version 15: the CPUs' counts of yields, schedules, wake-ups are not kept but for switches; the times are: running and
+ * waiting in ns, slices. No scheduling domains.
+ */
+export function schedstat_text(k: Kernel): string {
+  let text = `version 15\ntimestamp ${TIMESTAMP_BASE + Math.floor(k.var.now / JIFFY_NS)}\n`
+  for (let cpu = 0; cpu < k.config.cpus; cpu++) {
+    const ran = (['user', 'nice', 'system'] as const).reduce((sum, column) => sum + k.cpu[column][cpu + 1]!, 0)
+    let waited = 0
+    for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.cpu[t] === cpu) waited += k.task.run_delay[t]!
+    const switches = k.cpu.ctxt[cpu + 1]!
+    text += `cpu${cpu} 0 0 ${switches} 0 0 0 ${Math.floor(ran)} ${Math.floor(waited)} ${switches}\n`
+  }
+  return text
+}
+/** Jiffies begin five minutes before they overflow (INITIAL_JIFFIES). */
+const TIMESTAMP_BASE = 2 ** 32 - 300 * HZ
 
 export function cpuinfo_text(k: Kernel): string {
   let text = ''

@@ -39,6 +39,7 @@ import { path_lookup } from '../mm/dcache'
 import { security_vm_enough_memory_mm } from '../mm/util'
 import { find_vma, vm_area_alloc, vm_stat_account, vma_list_insert } from '../mm/vma'
 import { FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR } from '../mm/vm_fault'
+import { environment } from './environment'
 import { file_bytes, image_of, library_of, type Image, type Segments } from './image'
 
 const STACK_TOP = 0x7ffffffff000
@@ -97,7 +98,7 @@ function load_elf_binary(k: Kernel, t: number, mm: number, file: number, image: 
   const m = k.mm
   const stack_top = STACK_TOP - 4096 * random(k, STACK_RND_PAGES)
   arch_pick_mmap_layout(k, t, mm)
-  let error = setup_stack(k, mm, stack_top, args)
+  let error = setup_stack(k, t, mm, stack_top, args)
   if (error < 0) return error
   const base = image.static ? STATIC_BASE : ELF_ET_DYN_BASE + 4096 * random(k, MMAP_RND_PAGES)
   error = map_segments(k, mm, file, image, base)
@@ -132,7 +133,7 @@ function arch_pick_mmap_layout(k: Kernel, t: number, mm: number): void {
 }
 
 /** The stack: one page with arguments and environment, then 128 KiB more. */
-function setup_stack(k: Kernel, mm: number, top: number, args: string): number {
+function setup_stack(k: Kernel, t: number, mm: number, top: number, args: string): number {
   const vma = vm_area_alloc(k, mm)
   if (vma === 0) return -ENOMEM
   const v = k.vma
@@ -143,9 +144,10 @@ function setup_stack(k: Kernel, mm: number, top: number, args: string): number {
   vma_list_insert(k, mm, vma)
   vm_stat_account(k, mm, VM_STACK_FLAGS, 1)
   if (security_vm_enough_memory_mm(k, mm, 1) < 0) return -ENOMEM
-  k.mm.arg_start[mm] = top - 2048 - args.length
-  k.mm.env_start[mm] = top - 2048
-  k.mm.env_end[mm] = top - 64
+  // From the top: a null, the program's path, the environment, the arguments; each with its NUL.
+  k.mm.env_end[mm] = top - 8 - (args.split(' ', 1)[0]!.length + 1)
+  k.mm.env_start[mm] = k.mm.env_end[mm]! - environment(k, t).length
+  k.mm.arg_start[mm] = k.mm.env_start[mm]! - (args.length + 1)
   k.mm.start_stack[mm] = top - 4096 + 512
   const ret = handle_mm_fault(k, vma, top - 4096, FAULT_FLAG_REMOTE | FAULT_FLAG_WRITE)
   if ((ret & VM_FAULT_ERROR) !== 0) return -ENOMEM

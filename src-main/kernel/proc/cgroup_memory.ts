@@ -1,0 +1,128 @@
+/** The memory controller's files of a cgroup. Linux: mm/memcontrol.c (memory_files, swap_files, zswap_files). */
+import type { Kernel } from '../kernel'
+import { drain_all_stock, mem_cgroup_set_high, mem_cgroup_set_max } from '../mm/memcontrol'
+import { memory_stat, NR_MEMCG_EVENTS } from '../mm/memcg_stat'
+import { try_to_free_mem_cgroup_pages } from '../mm/vmscan'
+import { EAGAIN, EINVAL } from '../uapi'
+import type { CgroupFile } from './cgroup'
+import { kstrtoint } from './text'
+
+const PAGE_SIZE = 4096
+/** PAGE_COUNTER_MAX: from here on a limit is `max`. */
+const PAGE_COUNTER_MAX = 2 ** 63 / PAGE_SIZE
+type Limit = 'max' | 'high' | 'low' | 'min' | 'swap_max' | 'swap_high'
+
+function bytes(pages: number): string {
+  return pages === Infinity ? 'max\n' : `${pages * PAGE_SIZE}\n`
+}
+
+/** page_counter_memparse: `max`, or bytes as memparse takes them (a suffix K … E), rounded down to pages; NaN else. */
+function parse_limit(text: string): number {
+  const value = text.trim()
+  if (value === 'max') return Infinity
+  const match = /^(0x[0-9a-f]+|\d*)([kmgtpe]?)$/i.exec(value)
+  if (match === null || (match[1] === '' && match[2] !== '')) return NaN
+  const number = /^0[0-7]+$/.test(match[1]!) ? parseInt(match[1]!, 8) : Number(match[1])
+  const pages = Math.floor((number * 1024 ** ' kmgtpe'.indexOf(match[2]!.toLowerCase() || ' ')) / PAGE_SIZE)
+  return pages >= PAGE_COUNTER_MAX ? Infinity : pages
+}
+function limit(
+  name: Limit,
+  set = (k: Kernel, m: number, pages: number): void => void (k.memcg[name][m] = pages),
+): CgroupFile {
+  return {
+    read: (k, m) => bytes(k.memcg[name][m]!),
+    write: (k, m, text) => {
+      const pages = parse_limit(text)
+      if (Number.isNaN(pages)) return -EINVAL
+      set(k, m, pages)
+      return 0
+    },
+  }
+}
+function events(names: readonly string[], first: number, column: 'events' | 'events_local'): CgroupFile {
+  const at = (m: number, i: number): number => m * NR_MEMCG_EVENTS + first + i
+  return { read: (k, m) => names.map((name, i) => `${name} ${k.memcg[column][at(m, i)]}\n`).join('') }
+}
+const EVENT_NAMES = ['low', 'high', 'max', 'oom', 'oom_kill', 'oom_group_kill'] as const
+
+/** The lines of memory.stat that are kept by node, each with its share of the one node. */
+const NUMA_STATS = new Set([
+  'anon',
+  'file',
+  'kernel_stack',
+  'pagetables',
+  'sec_pagetables',
+  'shmem',
+  'file_mapped',
+  'file_dirty',
+  'file_writeback',
+  'swapcached',
+  'anon_thp',
+  'file_thp',
+  'shmem_thp',
+  'inactive_anon',
+  'active_anon',
+  'inactive_file',
+  'active_file',
+  'unevictable',
+  'slab_reclaimable',
+  'slab_unreclaimable',
+  'workingset_refault_anon',
+  'workingset_refault_file',
+  'workingset_activate_anon',
+  'workingset_activate_file',
+  'workingset_restore_anon',
+  'workingset_restore_file',
+  'workingset_nodereclaim',
+])
+function stat_text(k: Kernel, m: number): string {
+  return memory_stat(k, m)
+    .map(([name, value]) => `${name} ${value}\n`)
+    .join('')
+}
+function numa_stat_text(k: Kernel, m: number): string {
+  return memory_stat(k, m)
+    .filter(([name]) => NUMA_STATS.has(name))
+    .map(([name, value]) => `${name} N0=${value}\n`)
+    .join('')
+}
+
+/** Files of the root: it has no limits and is not counted. */
+export const ROOT_MEMORY: Readonly<Record<string, CgroupFile>> = {
+  'memory.stat': { read: stat_text },
+  'memory.numa_stat': { read: numa_stat_text },
+  'memory.reclaim': {
+    write: (k, m, text) => {
+      const pages = parse_limit(text)
+      if (Number.isNaN(pages)) return -EINVAL
+      drain_all_stock(k, m)
+      return try_to_free_mem_cgroup_pages(k, m, pages, true, true) >= pages ? 0 : -EAGAIN
+    },
+  },
+}
+
+export const MEMORY: Readonly<Record<string, CgroupFile>> = {
+  'memory.current': { read: (k, m) => bytes(k.memcg.usage[m]!) },
+  'memory.peak': { read: (k, m) => bytes(k.memcg.peak[m]!) },
+  'memory.min': limit('min'),
+  'memory.low': limit('low'),
+  'memory.high': limit('high', mem_cgroup_set_high),
+  'memory.max': limit('max', mem_cgroup_set_max),
+  'memory.events': events(EVENT_NAMES, 0, 'events'),
+  'memory.events.local': events(EVENT_NAMES, 0, 'events_local'),
+  ...ROOT_MEMORY,
+  'memory.oom.group': {
+    read: (k, m) => `${k.memcg.oom_group[m]}\n`,
+    write: (k, m, text) => {
+      const value = kstrtoint(text)
+      if (value !== 0 && value !== 1) return -EINVAL
+      k.memcg.oom_group[m] = value
+      return 0
+    },
+  },
+  'memory.swap.current': { read: (k, m) => bytes(k.memcg.swap[m]!) },
+  'memory.swap.high': limit('swap_high'),
+  'memory.swap.max': limit('swap_max'),
+  'memory.swap.events': events(['high', 'max', 'fail'], 6, 'events'),
+}
