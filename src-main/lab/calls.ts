@@ -119,7 +119,7 @@ export function sysctl(k: Kernel, name: string, text: string): number {
   return sysctl_write(k, name, text)
 }
 export function readFile(k: Kernel, path: string): string | number {
-  return proc_read(k, path, k.task.pid[k.var.current]!)
+  return proc_read(k, path, k.task.pid[k.var.current]!, true)
 }
 export function writeFile(k: Kernel, path: string, text: string): number {
   return proc_write(k, path, text, k.task.pid[k.var.current]!)

@@ -217,13 +217,13 @@ export function sysctl_info(name: string): SysctlInfo | null {
 }
 
 /** The value as /proc/sys shows it, without the newline, or a negative errno. */
-export function sysctl_read(k: Kernel, name: string): string | number {
+export function sysctl_read(k: Kernel, name: string, effects = false): string | number {
   const constant = READ_ONLY[name]
   if (constant !== undefined) return constant(k)
   const found = BY_NAME.get(name)
   if (found === undefined) return -ENOENT
   if (found.mode === 0o200) return -EACCES
-  if (name === 'vm.lowmem_reserve_ratio') return lowmem_reserve_ratio(k).join('\t')
+  if (name === 'vm.lowmem_reserve_ratio') return lowmem_reserve_ratio(k, effects).join('\t')
   if (name === 'vm.nr_hugepages') return String(persistent_huge_pages(default_hstate(k)))
   if (name === 'vm.nr_overcommit_hugepages') return String(default_hstate(k).overcommit)
   return String(k.var.sysctl[name])

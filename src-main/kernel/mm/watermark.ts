@@ -206,10 +206,11 @@ export function set_recommended_min_free_kbytes(k: Kernel, hugepage_enabled: boo
 
 /**
  * The ratios of DMA, DMA32 and Normal and two that nothing uses, as /proc/sys/vm/lowmem_reserve_ratio shows. Linux's
- * handler computes the protection again even when it is only read: after boot that counts the late-freed pages in.
+ * handler computes the protection again even when it is only read: after boot that counts the late-freed pages in. Without
+ * `effects` somebody looks on from outside of the machine, and it does not.
  */
-export function lowmem_reserve_ratio(k: Kernel): readonly number[] {
-  setup_per_zone_lowmem_reserve(k)
+export function lowmem_reserve_ratio(k: Kernel, effects: boolean): readonly number[] {
+  if (effects) setup_per_zone_lowmem_reserve(k)
   return ratios(k)
 }
 function ratios(k: Kernel): number[] {

@@ -35,9 +35,12 @@ export interface ProcStat {
   readonly binary?: boolean
 }
 
-/** The text of a file, or a negative errno. `self` is the reader's pid. */
-export function proc_read(k: Kernel, path: string, self = 1): string | number {
-  return read_node(walk(tree(k, self), path, true))
+/**
+ * The text of a file, or a negative errno. `self` is the reader's pid. In Linux a read can have an effect (lowmem_reserve_ratio
+ * computes the protection anew); it has so here only where `effects` says that a task of the machine reads, not an onlooker.
+ */
+export function proc_read(k: Kernel, path: string, self = 1, effects = false): string | number {
+  return read_node(walk(tree(k, self, effects), path, true))
 }
 /** Bytes of a file from an offset, or a negative errno: for pagemap, kpagecount, kpageflags, which are long. */
 export function proc_pread(k: Kernel, path: string, offset: number, length: number, self = 1): Uint8Array | number {
@@ -74,9 +77,9 @@ function parent_of(path: string): [string, string] {
   return [clean.slice(0, at), clean.slice(at + 1)]
 }
 
-function tree(k: Kernel, self: number): DirNode {
+function tree(k: Kernel, self: number, effects = false): DirNode {
   const find = (name: string): Node | null => {
-    if (name === 'proc') return proc_root(k, self)
+    if (name === 'proc') return proc_root(k, self, effects)
     if (name === 'sys') return sys_root(k, self)
     return name === 'dev' ? folder({ kmsg: devkmsg(k) }) : null
   }
@@ -84,8 +87,8 @@ function tree(k: Kernel, self: number): DirNode {
 }
 
 /** Names by length and alphabet, as the kernel keeps them; then the links to the reader, then the processes. */
-function proc_root(k: Kernel, self: number): DirNode {
-  const files = root_files(k, self)
+function proc_root(k: Kernel, self: number, effects: boolean): DirNode {
+  const files = root_files(k, self, effects)
   const names = Object.keys(files).sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
   const t = find_task_by_pid(k, self)
   const links: Record<string, Node> =

@@ -81,12 +81,12 @@ const FRAMES: Readonly<Record<string, Pread>> = {
   kpageflags: kpageflags_read,
 }
 
-export function root_files(k: Kernel, self: number): Readonly<Record<string, Node>> {
+export function root_files(k: Kernel, self: number, effects: boolean): Readonly<Record<string, Node>> {
   const files: Record<string, Node> = {
     mounts: link('self/mounts'),
     net: link('self/net'),
     pressure: pressure_folder(k),
-    sys: sysctl_folder(k),
+    sys: sysctl_folder(k, effects),
     'sysrq-trigger': { ...file(() => 0), read: undefined, mode: 0o200, write: (text) => sysrq_write(k, text, self) },
     sysvipc: folder({ msg: file(() => SYSVIPC_MSG), sem: file(() => SYSVIPC_SEM), shm: file(() => SYSVIPC_SHM) }),
   }

@@ -153,7 +153,7 @@ describe.each(Object.entries(reference.tunables))('%s', (id, steps) => {
         ])
       }
       // The script read every file of /proc/sys/vm after each step; reading this one computes the protection again.
-      lowmem_reserve_ratio(k)
+      lowmem_reserve_ratio(k, true)
     }
   })
 })
