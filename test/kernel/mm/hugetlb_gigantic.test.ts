@@ -10,7 +10,7 @@ import { verify_mm } from '../../../src-main/kernel/mm/mm_verify'
 import { verify_page_alloc } from '../../../src-main/kernel/mm/page_alloc'
 import { meminfo } from '../../../src-main/kernel/mm/vmstat'
 import { pid_smaps } from '../../../src-main/kernel/proc/smaps'
-import { sys_list, sys_read, sys_write } from '../../../src-main/kernel/proc/sys'
+import { proc_list, proc_read, proc_write } from '../../../src-main/kernel/proc'
 import { hash, restore, snapshot } from '../../../src-main/kernel/snapshot'
 import { find_task_by_pid } from '../../../src-main/kernel/task'
 import { verify } from '../../../src-main/kernel/verify'
@@ -20,10 +20,10 @@ import { bare_machine, MiB, run_as, step } from '../../support/bare'
 const GiB = 1024 * MiB
 const RW = u.PROT_READ | u.PROT_WRITE
 const HUGE_1GB = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_HUGETLB | u.MAP_HUGE_1GB
-const FOLDER = ['kernel', 'mm', 'hugepages', 'hugepages-1048576kB']
+const FOLDER = '/sys/kernel/mm/hugepages/hugepages-1048576kB'
 
-const read = (k: Kernel, name: string): number => Number(sys_read(k, [...FOLDER, name]))
-const write = (k: Kernel, name: string, n: number): number => sys_write(k, [...FOLDER, name], `${n}\n`)
+const read = (k: Kernel, name: string): number => Number(proc_read(k, `${FOLDER}/${name}`))
+const write = (k: Kernel, name: string, n: number): number => proc_write(k, `${FOLDER}/${name}`, `${n}\n`)
 /** nr, free, resv, surplus of the 1 GiB pool. */
 const pool = (k: Kernel): number[] => ['nr', 'free', 'resv', 'surplus'].map((name) => read(k, `${name}_hugepages`))
 
@@ -169,14 +169,14 @@ test('a free 1 GiB page is demoted to 512 of 2 MiB', () => {
 
 test('/sys lists both sizes, also below the node; overcommit of gigantic pages is refused', () => {
   const k = booted([], 512 * MiB)
-  expect(sys_list(k, ['kernel', 'mm', 'hugepages'])).toEqual(['hugepages-2048kB', 'hugepages-1048576kB'])
-  expect(sys_list(k, ['devices', 'system', 'node', 'node0', 'hugepages', 'hugepages-2048kB'])).toEqual([
+  expect(proc_list(k, '/sys/kernel/mm/hugepages')).toEqual(['hugepages-2048kB', 'hugepages-1048576kB'])
+  expect(proc_list(k, '/sys/devices/system/node/node0/hugepages/hugepages-2048kB')).toEqual([
     'free_hugepages',
     'nr_hugepages',
     'surplus_hugepages',
   ])
   expect(write(k, 'nr_overcommit_hugepages', 1)).toBe(-u.EINVAL)
-  expect(sys_write(k, ['kernel', 'mm', 'hugepages', 'hugepages-2048kB', 'nr_hugepages'], '4\n')).toBe(0)
+  expect(proc_write(k, '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages', '4\n')).toBe(0)
   expect(meminfo(k).HugePages_Total).toBe(4)
 })
 
