@@ -236,6 +236,8 @@ export interface Vars {
   program: Record<number, unknown>
   /** Per-module plain state of small size (psi, writeback, oom, cgroup tree, …), one key a module. JSON-able. */
   mod: Record<string, unknown>
+  /** The address of the page fault that the running task is in, 0 outside one. */
+  fault_addr: number
   panic: string | null
 }
 
@@ -841,6 +843,7 @@ function initial_vars(): Vars {
     prng: {},
     program: {},
     mod: {},
+    fault_addr: 0,
     panic: null,
   }
 }

@@ -82,6 +82,8 @@ export interface LabResult {
   readonly panic: string | null
   readonly hash: string
   readonly ms: number
+  /** The kernel log, without times. */
+  readonly log: readonly string[]
 }
 export interface LabOptions {
   readonly verify?: boolean
@@ -113,7 +115,14 @@ export function* labRun(file: LabFile, options: LabOptions = {}): Generator<numb
   }
   if (lab.k.var.panic !== null) finishPanicked(lab)
   const failed = lab.lines.reduce((sum, line) => sum + (line.failed?.length ?? 0), 0)
-  return { lines: lab.lines, failed, panic: lab.k.var.panic, hash: hash(lab.k), ms: lab.k.var.now / 1e6 }
+  return {
+    lines: lab.lines,
+    failed,
+    panic: lab.k.var.panic,
+    hash: hash(lab.k),
+    ms: lab.k.var.now / 1e6,
+    log: lab.k.log.map(([, text]) => text),
+  }
 }
 
 function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {

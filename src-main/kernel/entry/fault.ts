@@ -51,7 +51,10 @@ export function do_page_fault(k: Kernel, addr: number, access: number): number {
     if (expand_stack(k, mm, vma, addr) < 0) return bad_area(k, SEGV_MAPERR, addr)
   }
   if (access_error(k, mm, vma, addr, access)) return bad_area(k, SEGV_ACCERR, addr)
-  return resolve(k, vma, addr, access)
+  k.var.fault_addr = addr
+  const done = resolve(k, vma, addr, access)
+  k.var.fault_addr = 0
+  return done
 }
 
 function access_error(k: Kernel, mm: number, vma: number, addr: number, access: number): boolean {

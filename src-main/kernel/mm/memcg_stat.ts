@@ -169,6 +169,10 @@ function is_counted_table(k: Kernel, pfn: number): boolean {
   return level === LEVEL_PTE || level === LEVEL_PMD
 }
 
+/** Bytes that syslog(2) gives of one record, and what it puts before each line: `<6>[    6.028394] `. */
+const CONSOLE_LOG_MAX = 1024
+const PREFIX = 18
+
 /** The head of a cgroup's OOM report. */
 export function mem_cgroup_print_oom_meminfo(k: Kernel, memcg: number): void {
   const kB = (pages: number): string => (pages === Infinity ? '9007199254740988kB' : `${pages * 4}kB`)
@@ -176,5 +180,12 @@ export function mem_cgroup_print_oom_meminfo(k: Kernel, memcg: number): void {
   printk(k, `memory: usage ${kB(usage[memcg]!)}, limit ${kB(max[memcg]!)}, failcnt ${failcnt[memcg]}`)
   printk(k, `swap: usage ${kB(swap[memcg]!)}, limit ${kB(swap_max[memcg]!)}, failcnt 0`)
   printk(k, `Memory cgroup stats for ${cgroup_path(k, memcg)}:`)
-  for (const [name, value] of memory_stat(k, memcg)) printk(k, `${name} ${value}`)
+  // The text is one record of the log; a reader gets as many of its lines as fit with their prefixes.
+  let room = CONSOLE_LOG_MAX
+  for (const [name, value] of memory_stat(k, memcg)) {
+    const line = `${name} ${value}`
+    room -= PREFIX + line.length + 1
+    if (room < 0) return
+    printk(k, line)
+  }
 }

@@ -6,10 +6,11 @@
  * The victim only gets SIGKILL and access to the reserves; it frees its memory when it next runs. Should it not within
  * two seconds, the oom_reaper takes its anonymous memory away.
  *
- * Linux: mm/oom_kill.c. Simplified: no cpuset or mempolicy constraints; no dump of unreclaimable slab.
+ * Linux: mm/oom_kill.c. Simplified: no cpuset or mempolicy constraints.
  */
 import type { OomCandidate, OomKill } from '@shared/protocol'
 import { C } from '@shared/counters'
+import { dump_stack } from './dump_stack'
 import { int_div } from '../lib/math'
 import {
   __GFP_FS,
@@ -46,7 +47,7 @@ import {
   MEMCG_OOM_KILL,
   cgroup_path,
 } from './memcontrol'
-import { comm, dump_header, dump_stack, gfp_text, oom_candidates } from './oom_report'
+import { comm, dump_header, gfp_text, oom_candidates } from './oom_report'
 import { get_mm_rss } from './rmap'
 import { total_swap_pages } from './swapfile'
 import { zap_page_range } from './zap'
@@ -63,6 +64,8 @@ export interface OomControl {
   /** The cgroup at its limit, 0 for the machine. */
   memcg: number
   totalpages: number
+  /** oom_kill_allocating_task chose. */
+  allocating_task?: boolean
 }
 
 interface OomVars {
@@ -133,7 +136,7 @@ export function out_of_memory(k: Kernel, gfp: number, order: number, memcg = 0):
   check_panic_on_oom(k, oc)
   if (k.var.panic !== null) return false
   if (memcg === 0 && (k.var.sysctl['vm.oom_kill_allocating_task'] ?? 0) !== 0 && may_kill_itself(k, current)) {
-    oom_kill_process(k, oc, current, 'Out of memory (oom_kill_allocating_task)')
+    oom_kill_process(k, { ...oc, allocating_task: true }, current, 'Out of memory (oom_kill_allocating_task)')
     return true
   }
   const chosen = select_bad_process(k, oc)
@@ -141,7 +144,7 @@ export function out_of_memory(k: Kernel, gfp: number, order: number, memcg = 0):
   if (chosen === 0) {
     dump_header(k, oc, 0)
     printk(k, 'Out of memory and no killable processes...')
-    if (memcg === 0) panic(k, 'System is deadlocked on memory')
+    if (memcg === 0) panic(k, oc, 'System is deadlocked on memory')
     return false
   }
   oom_kill_process(k, oc, chosen, memcg === 0 ? 'Out of memory' : 'Memory cgroup out of memory')
@@ -157,14 +160,15 @@ function check_panic_on_oom(k: Kernel, oc: OomControl): void {
   const mode = k.var.sysctl['vm.panic_on_oom'] ?? 0
   if (mode === 0 || (mode !== 2 && oc.memcg !== 0)) return
   dump_header(k, oc, 0)
-  panic(k, `Out of memory: ${mode === 2 ? 'compulsory' : 'system-wide'} panic_on_oom is enabled`)
+  panic(k, oc, `Out of memory: ${mode === 2 ? 'compulsory' : 'system-wide'} panic_on_oom is enabled`)
 }
 
 /** The machine stops. */
-export function panic(k: Kernel, text: string): void {
+export function panic(k: Kernel, oc: OomControl, text: string): void {
   if (k.var.panic !== null) return
   printk(k, `Kernel panic - not syncing: ${text}`)
-  dump_stack(k, 0, 'panic+0x118/0x2f4', 'out_of_memory.cold+0x2f/0x7e')
+  dump_stack(k, oc, 'panic+0x118/0x2f4', 'out_of_memory.cold+0x2f/0x7e')
+  printk(k, 'Kernel Offset: disabled')
   printk(k, `---[ end Kernel panic - not syncing: ${text} ]---`)
   k.var.panic = text
   trace(k, { kind: 'panic', text })
@@ -204,6 +208,8 @@ function oom_kill_process(k: Kernel, oc: OomControl, victim: number, message: st
 function ratelimited(k: Kernel): boolean {
   const vars = oom_vars(k)
   if (k.var.now - vars.rs_begin > 5_000_000_000) {
+    const missed = vars.rs_printed - 10
+    if (missed > 0) printk(k, `oom_kill_process: ${missed} callbacks suppressed`)
     vars.rs_begin = k.var.now
     vars.rs_printed = 0
   }

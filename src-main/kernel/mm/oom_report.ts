@@ -2,17 +2,22 @@
  * The OOM killer's report in the kernel log, as Linux 6.1 prints it, and the names it needs: GFP flags in words, the
  * table of tasks.
  *
- * Linux: mm/oom_kill.c (dump_header, dump_tasks, dump_oom_summary), include/trace/events/mmflags.h. Simplified: the call
- * trace is the constant path of a page fault (or of a system call), without addresses and registers.
+ * Linux: mm/oom_kill.c (dump_header, dump_tasks, dump_oom_summary, dump_unreclaimable_slab),
+ * include/trace/events/mmflags.h.
  */
+import { C } from '@shared/counters'
 import type { OomCandidate } from '@shared/protocol'
-import { __GFP_MOVABLE, PF_KTHREAD, type Kernel } from '../kernel'
+import { PF_KTHREAD, type Kernel } from '../kernel'
 import { COST } from '../costs'
+import { dump_stack } from './dump_stack'
+import { int_div } from '../lib/math'
 import { charge, first_task, next_task, printk } from '../task'
 import { cgroup_path, mem_cgroup_in_subtree, mem_cgroup_print_oom_meminfo } from './memcontrol'
 import { oom_badness, oom_unkillable_task, type OomControl } from './oom_kill'
 import { get_mm_rss } from './rmap'
 import { show_mem } from './show_mem'
+import { SLAB_RECLAIM_ACCOUNT } from './slab_common'
+import { all_caches, slabinfo_row } from './slub'
 
 /** Longest names first, as the kernel matches them. */
 const GFP_NAMES: readonly (readonly [number, string])[] = [
@@ -73,9 +78,13 @@ export function dump_header(k: Kernel, oc: OomControl, victim: number): string[]
   const adj = t === 0 ? 0 : k.task.oom_score_adj[t]!
   const order = `order=${oc.order}, oom_score_adj=${adj}`
   printk(k, `${comm(k, t)} invoked oom-killer: gfp_mask=${gfp_text(oc.gfp)}, ${order}`)
-  dump_stack(k, oc.gfp, 'oom_kill_process.cold+0xb/0x10', 'out_of_memory+0x1fd/0x4c0')
+  const top = victim === 0 ? ['out_of_memory.cold+0xa/0x7e'] : ['oom_kill_process.cold+0xb/0x10', oom_caller(oc)]
+  dump_stack(k, oc, 'dump_header+0x4c/0x22b', ...top)
   if (oc.memcg !== 0) mem_cgroup_print_oom_meminfo(k, oc.memcg)
-  else show_mem(k)
+  else {
+    show_mem(k)
+    if (should_dump_unreclaim_slab(k)) dump_unreclaimable_slab(k)
+  }
   if ((k.var.sysctl['vm.oom_dump_tasks'] ?? 1) !== 0) dump_tasks(k, oc)
   if (victim !== 0) dump_oom_summary(k, oc, victim)
   return k.log.slice(from).map(([, text]) => text)
@@ -85,30 +94,28 @@ export function comm(k: Kernel, t: number): string {
   return t === 0 ? 'swapper/0' : k.strings.list[k.task.comm[t]!]!
 }
 
-/** dump_stack: who was running, on what. */
-export function dump_stack(k: Kernel, gfp: number, ...top: string[]): void {
-  const t = k.var.current
-  const who = `CPU: ${k.var.cpu} PID: ${t === 0 ? 0 : k.task.pid[t]} Comm: ${comm(k, t)}`
-  printk(k, `${who} Not tainted 6.1.0-56-amd64 #1  Debian 6.1.192-2`)
-  printk(k, 'Hardware name: QEMU Standard PC (i440FX + PIIX, 1996), BIOS 1.16.2-debian-1.16.2-1 04/01/2014')
-  printk(k, 'Call Trace:')
-  printk(k, ' <TASK>')
-  const alloc = ['__alloc_pages_slowpath.constprop.0+0x67f/0xe70', '__alloc_pages+0x305/0x330']
-  const lines = ['dump_stack_lvl+0x44/0x5c', 'dump_header+0x4c/0x22b', ...top, ...alloc]
-  const path = (gfp & __GFP_MOVABLE) !== 0 ? FAULT_PATH : SYSCALL_PATH
-  for (const line of [...lines, ...path]) printk(k, ` ${line}`)
-  printk(k, ' </TASK>')
+/** Where out_of_memory calls the killer: for the allocating task, or for the one that was chosen. */
+function oom_caller(oc: OomControl): string {
+  return oc.allocating_task ? 'out_of_memory+0x49d/0x4c0' : 'out_of_memory+0x1fd/0x4c0'
 }
-const FAULT_PATH = [
-  '__folio_alloc+0x17/0x50',
-  'vma_alloc_folio+0x9c/0x370',
-  '__handle_mm_fault+0x92f/0xfa0',
-  'handle_mm_fault+0xdb/0x2d0',
-  'do_user_addr_fault+0x191/0x570',
-  'exc_page_fault+0x70/0x170',
-  'asm_exc_page_fault+0x22/0x30',
-]
-const SYSCALL_PATH = ['do_syscall_64+0x55/0xb0', 'entry_SYSCALL_64_after_hwframe+0x6e/0xd8']
+
+/** Slab that cannot be reclaimed takes more than all pages on the LRU lists: then it is what the report has to show. */
+function should_dump_unreclaim_slab(k: Kernel): boolean {
+  const v = k.vmstat
+  let nr_lru = v[C.nr_isolated_anon]! + v[C.nr_isolated_file]!
+  for (let item = C.nr_inactive_anon; item <= C.nr_unevictable; item++) nr_lru += v[item]!
+  return v[C.nr_slab_unreclaimable]! > nr_lru
+}
+function dump_unreclaimable_slab(k: Kernel): void {
+  printk(k, 'Unreclaimable slab info:')
+  printk(k, 'Name                      Used          Total')
+  for (const cache of all_caches(k)) {
+    if ((k.kmem_cache.flags[cache]! & SLAB_RECLAIM_ACCOUNT) !== 0) continue
+    const { name, active_objs, num_objs, objsize } = slabinfo_row(k, cache)
+    const kB = (objects: number): string => `${String(int_div(objects * objsize, 1024)).padStart(10)}KB`
+    if (num_objs > 0) printk(k, `${name.padEnd(17)} ${kB(active_objs)} ${kB(num_objs)}`)
+  }
+}
 
 /** The tasks that could be killed, with what they hold (in pages). */
 function dump_tasks(k: Kernel, oc: OomControl): void {

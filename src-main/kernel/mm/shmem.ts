@@ -8,7 +8,6 @@ import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import {
   __GFP_COMP,
-  __GFP_ZERO,
   GFP_HIGHUSER_MOVABLE,
   PAGE_SIZE,
   PG_dirty,
@@ -90,11 +89,13 @@ export function shmem_get_page(k: Kernel, inode: number, index: number, sgp: num
   if (entry < 0) return shmem_swapin_page(k, inode, index, -entry, sgp)
   if (sgp === SGP_READ) return { pfn: 0, major: false }
   if (!shmem_acct_block(k, inode)) return null
-  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_ZERO)
+  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP)
   if (pfn === 0) {
     shmem_unacct_block(k, inode)
     return null
   }
+  // A write fills the page itself; a mapping must not show what was there.
+  if (sgp !== SGP_WRITE) charge(k, COST.zero_page)
   k.page.flags[pfn]! |= PG_swapbacked | (sgp === SGP_WRITE ? PG_referenced : 0)
   if (!shmem_add_to_page_cache(k, inode, index, pfn)) {
     k.page.flags[pfn] = 0
