@@ -278,6 +278,7 @@ export const labSchema = z.strictObject({
       disk: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),
       psi: z.boolean().default(false),
       cgroup: z.boolean().default(false),
+      la57: z.boolean().default(false),
       bootParams: z.array(z.string()).default([]),
     })
     .prefault({}),

@@ -185,6 +185,8 @@ export interface MachineConfig {
   readonly bare: boolean
   readonly bootParams: readonly string[]
   readonly psi: boolean
+  /** The processor has five-level page tables (CPUID la57); `no5lvl` among the boot parameters leaves them off. */
+  readonly la57?: boolean
 }
 
 /** Text with a number: names, paths and command lines are kept once and referred to by id; id 0 is ''. Append-only. */
@@ -249,6 +251,8 @@ export function open_kernel(config: MachineConfig) {
   return {
     config,
     arena,
+    /** pgtable_l5_enabled: page tables have five levels. */
+    la57: config.la57 === true && !config.bootParams.includes('no5lvl'),
     /** struct page: 28 bytes a frame. A frame is on at most one list, so buddy, pcp, LRU and slab lists share the two links. */
     page: open_table(arena, 'page', frames + 1, {
       flags: 'i32',

@@ -141,6 +141,7 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
     bare: true,
     bootParams: [...machine.bootParams, ...(machine.psi ? ['psi=1'] : [])],
     psi: machine.psi,
+    la57: machine.la57,
   })
   for (const [name, value] of Object.entries(program.sysctl)) sysctl_write(k, name, value)
   const lab = {

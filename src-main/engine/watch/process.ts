@@ -1,6 +1,6 @@
 /** One process close up: its status and areas as /proc tells them, and the way through its page tables to a frame. */
 import type { Walk, WalkLevel, WatchArea, WatchProcess } from '@shared/protocol'
-import { PGDIR_SIZE, PMD_SIZE, PTRS, PUD_SIZE } from '../../kernel/arch/x86/pgtable'
+import { P4D_SIZE, PGDIR_SIZE, PMD_SIZE, PTRS, PUD_SIZE } from '../../kernel/arch/x86/pgtable'
 import {
   PTE_A, PTE_D, PTE_P, PTE_PROTNONE, PTE_PS, PTE_SHIFT, PTE_SPECIAL, PTE_SWAP, PTE_W, STEP_NS, type Kernel,
 } from '../../kernel/kernel' // prettier-ignore
@@ -42,11 +42,13 @@ function areas(smaps: string): WatchArea[] {
 }
 
 const LEVELS = [
-  ['PGD', PGDIR_SIZE],
+  ['PGD', P4D_SIZE],
   ['PUD', PUD_SIZE],
   ['PMD', PMD_SIZE],
   ['PTE', 4096],
 ] as const
+/** With five levels (LA57). */
+const LEVELS_L5 = [['PGD', PGDIR_SIZE], ['P4D', P4D_SIZE], ...LEVELS.slice(1)] as const
 
 /** What the hardware would do with an address, table by table. */
 export function walk(k: Kernel, mm: number, address: number): Walk {
@@ -55,7 +57,7 @@ export function walk(k: Kernel, mm: number, address: number): Walk {
     address, levels, pfn: null, physical: null, swap_slot: null, page_size: 4096, result, ...found,
   }) // prettier-ignore
   let table = k.mm.pgd[mm]!
-  for (const [level, size] of LEVELS) {
+  for (const [level, size] of k.la57 ? LEVELS_L5 : LEVELS) {
     const index = Math.floor(address / size) % PTRS
     const entry = k.pt.entry[table * PTRS + index]!
     const isLeaf = level === 'PTE' || (entry & PTE_PS) !== 0

@@ -12,7 +12,7 @@ import { PTE_D, PTE_P, VM_EXEC, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { charge_user, need_resched, signal_pending, task_blocked } from '../task'
 import { L1_PTE, make_dirty, tlb_base, tlb_context, tlb_miss } from '../arch/x86/tlb'
-import { PGDIR_SIZE, TASK_SIZE } from '../arch/x86/pgtable'
+import { P4D_SIZE, task_size } from '../arch/x86/pgtable'
 import { mapped_entry } from '../mm/gup'
 import { find_vma } from '../mm/vma'
 import { ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, do_page_fault, FAULT_DONE } from './fault'
@@ -23,16 +23,17 @@ const PAGE_MASK = 4095
 /** `nr` accesses from `start`, `stride` bytes apart (may be negative); how many were made. */
 export function access_range(k: Kernel, start: number, nr: number, stride: number, write: boolean): number {
   let done = 0
+  const limit = task_size(k)
   while (done < nr) {
     const addr = start + done * stride
-    if (addr < 0 || addr >= 2 ** 47) {
+    if (addr < 0 || addr >= limit) {
       do_page_fault(k, addr, write ? ACCESS_WRITE : ACCESS_READ)
       return done
     }
-    const slot = Math.floor(addr / PGDIR_SIZE)
-    const in_slot = addr - slot * PGDIR_SIZE
+    const slot = Math.floor(addr / P4D_SIZE)
+    const in_slot = addr - slot * P4D_SIZE
     // A stretch stays in one PGD slot, so that page numbers are 27 bits.
-    const room = stride === 0 ? Infinity : stride > 0 ? (PGDIR_SIZE - 1 - in_slot) / stride : in_slot / -stride
+    const room = stride === 0 ? Infinity : stride > 0 ? (P4D_SIZE - 1 - in_slot) / stride : in_slot / -stride
     const batch = Math.min(nr - done, STRETCH, Math.floor(room) + 1)
     const vpn = Math.floor(in_slot / 4096)
     const made = run_range(k, slot, vpn, in_slot & PAGE_MASK, batch, stride, write ? 1 : 0)
@@ -103,8 +104,8 @@ function run_range(
 export function access_list(k: Kernel, base: number, trace: Int32Array, n: number, from = 0): number {
   let i = from
   while (i < n) {
-    const slot = Math.floor(base / PGDIR_SIZE)
-    const first = Math.floor((base - slot * PGDIR_SIZE) / 4096)
+    const slot = Math.floor(base / P4D_SIZE)
+    const first = Math.floor((base - slot * P4D_SIZE) / 4096)
     const end = Math.min(n, i + STRETCH)
     i = run_list(k, slot, first, trace, i, end)
     if (i < end) {
@@ -182,7 +183,7 @@ export function access_once(k: Kernel, addr: number, access: number): boolean {
   return false
 }
 function may_execute(k: Kernel, addr: number): boolean {
-  if (addr >= TASK_SIZE) return false
+  if (addr >= task_size(k)) return false
   const mm = k.task.mm[k.var.current]!
   const vma = find_vma(k, mm, addr)
   if (vma === 0 || k.vma.vm_start[vma]! > addr || (k.vma.vm_flags[vma]! & VM_EXEC) === 0) return false

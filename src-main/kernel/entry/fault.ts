@@ -7,7 +7,7 @@
 import { PTE_P, VM_EXEC, VM_GROWSDOWN, VM_WRITE, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { charge, fatal_signal_pending, task_blocked, trace } from '../task'
-import { TASK_SIZE } from '../arch/x86/pgtable'
+import { task_size } from '../arch/x86/pgtable'
 import { BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SIGBUS, SIGSEGV } from '../uapi'
 import { mapped_entry } from '../mm/gup'
 import { handle_mm_fault } from '../mm/memory'
@@ -34,15 +34,16 @@ export const FAULT_DONE = 0
 /** The task sleeps, or has a signal: it does not go on now. */
 export const FAULT_STOP = 1
 
-/** Non-canonical: bits 63…47 are not all the same. */
-function is_canonical(addr: number): boolean {
-  return addr < 2 ** 47 || addr >= 2 ** 64 - 2 ** 47
+/** Non-canonical: bits 63…47 (63…56 with five levels) are not all the same. */
+function is_canonical(k: Kernel, addr: number): boolean {
+  const half = k.la57 ? 2 ** 56 : 2 ** 47
+  return addr < half || addr >= 2 ** 64 - half
 }
 
 /** The running task's access to `addr` found no translation. */
 export function do_page_fault(k: Kernel, addr: number, access: number): number {
-  if (!is_canonical(addr)) return force_sig_fault(k, SIGSEGV, SI_KERNEL, 0)
-  if (addr >= TASK_SIZE) return bad_area(k, SEGV_MAPERR, addr)
+  if (!is_canonical(k, addr)) return force_sig_fault(k, SIGSEGV, SI_KERNEL, 0)
+  if (addr >= task_size(k)) return bad_area(k, SEGV_MAPERR, addr)
   const mm = k.task.mm[k.var.current]!
   const vma = find_vma(k, mm, addr)
   if (vma === 0) return bad_area(k, SEGV_MAPERR, addr)

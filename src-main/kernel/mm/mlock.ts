@@ -20,6 +20,7 @@ import {
   VM_PFNMAP,
   type Kernel,
 } from '../kernel'
+import { task_size } from '../arch/x86/pgtable'
 import { COST } from '../costs'
 import { charge } from '../task'
 import { EAGAIN, EINVAL, ENOMEM, EPERM, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT } from '../uapi'
@@ -188,7 +189,7 @@ export function do_mlockall(k: Kernel, mm: number, flags: number): number {
   const current = (flags & MCL_CURRENT) !== 0
   if (current && k.mm.total_vm[mm]! > Math.floor(rlimit_memlock(k) / 4096) && !capable(k, k.var.current)) return -ENOMEM
   apply_mlockall_flags(k, mm, flags)
-  if (current) mm_populate(k, mm, 0, 2 ** 47)
+  if (current) mm_populate(k, mm, 0, task_size(k))
   return 0
 }
 export function do_munlockall(k: Kernel, mm: number): number {

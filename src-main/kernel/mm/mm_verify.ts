@@ -21,7 +21,17 @@ import {
   VM_LOCKED,
   type Kernel,
 } from '../kernel'
-import { entry_is_table, LEVEL_PGD, LEVEL_PTE, LEVEL_PUD, PTRS, PUD_SIZE } from '../arch/x86/pgtable'
+import {
+  entry_is_table,
+  LEVEL_P4D,
+  LEVEL_PTE,
+  LEVEL_PUD,
+  P4D_SIZE,
+  pgd_level,
+  PGDIR_SIZE,
+  PTRS,
+  PUD_SIZE,
+} from '../arch/x86/pgtable'
 import { vma_kernel_pagesize } from './hugetlb'
 import { verify_hugetlb } from './hugetlb_verify'
 import { find_vma, vma_pages } from './vma'
@@ -108,7 +118,7 @@ function verify_chain(k: Kernel, vma: number): void {
 
 function verify_tables(k: Kernel, mm: number, found: Found): void {
   const rss = { anon: 0, file: 0, shmem: 0, swap: 0, tables: 0, hugetlb: 0 }
-  walk_table(k, mm, k.mm.pgd[mm]!, LEVEL_PGD, 0, rss, found)
+  walk_table(k, mm, k.mm.pgd[mm]!, pgd_level(k), 0, rss, found)
   assert(k.mm.rss_anon[mm] === rss.anon, 'verify_mm: rss_anon')
   assert(k.mm.rss_file[mm] === rss.file, 'verify_mm: rss_file')
   assert(k.mm.rss_shmem[mm] === rss.shmem, 'verify_mm: rss_shmem')
@@ -130,7 +140,7 @@ function walk_table(k: Kernel, mm: number, table: number, level: number, base: n
   const pt = k.pt
   assert(pt.level[table] === level, 'verify_mm: level of a table')
   assert((k.page.flags[pt.pfn[table]!]! & PG_table) !== 0, 'verify_mm: frame of a table')
-  if (level < LEVEL_PGD) rss.tables++
+  if (level < LEVEL_P4D) rss.tables++
   if (level < LEVEL_PUD) found.tables++
   const span = SPANS[level]!
   let used = 0
@@ -151,7 +161,7 @@ function walk_table(k: Kernel, mm: number, table: number, level: number, base: n
   rss.tables += deposited
   found.tables += deposited
 }
-const SPANS = [4096, 2 ** 21, PUD_SIZE, 2 ** 39]
+const SPANS = [4096, 2 ** 21, PUD_SIZE, P4D_SIZE, PGDIR_SIZE]
 
 /** A huge leaf; 1 when it has a table deposited. */
 function count_huge(k: Kernel, mm: number, addr: number, entry: number, level: number, rss: Rss, found: Found): number {

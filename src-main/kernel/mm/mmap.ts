@@ -24,7 +24,7 @@ import {
 } from '../kernel'
 import { COST } from '../costs'
 import { charge } from '../task'
-import { TASK_SIZE } from '../arch/x86/pgtable'
+import { task_size } from '../arch/x86/pgtable'
 import {
   EACCES,
   EAGAIN,
@@ -129,7 +129,7 @@ export function do_mmap(
   if (hstate < 0) return -EINVAL
   const align = huge ? huge_page_size(hstate_of(k, hstate)) : 4096
   const len = Math.ceil(length / align) * align
-  if (len === 0 || len > TASK_SIZE * 2) return -ENOMEM
+  if (len === 0 || len > task_size(k) * 2) return -ENOMEM
   if (k.mm.map_count[mm]! > max_map_count(k)) return -ENOMEM
   const at = get_unmapped_area(k, mm, addr, len, flags, align)
   if (at < 0) return at
@@ -294,7 +294,7 @@ function count_vma_pages_range(k: Kernel, mm: number, start: number, end: number
 
 /** Removes every mapping in [start, start + len). 0 or -errno. */
 export function do_munmap(k: Kernel, mm: number, start: number, length: number): number {
-  if (start % 4096 !== 0 || start > TASK_SIZE || length > TASK_SIZE - start) return -EINVAL
+  if (start % 4096 !== 0 || start > task_size(k) || length > task_size(k) - start) return -EINVAL
   const end = start + page_align(length)
   if (end === start) return -EINVAL
   let vma = find_vma_intersection(k, mm, start, end)

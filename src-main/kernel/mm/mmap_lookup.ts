@@ -5,7 +5,7 @@
  * Linux: mm/mmap.c (get_unmapped_area, unmapped_area_topdown), arch/x86/kernel/sys_x86_64.c.
  */
 import { VM_GROWSDOWN, type Kernel } from '../kernel'
-import { TASK_SIZE } from '../arch/x86/pgtable'
+import { DEFAULT_MAP_WINDOW, task_size } from '../arch/x86/pgtable'
 import { EINVAL, ENOMEM, EPERM, MAP_32BIT, MAP_FIXED } from '../uapi'
 import { capable } from './util'
 import { find_vma, vm_start_gap } from './vma'
@@ -27,10 +27,10 @@ export function get_unmapped_area(
   flags: number,
   align = 4096,
 ): number {
-  if (len > TASK_SIZE) return -ENOMEM
+  if (len > task_size(k)) return -ENOMEM
   const at = arch_get_unmapped_area_topdown(k, mm, addr, len, flags, align)
   if (at < 0) return at
-  if (at > TASK_SIZE - len) return -ENOMEM
+  if (at > task_size(k) - len) return -ENOMEM
   if (at % 4096 !== 0) return -EINVAL
   if (at < mmap_min_addr(k) && !capable(k, k.var.current)) return -EPERM
   return at
@@ -48,14 +48,23 @@ function arch_get_unmapped_area_topdown(
   if ((flags & MAP_32BIT) !== 0) return unmapped_area(k, mm, 0x40000000, 0x80000000, len, align)
   if (addr !== 0) {
     const hint = Math.floor(addr / 4096) * 4096
-    if (hint <= TASK_SIZE - len) {
+    if (mmap_address_hint_valid(k, hint, len)) {
       const vma = find_vma(k, mm, hint)
       if (vma === 0 || hint + len <= vm_start_gap(k, vma)) return hint
     }
   }
   const low = Math.max(4096, mmap_min_addr(k))
-  const at = unmapped_area_topdown(k, mm, low, k.mm.mmap_base[mm]!, len, align)
-  return at >= 0 ? at : unmapped_area(k, mm, TASK_UNMAPPED_BASE, TASK_SIZE, len, align)
+  // Addresses beyond 47 bits are for those who ask for them by a hint.
+  const end = addr > DEFAULT_MAP_WINDOW ? task_size(k) : DEFAULT_MAP_WINDOW
+  const high = k.mm.mmap_base[mm]! + end - DEFAULT_MAP_WINDOW
+  const at = unmapped_area_topdown(k, mm, low, high, len, align)
+  return at >= 0 ? at : unmapped_area(k, mm, TASK_UNMAPPED_BASE, end, len, align)
+}
+
+/** A mapping lies wholly below or wholly above the border of 47 bits (arch/x86/mm/mmap.c). */
+function mmap_address_hint_valid(k: Kernel, addr: number, len: number): boolean {
+  if (addr > task_size(k) - len) return false
+  return addr > DEFAULT_MAP_WINDOW === addr + len > DEFAULT_MAP_WINDOW
 }
 
 /** The highest fit in [low, high). */

@@ -17,7 +17,7 @@ import {
 } from '../kernel'
 import { COST } from '../costs'
 import { charge } from '../task'
-import { pmd_offset, PMD_SIZE, PTRS, set_entry, TASK_SIZE } from '../arch/x86/pgtable'
+import { pmd_offset, PMD_SIZE, PTRS, set_entry, task_size } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb'
 import { EAGAIN, EFAULT, EINVAL, ENOMEM, MAP_FIXED, MREMAP_FIXED, MREMAP_MAYMOVE } from '../uapi'
 import { anon_vma_clone, unlink_anon_vmas } from './anon_vma'
@@ -77,7 +77,7 @@ function mremap_to(
   new_len: number,
   _flags: number,
 ): number {
-  if (new_addr % 4096 !== 0 || new_len > TASK_SIZE || new_addr > TASK_SIZE - new_len) return -EINVAL
+  if (new_addr % 4096 !== 0 || new_len > task_size(k) || new_addr > task_size(k) - new_len) return -EINVAL
   if (addr + old_len > new_addr && new_addr + new_len > addr) return -EINVAL
   if (k.mm.map_count[mm]! + 2 >= max_map_count(k) - 3) return -ENOMEM
   let error = do_munmap(k, mm, new_addr, new_len)
@@ -109,7 +109,7 @@ function vma_to_resize(k: Kernel, mm: number, vma: number, addr: number, old_len
 function vma_expandable(k: Kernel, vma: number, delta: number): boolean {
   const end = k.vma.vm_end[vma]! + delta
   const next = k.vma.next[vma]!
-  return end <= TASK_SIZE && (next === 0 || k.vma.vm_start[next]! >= end)
+  return end <= task_size(k) && (next === 0 || k.vma.vm_start[next]! >= end)
 }
 
 function expand_in_place(k: Kernel, mm: number, vma: number, addr: number, old_len: number, new_len: number): number {

@@ -2,7 +2,7 @@
  * Making and freeing page tables, and their accounting (VmPTE, PageTables).
  *
  * Linux: arch/x86/mm/pgtable.c, mm/memory.c (pud_alloc, pmd_alloc, pte_alloc, free_pgd_range). A PGD takes two frames
- * (page-table isolation compiled in) and counts nowhere.
+ * (page-table isolation compiled in) and counts nowhere; nor does a P4D table, in VmPTE or PageTables.
  */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
@@ -12,10 +12,12 @@ import { row_alloc, row_free } from '../lib/arena'
 import { charge } from '../task'
 import {
   entry_is_table,
-  LEVEL_PGD,
+  LEVEL_P4D,
   LEVEL_PMD,
   LEVEL_PTE,
   LEVEL_PUD,
+  P4D_SIZE,
+  pgd_level,
   pgd_offset,
   PGDIR_SIZE,
   PMD_SIZE,
@@ -31,7 +33,8 @@ const TABLE = PTE_P | PTE_W | PTE_A
 
 /** A new table of a level for an address space, or 0 when memory is out. */
 export function pt_alloc(k: Kernel, mm: number, level: number): number {
-  const pfn = alloc_pages(k, GFP_PGTABLE_USER, level === LEVEL_PGD ? PGD_ALLOCATION_ORDER : 0)
+  const is_pgd = level === pgd_level(k)
+  const pfn = alloc_pages(k, GFP_PGTABLE_USER, is_pgd ? PGD_ALLOCATION_ORDER : 0)
   if (pfn === 0) return 0
   charge(k, COST.pt_alloc)
   const table = row_alloc(k.pt)
@@ -40,10 +43,10 @@ export function pt_alloc(k: Kernel, mm: number, level: number): number {
   k.pt.level[table] = level
   k.page.flags[pfn]! |= PG_table
   k.page.mapping[pfn] = table
-  if (level === LEVEL_PGD) {
+  if (is_pgd) {
     k.page.flags[pfn + 1]! |= PG_table
     k.page.mapping[pfn + 1] = table
-  } else {
+  } else if (level < LEVEL_P4D) {
     k.mm.pgtables_bytes[mm]! += 4096
     // pud_alloc_one has no constructor in 6.1: PUD tables count in VmPTE and not in PageTables.
     if (level !== LEVEL_PUD) k.vmstat[C.nr_page_table_pages]!++
@@ -58,10 +61,10 @@ export function pt_release(k: Kernel, mm: number, table: number): number {
   assert(pfn !== 0, 'pt_release: no such table')
   k.page.flags[pfn]! &= ~PG_table
   k.page.mapping[pfn] = 0
-  if (level === LEVEL_PGD) {
+  if (level === pgd_level(k)) {
     k.page.flags[pfn + 1]! &= ~PG_table
     k.page.mapping[pfn + 1] = 0
-  } else {
+  } else if (level < LEVEL_P4D) {
     k.mm.pgtables_bytes[mm]! -= 4096
     if (level !== LEVEL_PUD) k.vmstat[C.nr_page_table_pages]!--
   }
@@ -70,7 +73,7 @@ export function pt_release(k: Kernel, mm: number, table: number): number {
 }
 
 export function pgd_alloc(k: Kernel, mm: number): boolean {
-  k.mm.pgd[mm] = pt_alloc(k, mm, LEVEL_PGD)
+  k.mm.pgd[mm] = pt_alloc(k, mm, pgd_level(k))
   return k.mm.pgd[mm] !== 0
 }
 
@@ -88,9 +91,18 @@ function table_below(k: Kernel, mm: number, slot: number, level: number): number
   return table
 }
 
-/** Index of the PUD entry; makes the table above it. 0: out of memory. */
+/** Index of the P4D entry; with five levels makes its table. 0: out of memory. */
+function p4d_alloc(k: Kernel, mm: number, addr: number): number {
+  if (!k.la57) return k.mm.pgd[mm]! * PTRS + Math.floor(addr / P4D_SIZE)
+  const table = table_below(k, mm, pgd_offset(k, mm, addr), LEVEL_P4D)
+  return table === 0 ? 0 : table * PTRS + (Math.floor(addr / P4D_SIZE) & 511)
+}
+
+/** Index of the PUD entry; makes the tables above it. 0: out of memory. */
 export function pud_alloc(k: Kernel, mm: number, addr: number): number {
-  const table = table_below(k, mm, pgd_offset(k, mm, addr), LEVEL_PUD)
+  const slot = p4d_alloc(k, mm, addr)
+  if (slot === 0) return 0
+  const table = table_below(k, mm, slot, LEVEL_PUD)
   return table === 0 ? 0 : table * PTRS + (Math.floor(addr / PUD_SIZE) & 511)
 }
 
@@ -132,14 +144,16 @@ export function free_pgd_range(
   freed: (pfn: number) => void,
 ): void {
   const top = ceiling === 0 ? Infinity : ceiling
-  for (let at = addr; at < end; at = block_end(at, PGDIR_SIZE)) {
-    const slot = pgd_offset(k, mm, at)
+  const level = pgd_level(k) - 1
+  const size = LEVEL_SIZE[level + 1]!
+  for (let at = addr; at < end; at = block_end(at, size)) {
+    const slot = k.mm.pgd[mm]! * PTRS + Math.floor(at / size)
     if (k.pt.entry[slot] !== 0)
-      free_range(k, mm, slot, at, Math.min(end, block_end(at, PGDIR_SIZE)), floor, top, LEVEL_PUD, freed)
+      free_range(k, mm, slot, at, Math.min(end, block_end(at, size)), floor, top, level, freed)
   }
 }
 
-const LEVEL_SIZE = [4096, PMD_SIZE, PUD_SIZE, PGDIR_SIZE] as const
+const LEVEL_SIZE = [4096, PMD_SIZE, PUD_SIZE, P4D_SIZE, PGDIR_SIZE] as const
 const INDEX_MASK = 511
 
 function block_end(addr: number, size: number): number {

@@ -13,7 +13,9 @@ import { vm_commit_limit } from './util'
 
 /** 4-KiB entries of the kernel's direct map: what set_memory split for text, read-only data and the ends of RAM. */
 const DIRECT_MAP_4K_KB = 24448
+/** 32 TiB, 12800 TiB with five-level page tables. */
 const VMALLOC_TOTAL_KB = 34359738367
+const VMALLOC_TOTAL_L5_KB = 13743895347199
 /** Pages that the kernel holds in vmalloc areas after boot, its stacks not counted. */
 const VMALLOC_BOOT_PAGES = 1654
 /** Per-CPU areas of one CPU: the first chunk and what was added at boot. */
@@ -87,7 +89,7 @@ export function meminfo_into(k: Kernel, out: Float64Array, at: number): void {
   pages(v[C.nr_writeback_temp]!)
   pages(vm_commit_limit(k))
   pages(Math.max(0, k.var.committed_as))
-  plain(VMALLOC_TOTAL_KB)
+  plain(k.la57 ? VMALLOC_TOTAL_L5_KB : VMALLOC_TOTAL_KB)
   plain(VMALLOC_BOOT_PAGES * 4 + v[C.nr_kernel_stack]!)
   plain(0) // VmallocChunk
   pages(PERCPU_PAGES * k.config.cpus)

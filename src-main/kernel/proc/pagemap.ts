@@ -38,13 +38,15 @@ import {
   VM_PFNMAP,
   type Kernel,
 } from '../kernel'
-import { pmd_offset, pte_offset, TASK_SIZE } from '../arch/x86/pgtable'
+import { pte_offset, task_size } from '../arch/x86/pgtable'
+import { mapped_entry } from '../mm/gup'
 import { thp } from '../mm/huge_memory'
+import { vma_kernel_pagesize } from '../mm/hugetlb'
 import { memory_map } from '../mm/mm_init'
 import { compound_head } from '../mm/page_alloc'
 import { page_mapcount, page_mapped } from '../mm/rmap'
 import { swap_area_of } from '../mm/swapfile'
-import { find_vma } from '../mm/vma'
+import { find_vma, is_vm_hugetlb_page } from '../mm/vma'
 import { EINVAL } from '../uapi'
 
 const WORD = 8
@@ -79,7 +81,7 @@ function range(offset: number, length: number, end: number): { first: number; nr
 // ---------------------------------------------------------------- /proc/PID/pagemap
 
 export function pagemap_read(k: Kernel, mm: number, offset: number, length: number): Uint8Array | number {
-  const asked = range(offset, length, mm === 0 ? 0 : TASK_SIZE / 4096)
+  const asked = range(offset, length, mm === 0 ? 0 : task_size(k) / 4096)
   if (typeof asked === 'number') return asked
   const out = words(asked.nr)
   for (let i = 0; i < asked.nr;) {
@@ -92,16 +94,20 @@ export function pagemap_read(k: Kernel, mm: number, offset: number, length: numb
   return out.bytes
 }
 
+/** 4-KiB pages of a huge entry. */
+function huge_pages(k: Kernel, vma: number): number {
+  return is_vm_hugetlb_page(k, vma) ? vma_kernel_pagesize(k, vma) / 4096 : 512
+}
+
 function pagemap_entry(k: Kernel, mm: number, vma: number, addr: number, out: Words, i: number): void {
   const soft = k.vma.soft_clean[vma] === 0 ? PM_SOFT_DIRTY : 0
-  const slot = pmd_offset(k, mm, addr)
-  const pmd = slot === 0 ? 0 : k.pt.entry[slot]!
-  const huge = (pmd & PTE_PS) !== 0
-  const at = huge || (pmd & PTE_P) === 0 ? 0 : pte_offset(k, mm, addr)
-  const pte = huge ? pmd : at === 0 ? 0 : k.pt.entry[at]!
+  const leaf = mapped_entry(k, mm, addr)
+  const huge = (leaf & PTE_PS) !== 0
+  const at = huge ? 0 : pte_offset(k, mm, addr)
+  const pte = huge ? leaf : at === 0 ? 0 : k.pt.entry[at]!
   if ((pte & (PTE_P | PTE_PROTNONE)) !== 0) {
     const head = pte >>> PTE_SHIFT
-    const pfn = huge ? head + (Math.floor(addr / 4096) & 511) : head
+    const pfn = huge ? head + (Math.floor(addr / 4096) & (huge_pages(k, vma) - 1)) : head
     const written = (pte & PTE_W) !== 0 ? PM_SOFT_DIRTY : 0
     put(out, i, pfn, PM_PRESENT | soft | written | page_bits(k, vma, pte, head))
   } else if ((pte & PTE_SWAP) !== 0) {

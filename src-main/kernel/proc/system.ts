@@ -118,9 +118,9 @@ export function cpuinfo_text(k: Kernel): string {
       `cpu cores\t: ${k.config.cpus}\napicid\t\t: ${cpu}\ninitial apicid\t: ${cpu}\nfpu\t\t: yes\n` +
       `fpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\n` +
       `flags\t\t: fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 ` +
-      `syscall nx pdpe1gb lm rep_good nopl cpuid pni pcid\n` +
+      `syscall nx pdpe1gb lm rep_good nopl cpuid pni pcid${k.la57 ? ' la57' : ''}\n` +
       `bugs\t\t:\nbogomips\t: 6000.00\nclflush size\t: 64\ncache_alignment\t: 64\n` +
-      `address sizes\t: 46 bits physical, 48 bits virtual\npower management:\n\n`
+      `address sizes\t: 46 bits physical, ${k.config.la57 === true ? 57 : 48} bits virtual\npower management:\n\n`
   return text
 }
 

@@ -25,7 +25,7 @@ import {
 import { COST } from '../costs'
 import { prng_below } from '../lib/prng'
 import { charge } from '../task'
-import { TASK_SIZE } from '../arch/x86/pgtable'
+import { DEFAULT_MAP_WINDOW } from '../arch/x86/pgtable'
 import { EACCES, ENOENT, ENOMEM, MAP_FIXED, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../uapi'
 import { do_brk, do_brk_flags } from '../mm/brk'
 import { alloc_file, fput } from '../mm/file_table'
@@ -128,7 +128,7 @@ function random(k: Kernel, pages: number): number {
 function arch_pick_mmap_layout(k: Kernel, t: number, mm: number): void {
   const rnd = 4096 * random(k, MMAP_RND_PAGES)
   const pad = STACK_GUARD + (rnd === 0 ? 0 : STACK_RND_PAGES * 4096)
-  const gap = Math.min(Math.max(rlimit_stack(k, t) + pad, MIN_GAP), Math.floor(TASK_SIZE / 6) * 5)
+  const gap = Math.min(Math.max(rlimit_stack(k, t) + pad, MIN_GAP), Math.floor(DEFAULT_MAP_WINDOW / 6) * 5)
   k.mm.mmap_base[mm] = Math.floor((STACK_TOP - gap - rnd) / 4096) * 4096
 }
 

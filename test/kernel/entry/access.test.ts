@@ -4,7 +4,7 @@ import { M } from '../../../src-shared/counters'
 import type { Kernel } from '../../../src-main/kernel/kernel'
 import { access_list, access_range } from '../../../src-main/kernel/entry/access'
 import * as sys from '../../../src-main/kernel/entry/syscall'
-import { PGDIR_SIZE } from '../../../src-main/kernel/arch/x86/pgtable'
+import { P4D_SIZE } from '../../../src-main/kernel/arch/x86/pgtable'
 import { verify_mm } from '../../../src-main/kernel/mm/mm_verify'
 import * as u from '../../../src-main/kernel/uapi'
 import { bare_machine, MiB } from '../../support/bare'
@@ -31,7 +31,7 @@ describe.each(['seq64', 'seqpage', 'rand', 'zipf'] as const)('trace %s', (kind) 
     const trace = make_trace(kind, n, pages)
     expect(access_list(k, p, trace, n)).toBe(n)
     const got = counts(k).map((v, i) => v - before[i]!)
-    const first = (p % PGDIR_SIZE) / 4096
+    const first = (p % P4D_SIZE) / 4096
     const reference = sim()
     reference.run(
       trace.map((v) => v + first * 2),
@@ -57,7 +57,7 @@ test('a range of small strides counts as if every access were looked up', () => 
 
 test('ranges cross PGD slots and run backwards', () => {
   const k = bare_machine()
-  const at = 3 * PGDIR_SIZE - 4 * 4096
+  const at = 3 * P4D_SIZE - 4 * 4096
   expect(sys.sys_mmap(k, at, 8 * 4096, RW, ANON | u.MAP_FIXED)).toBe(at)
   expect(access_range(k, at, 8, 4096, true)).toBe(8)
   expect(access_range(k, at + 7 * 4096, 8, -4096, false)).toBe(8)

@@ -4,7 +4,7 @@
  * lines that page walks leave behind.
  *
  * A tag is one positive 31-bit word: 27 bits of page number within a PGD slot under 4 bits of context. A context is a pair
- * (address space, PGD slot); 15 of them live on a CPU, so a switch of address spaces flushes nothing (PCID). Bit 31
+ * (address space, PGD slot: 512 GiB, a P4D slot with five levels); 15 of them live on a CPU, so a switch of address spaces flushes nothing (PCID). Bit 31
  * marks a 2 MiB page. An entry is a copy of the page-table entry; a first write looks that up again to set dirty in it.
  *
  * All of a CPU's caches are one block of words, so that the hot code holds a single array.
@@ -16,7 +16,7 @@ import { PTE_A, PTE_D, PTE_P, PTE_PS, PTE_SHIFT, PTE_W, type Kernel } from '../.
 import { COST } from '../../costs'
 import { row_touch } from '../../lib/arena'
 import { charge } from '../../task'
-import { PGDIR_SIZE, PTRS } from './pgtable'
+import { P4D_SIZE, PTRS } from './pgtable'
 
 /** Words of a CPU, and where its parts start. */
 export const TLB_WORDS = 8192
@@ -225,7 +225,9 @@ export function make_dirty(k: Kernel, tag: number, pte: number, pgd_table: numbe
 /** Index of the entry that a cached translation came from. */
 function leaf(k: Kernel, w: Int32Array, base: number, tag: number, pgd_table: number, vpn: number): number {
   const entry = k.pt.entry
-  const pgd = entry[pgd_table * PTRS + w[base + CTX_SLOT + ((tag >>> 27) & 15)]!]!
+  const p4d = w[base + CTX_SLOT + ((tag >>> 27) & 15)]!
+  const table = k.la57 ? entry[pgd_table * PTRS + (p4d >> 9)]! >>> PTE_SHIFT : pgd_table
+  const pgd = entry[table * PTRS + (k.la57 ? p4d & 511 : p4d)]!
   const pud_slot = (pgd >>> PTE_SHIFT) * PTRS + (vpn >> 18)
   const pud = entry[pud_slot]!
   if ((pud & PTE_PS) !== 0) return pud_slot
@@ -297,7 +299,13 @@ function walk(
     const pdpe_tag = ctx | (vpn >> 18)
     if (w[pdpe] === pdpe_tag) slot = w[pdpe + (PDPE_TABLE - PDPE_TAG)]!
     else {
-      slot = pgd_table * PTRS + w[base + CTX_SLOT + (ctx >>> 27)]!
+      slot = w[base + CTX_SLOT + (ctx >>> 27)]!
+      if (k.la57) {
+        const top = pgd_table * PTRS + (slot >> 9)
+        cycles += line_cycles(w, base, top)
+        if ((entry[top]! & PTE_P) === 0) return miss_cycles(k, cycles, 0)
+        slot = (entry[top]! >>> PTE_SHIFT) * PTRS + (slot & 511)
+      } else slot += pgd_table * PTRS
       cycles += line_cycles(w, base, slot)
       const pgd = entry[slot]!
       if ((pgd & PTE_P) === 0) return miss_cycles(k, cycles, 0)
@@ -423,7 +431,7 @@ export function flush_tlb_range(k: Kernel, mm: number, start: number, end: numbe
 
 /** Forgets a whole address space. */
 export function flush_tlb_mm(k: Kernel, mm: number): void {
-  flush_tlb_range(k, mm, 0, PGDIR_SIZE)
+  flush_tlb_range(k, mm, 0, P4D_SIZE)
 }
 
 /** An address space ends: no charge, its translations are out of reach. */
@@ -442,8 +450,8 @@ function retire(k: Kernel, cpu: number, mm: number): void {
 function invalidate(k: Kernel, cpu: number, mm: number, addr: number): void {
   const w = k.tlb.word
   const base = tlb_base(cpu)
-  const pgd_slot = Math.floor(addr / PGDIR_SIZE)
-  const vpn = Math.floor((addr - pgd_slot * PGDIR_SIZE) / 4096)
+  const pgd_slot = Math.floor(addr / P4D_SIZE)
+  const vpn = Math.floor((addr - pgd_slot * P4D_SIZE) / 4096)
   for (let i = 1; i < NR_CONTEXTS; i++) {
     if (w[base + CTX_MM + i] !== mm || w[base + CTX_SLOT + i] !== pgd_slot) continue
     const ctx = i << 27
