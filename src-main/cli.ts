@@ -34,6 +34,7 @@ define('run SCENARIO', 'run a machine without a window and sum up what happened'
   .option('--json', 'print one object')
 define('exec [SCENARIO]', "run shell commands inside the machine: exec --at 30s -- 'free -h'")
   ?.option('--at <duration>', 'simulated time of the commands', '0s')
+  .option('--still', 'time stands still while they run')
   .option('--seed <n>', 'seed of the machine')
 define('procfs [SCENARIO]', 'write the simulated /proc and /sys as files, for real tools')
   ?.option('--at <duration>', 'simulated time of the files', '0s')

@@ -12,12 +12,12 @@ export async function run({ args, options, rest }: Call): Promise<number> {
   const source = args[0] === undefined ? defaultScenario() : findScenario(args[0])
   const m = bootMachine(source, seedOption(options))
   advanceTo(m, at)
-  return runShell(m, script)
+  return runShell(m, script, options['still'] === true)
 }
 
 /** Runs a script and prints what it prints; its status is the command's. */
-export async function runShell(m: Machine, script: string): Promise<number> {
-  const shell = openShell(runningInside(m, (ms) => advanceTo(m, ms)))
+export async function runShell(m: Machine, script: string, still = false): Promise<number> {
+  const shell = openShell(runningInside(m, (ms) => (still ? undefined : advanceTo(m, ms))))
   const { stdout, stderr, status } = await shell.exec(script, { cols: process.stdout.columns ?? 80 })
   process.stdout.write(stdout)
   process.stderr.write(stderr)

@@ -1,15 +1,23 @@
 /** The file system that the shell sees: /proc and /sys are the machine's, the rest is a small one in memory. */
 import { InMemoryFs, type IFileSystem } from 'just-bash'
 import { Errno, type Inside } from './inside'
+import { GROUP, PASSWD } from './users'
 
 type Fs = IFileSystem
 type Stat = Awaited<ReturnType<Fs['stat']>>
 
 const MACHINE = /^\/(proc|sys)(\/|$)/
 const MAX_LINKS = 16
+const FILES = {
+  '/root/.keep': '',
+  '/tmp/.keep': '',
+  '/etc/passwd': PASSWD,
+  '/etc/group': GROUP,
+  '/etc/hostname': 'memscope\n',
+}
 
 /** `inMemory` lasts as long as the console; what is under /proc and /sys is asked anew each time. */
-export function machineFs(inside: Inside, inMemory: Fs = new InMemoryFs({ '/root/.keep': '', '/tmp/.keep': '' })): Fs {
+export function machineFs(inside: Inside, inMemory: Fs = new InMemoryFs(FILES)): Fs {
   const isMachine = (path: string): boolean => MACHINE.test(path)
   const epoch = new Date(0)
   const fail = (error: unknown, path: string): never => {

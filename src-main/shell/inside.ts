@@ -1,4 +1,5 @@
 /** What a command inside the machine can reach: the text of /proc and /sys, the machine's clock, and a few system calls. */
+import type { Suite } from './help'
 
 /** A failed call, by the name of its errno. */
 export class Errno extends Error {
@@ -84,5 +85,9 @@ export interface Io {
 export interface Tool {
   readonly name: string
   readonly about: string
+  /** Where its `--help` and its ways come from. */
+  readonly suite?: Suite
+  /** Its status when an option is none; 1 where nothing else is said. */
+  readonly usageStatus?: number
   run(args: readonly string[], io: Io): number | Promise<number>
 }

@@ -25,6 +25,8 @@ export function spaced(text: string): Map<string, number> {
 
 export interface Stat {
   readonly cpu: readonly number[]
+  /** The same of each CPU. */
+  readonly cpus: readonly (readonly number[])[]
   readonly intr: number
   readonly ctxt: number
   readonly btime: number
@@ -42,6 +44,7 @@ export function readStat(inside: Inside): Stat {
   const first = (name: string): number => lines.get(name)?.[0] ?? 0
   return {
     cpu: Array.from({ length: 10 }, (_, i) => lines.get('cpu')?.[i] ?? 0),
+    cpus: [...lines].filter(([name]) => /^cpu\d/.test(name)).map(([, ticks]) => ticks),
     intr: first('intr'),
     ctxt: first('ctxt'),
     btime: first('btime'),
@@ -88,6 +91,8 @@ export interface PidStat {
   readonly state: string
   /** Fields of /proc/PID/stat from the fourth (ppid) on: `field(4)` is ppid. */
   field(n: number): number
+  /** The same as it stands there: some are larger than a double holds. */
+  text(n: number): string
 }
 
 export function parsePidStat(text: string): PidStat {
@@ -102,6 +107,7 @@ export function parsePidStat(text: string): PidStat {
     comm: text.slice(open + 1, close),
     state: rest[0] ?? '?',
     field: (n) => Number(rest[n - 3] ?? 0),
+    text: (n) => rest[n - 3] ?? '0',
   }
 }
 
@@ -121,16 +127,6 @@ export function readOr(inside: Inside, path: string, fallback = ''): string {
   } catch {
     return fallback
   }
-}
-
-export function userName(uid: number): string {
-  return USERS[uid] ?? String(uid)
-}
-const USERS: Readonly<Record<number, string>> = {
-  0: 'root',
-  1: 'daemon',
-  33: 'www-data',
-  65534: 'nobody',
 }
 
 /** As printf("%.*f"): an exact tie goes to the even digit, where toFixed goes up. */

@@ -2,7 +2,8 @@
 import { Bash, defineCommand } from 'just-bash'
 import { machineFs } from './fs'
 import { Errno, ERRNO_TEXT, type Inside, type Io, type Tool } from './inside'
-import { UsageError } from './options'
+import { afterComplaint, helpOf, versionOf } from './help'
+import { HelpAsked, OptionError, UsageError } from './options'
 import { SHELL_COMMANDS } from './commandNames'
 import { TOOLS } from './tools'
 
@@ -85,15 +86,27 @@ function asRefusal(error: unknown): { stdout: string; stderr: string; exitCode: 
   return { stdout: '', stderr: `bash: ${path}: ${ERRNO_TEXT[code] ?? code}\n`, exitCode: 1, env: {} }
 }
 
-/** Runs a tool; what a user or the kernel did wrong becomes its one line and status. */
+/** Runs a tool; what a user or the kernel did wrong becomes its words and status. */
 export async function runTool(tool: Tool, args: readonly string[], io: Io): Promise<number> {
   try {
     return await tool.run(args, io)
   } catch (error) {
+    if (error instanceof HelpAsked) {
+      io.out(error.what === 'help' ? helpOf(tool.name) : versionOf(tool.name, tool.suite ?? 'procps'))
+      return 0
+    }
     if (error instanceof Errno && error.code === 'EINTR') return 130
     if (!(error instanceof UsageError) && !(error instanceof Errno)) throw error
-    const line = error.message
-    io.err(`${line.startsWith(`${tool.name}: `) || line.startsWith('error: ') ? '' : `${tool.name}: `}${line}\n`)
-    return 1
+    if (error.message !== '') io.err(`${hasName(tool, error.message) ? '' : `${tool.name}: `}${error.message}\n`)
+    if (error instanceof OptionError) io.err(afterComplaint(tool.name, tool.suite))
+    return error instanceof OptionError
+      ? (error.special ?? tool.usageStatus ?? 1)
+      : error instanceof UsageError
+        ? error.status
+        : 1
   }
+}
+
+function hasName(tool: Tool, line: string): boolean {
+  return line.startsWith(`${tool.name}: `) || line.startsWith('bash: ') || line.startsWith('error: ')
 }

@@ -1,12 +1,15 @@
 /** free (procps-ng 4.0.2). */
 import type { Io, Tool } from '../inside'
-import { getopt, seconds } from '../options'
+import { decimal, getopt, OptionError, UsageError } from '../options'
 import { fixed, keyed } from '../procText'
 
 const LONG = {
-  bytes: 'b', kibi: 'k', mebi: 'm', gibi: 'g', human: 'h', si: 'S', lohi: 'l',
-  total: 't', committed: 'v', seconds: 's', count: 'c', wide: 'w', kilo: '1', mega: '2', giga: '3', tebi: '4', tera: '5',
+  bytes: 'b', kilo: '1', mega: '2', giga: '3', tera: '5', peta: '7', kibi: 'k', mebi: 'm', gibi: 'g', tebi: '4', pebi: '6',
+  human: 'h', si: 'S', lohi: 'l', total: 't', committed: 'v', seconds: 's', count: 'c', wide: 'w', help: '?', version: 'V',
 } // prettier-ignore
+/** Power of the unit by option; those of SI are powers of 1000. */
+const POWERS = { b: 1, k: 2, m: 3, g: 4, '4': 5, '6': 6, '1': 2, '2': 3, '3': 4, '5': 5, '7': 6 } as const
+const SI = '12357'
 
 interface Scale {
   /** Power of the unit in which figures are printed: 1 bytes, 2 KiB … ; 0 the default. */
@@ -18,17 +21,22 @@ interface Scale {
 export const free: Tool = {
   name: 'free',
   about: 'memory and swap, in use and free',
+  suite: 'procps',
   async run(args, io) {
-    const { flags, values } = getopt('free', args, 'bkmghltvs:c:wS12345', LONG)
-    const power = { b: 1, k: 2, m: 3, g: 4, '4': 5, '1': 2, '2': 3, '3': 4, '5': 5 } as const
-    const unit = Object.entries(power).find(([flag]) => flags.has(flag))
-    const scale = {
-      power: unit?.[1] ?? 0,
-      si: flags.has('S') || '1235'.includes(unit?.[0] ?? 'x'),
-      human: flags.has('h'),
+    const { flags, order, rest } = getopt('free', args, 'bkmghltvc:ws:V', LONG)
+    let [every, count] = [1, flags.has('s') || flags.has('c') ? Infinity : 1]
+    let unit: keyof typeof POWERS | null = null
+    for (const [letter, value = ''] of order) {
+      if (letter === 's') every = interval(value)
+      else if (letter === 'c') count = times(value)
+      else if (letter in POWERS) {
+        if (unit !== null) throw new UsageError("Multiple unit options don't make sense.")
+        unit = letter as keyof typeof POWERS
+      }
     }
-    const every = values.has('s') ? seconds('free', values.get('s')!) : 1
-    let count = values.has('c') ? seconds('free', values.get('c')!) : flags.has('s') ? Infinity : 1
+    if (rest.length > 0) throw new OptionError('')
+    const si = flags.has('S') || (unit !== null && SI.includes(unit))
+    const scale = { power: unit === null ? 0 : POWERS[unit], si, human: flags.has('h') }
     while (count-- > 0) {
       io.out(freeText(io, flags, scale))
       if (count > 0) {
@@ -38,6 +46,19 @@ export const free: Tool = {
     }
     return 0
   },
+}
+
+function interval(text: string): number {
+  if (!/^\s*[+-]?[\d.]+$/.test(text)) throw new UsageError(`seconds argument failed: '${text}': Invalid argument`)
+  const seconds = decimal('seconds argument failed', text)
+  if (seconds < 1e-6) throw new UsageError(`seconds argument \`${text}' is not positive number`)
+  return seconds
+}
+
+function times(text: string): number {
+  if (!/^\s*[+-]?\d+$/.test(text)) throw new UsageError(`failed to parse count argument: '${text}'`)
+  if (Number(text) < 1) throw new UsageError(`failed to parse count argument: '${text}': Numerical result out of range`)
+  return Number(text)
 }
 
 function freeText(io: Io, flags: ReadonlySet<string>, scale: Scale): string {
@@ -79,8 +100,8 @@ export function used_kB(m: ReadonlyMap<string, number>): number {
 function scaled(kB: number, { power, si, human }: Scale): string {
   if (human) return humanText(kB, si)
   if (power === 1) return String(kB * 1024)
-  if (power === 0 || power === 2) return String(si ? Math.trunc((kB / 1000) * 1024) : kB)
-  return String(Math.trunc(si ? (kB * 1024) / 1000 ** (power - 1) : kB / 1024 ** (power - 2)))
+  if (power === 0) return String(si ? Math.trunc((kB * 1024) / 1000) : kB)
+  return String(Math.trunc((kB * 1024) / (si ? 1000 : 1024) ** (power - 1)))
 }
 
 /** The shortest text of at most four (SI) or five characters and a unit. */
@@ -88,12 +109,11 @@ function humanText(kB: number, si: boolean): string {
   const base = si ? 1000 : 1024
   const bytes = kB * 1024
   if (String(bytes).length <= 3) return `${bytes}B`
-  const suffix = si ? '' : 'i'
-  const width = si ? 4 : 5
+  const [suffix, width] = si ? ['', 4] : ['i', 5]
   for (const [i, unit] of ['K', 'M', 'G', 'T', 'P'].entries()) {
     const value = bytes / base ** (i + 1)
     const fraction = `${fixed(Math.fround(value), 1)}${unit}${suffix}`
-    if (i > 0 && fraction.length <= width) return fraction
+    if (fraction.length <= width) return fraction
     const whole = `${Math.trunc(value)}${unit}${suffix}`
     if (whole.length <= width) return whole
   }

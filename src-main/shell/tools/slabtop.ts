@@ -1,10 +1,10 @@
 /** slabtop (procps-ng 4.0.2). */
 import type { Inside, Io, Tool } from '../inside'
-import { getopt, seconds, UsageError } from '../options'
+import { getopt, OptionError, UsageError, whole } from '../options'
 import { fixed, padLeft, readSlabs, type SlabRow } from '../procText'
 import { screen } from './screen'
 
-const LONG = { delay: 'd', once: 'o', sort: 's' }
+const LONG = { delay: 'd', sort: 's', once: 'o', help: 'h', version: 'V' }
 /** Sort keys as in slabtop(1): highest first, but names in order. */
 export const SLAB_SORTS: Readonly<Record<string, (s: SlabRow) => number | string>> = {
   a: (s) => s.active,
@@ -22,20 +22,30 @@ export const SLAB_SORTS: Readonly<Record<string, (s: SlabRow) => number | string
 export const slabtop: Tool = {
   name: 'slabtop',
   about: 'slab caches, largest first',
+  suite: 'procps',
   async run(args, io) {
-    const { flags, values } = getopt('slabtop', args, 'd:os:', LONG)
-    const sort = values.get('s') ?? 'o'
-    if (SLAB_SORTS[sort] === undefined) throw new UsageError(`slabtop: unrecognized sort key: '${sort}'`)
-    if (flags.has('o') || !io.tty) return print(io, slabtopText(io.inside, sort, Infinity))
-    let key = sort
+    const { flags, values, rest } = getopt('slabtop', args, 'd:s:ohV', LONG)
+    const every = values.has('d') ? whole('illegal delay', values.get('d')!) : 3
+    if (every < 1) throw new UsageError('delay must be positive integer')
+    if (flags.has('o') && flags.has('d')) throw new UsageError('Cannot combine -d and -o options')
+    if (rest.length > 0) throw new OptionError('')
+    // A key that is none sorts as without one.
+    let key = sortKey(values.get('s')?.[0] ?? 'o')
+    if (flags.has('o') || !io.tty) return print(io, slabtopText(io.inside, key, Infinity))
     return screen(io, {
-      everyMs: (values.has('d') ? seconds('slabtop', values.get('d')!) : 3) * 1000,
-      draw: () => slabtopText(io.inside, key, io.rows - 8),
+      everyMs: () => every * 1000,
+      draw: () => slabtopText(io.inside, key, io.rows - HEAD_ROWS),
       press: (k) => {
-        if (SLAB_SORTS[k] !== undefined) key = k
+        if (k.toLowerCase() in SLAB_SORTS) key = sortKey(k.toLowerCase())
       },
     })
   },
+}
+
+const HEAD_ROWS = 8
+
+function sortKey(letter: string): string {
+  return letter in SLAB_SORTS ? letter : 'o'
 }
 
 export function slabtopText(inside: Inside, sort: string, limit: number): string {

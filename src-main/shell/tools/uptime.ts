@@ -1,15 +1,21 @@
 /** uptime (procps-ng 4.0.2), and the line that top begins with. */
 import type { Inside, Tool } from '../inside'
+import { getopt, OptionError } from '../options'
 import { readStat } from '../procText'
+
+const LONG = { pretty: 'p', help: 'h', since: 's', version: 'V' }
 
 export const uptime: Tool = {
   name: 'uptime',
   about: 'how long the machine has run, and its load',
+  suite: 'procps',
   run(args, io) {
-    if (args.includes('-p')) io.out(`${pretty(Number.parseFloat(io.inside.read('/proc/uptime')))}\n`)
-    else if (args.includes('-s'))
-      io.out(`${new Date(readStat(io.inside).btime * 1000).toISOString().slice(0, 19).replace('T', ' ')}\n`)
-    else io.out(`${uptimeText(io.inside)}\n`)
+    const { inside } = io
+    const { flags, rest } = getopt('uptime', args, 'phsV', LONG)
+    if (rest.length > 0) throw new OptionError('')
+    if (flags.has('s')) io.out(`${new Date(readStat(inside).btime * 1000).toISOString().slice(0, 19).replace('T', ' ')}\n`)
+    else if (flags.has('p')) io.out(`${pretty(Number.parseFloat(inside.read('/proc/uptime')))}\n`)
+    else io.out(`${uptimeText(inside)}\n`)
     return 0
   },
 }

@@ -1,16 +1,21 @@
 /** vmstat (procps-ng 4.0.2), but for its stale memory columns in later rows. */
 import type { Inside, Io, Tool } from '../inside'
-import { getopt, seconds, UsageError } from '../options'
+import { getopt, OptionError, UsageError, whole } from '../options'
 import { HZ, keyed, padLeft, readSlabs, readStat, spaced, type Stat } from '../procText'
 import { used_kB } from './free'
 
 const LONG = {
-  active: 'a', forks: 'f', slabs: 'm', 'one-header': 'n', stats: 's', disk: 'd', 'disk-sum': 'D',
-  unit: 'S', wide: 'w', timestamp: 't', 'no-first': 'y',
+  active: 'a', forks: 'f', slabs: 'm', 'one-header': 'n', stats: 's', disk: 'd', 'disk-sum': 'D', partition: 'p',
+  unit: 'S', wide: 'w', timestamp: 't', help: 'h', version: 'V', 'no-first': 'y',
 } // prettier-ignore
+/** Kinds of output that exclude each other. */
+const MODES = 'smdDp'
+/** Rows of a window where there is none. */
+const WINDOW_ROWS = 24
 
 interface Look {
   readonly stat: Stat
+  readonly uptime: number
   readonly mem: ReadonlyMap<string, number>
   readonly vm: ReadonlyMap<string, number>
 }
@@ -19,49 +24,81 @@ interface Style {
   readonly wide: boolean
   readonly active: boolean
   readonly stamp: boolean
-  readonly unit: number
+  readonly unit: Unit
+}
+interface Unit {
+  readonly letter: string
+  readonly bytes: number
+}
+/** How often, and for how long. */
+interface Course {
+  readonly every: number
+  readonly count: number
+  readonly noFirst: boolean
+  readonly oneHeader: boolean
+  readonly height: number
 }
 
 export const vmstat: Tool = {
   name: 'vmstat',
   about: 'processes, memory, paging, block I/O and CPU',
+  suite: 'procps',
   async run(args, io) {
-    const { flags, values, rest } = getopt('vmstat', args, 'afmnsdDp:S:wty', LONG)
+    const { flags, values, order, rest } = getopt('vmstat', args, 'afmnsdDp:S:wthVy', LONG)
+    const unit = unitOf(values.get('S'))
     if (flags.has('f')) return print(io, `${padLeft(readStat(io.inside).processes, 13)} forks\n`)
-    if (flags.has('s')) return print(io, statsText(io.inside, unitOf(values.get('S'))))
-    if (flags.has('m')) return print(io, slabsText(io.inside, io.tty ? io.rows - 3 : 22))
-    if (flags.has('D')) return print(io, diskSumText(io.inside))
-    const every = rest[0] === undefined ? null : seconds('vmstat', rest[0])
-    if (every === 0) throw new UsageError('vmstat: delay must be positive integer')
-    let count = rest[1] === undefined ? (every === null ? 1 : Infinity) : seconds('vmstat', rest[1])
-    const style = { wide: flags.has('w'), active: flags.has('a'), stamp: flags.has('t'), unit: unitOf(values.get('S')) }
-    const [header, row] = flags.has('d') ? diskRows(io.inside, style) : rows(io.inside, style, flags.has('y'))
-    const height = io.tty ? Math.max(1, io.rows - 3) : 22
-    if (flags.has('y') && every !== null) await io.inside.sleep(every * 1000, io.signal)
-    for (let printed = 0; count-- > 0; printed++) {
-      if (printed === 0 || (!flags.has('n') && printed % height === 0)) io.out(header)
-      io.out(row())
-      if (count > 0) await io.inside.sleep((every ?? 1) * 1000, io.signal)
+    const course = courseOf(rest, flags, io)
+    const style = { wide: flags.has('w'), active: flags.has('a'), stamp: flags.has('t'), unit }
+    const modes = new Set(order.map(([letter]) => letter).filter((letter) => MODES.includes(letter)))
+    if (modes.size > 1) throw new OptionError('')
+    switch ([...modes][0]) {
+      case 's':
+        return print(io, statsText(io.inside, unit))
+      case 'm':
+        return print(io, slabsText(io.inside, course))
+      case 'D':
+        return print(io, diskSumText(io.inside))
+      case 'd':
+        return diskRows(io, style, course)
+      case 'p':
+        return partitionRows(io, values.get('p')!.replace(/^\/dev\//, ''), course)
+      default:
+        return memoryRows(io, style, course)
     }
-    return 0
   },
 }
 
-function rows(inside: Inside, style: Style, noFirst: boolean): [string, () => string] {
-  let last = look(inside)
-  let lastMs = inside.nowMs()
-  let first = !noFirst
-  const row = (): string => {
-    if (first) {
-      first = false
-      return rowText(last, null, 0, style)
-    }
-    const now = look(inside)
-    const text = rowText(now, last, (inside.nowMs() - lastMs) / 1000, style)
-    ;[last, lastMs] = [now, inside.nowMs()]
-    return text
+function courseOf(rest: readonly string[], flags: ReadonlySet<string>, io: Io): Course {
+  const [delay, updates] = rest
+  const every = delay === undefined ? 1 : whole('failed to parse argument', delay)
+  if (every < 1) throw new UsageError('delay must be positive integer')
+  const given = updates === undefined ? null : whole('failed to parse argument', updates)
+  if (rest.length > 2) throw new OptionError('')
+  const noFirst = flags.has('y')
+  return {
+    every,
+    count: given ?? (delay === undefined ? 1 : Infinity),
+    noFirst,
+    oneHeader: flags.has('n'),
+    height: (io.tty && io.rows > 3 ? io.rows : WINDOW_ROWS) - 3,
   }
-  return [headerText(style), row]
+}
+
+/** The header, the row of averages since boot, then what each interval brought. */
+async function memoryRows(io: Io, style: Style, course: Course): Promise<number> {
+  const header = headerText(style)
+  let last = look(io.inside)
+  io.out(header)
+  if (!course.noFirst) io.out(rowText(last, null, course.every, style))
+  const rows = course.noFirst ? course.count + 1 : course.count
+  for (let i = 1; i < rows; i++) {
+    await io.inside.sleep(course.every * 1000, io.signal)
+    if (!course.oneHeader && i % course.height === 0) io.out(header)
+    const now = look(io.inside)
+    io.out(rowText(now, last, course.every, style))
+    last = now
+  }
+  return 0
 }
 
 function headerText({ wide, active, stamp }: Style): string {
@@ -86,13 +123,14 @@ function headerText({ wide, active, stamp }: Style): string {
 function look(inside: Inside): Look {
   return {
     stat: readStat(inside),
+    uptime: Number.parseFloat(inside.read('/proc/uptime')),
     mem: keyed(inside.read('/proc/meminfo')),
     vm: spaced(inside.read('/proc/vmstat')),
   }
 }
 
-/** A row: rates since `before`, or since boot when there is none. */
-function rowText(now: Look, before: Look | null, elapsed: number, style: Style): string {
+/** A row: rates of the last interval, of so many seconds, or since boot when there is no row before. */
+function rowText(now: Look, before: Look | null, every: number, style: Style): string {
   const cpu = cpuTimes(now.stat, before?.stat)
   const all = cpu.user + cpu.system + cpu.idle + cpu.wait + cpu.steal
   const div = all === 0 ? 1 : all
@@ -101,10 +139,10 @@ function rowText(now: Look, before: Look | null, elapsed: number, style: Style):
   const rate = (value: number): number =>
     before === null
       ? Math.trunc((value * HZ + Math.trunc(div / 2)) / div)
-      : Math.trunc((value + Math.trunc(elapsed / 2)) / elapsed)
+      : Math.trunc((value + Math.trunc(every / 2)) / every)
   const vm = (name: string): number => (now.vm.get(name) ?? 0) - (before?.vm.get(name) ?? 0)
   const kB = (name: string): number => now.mem.get(name) ?? 0
-  const scaled = (value: number): number => Math.trunc((value * 1024) / style.unit)
+  const scaled = (value: number): number => inUnit(value, style.unit)
   const memory = style.active ? [kB('Inactive'), kB('Active')] : [kB('Buffers'), kB('Cached') + kB('SReclaimable')]
   const [w, m, c] = style.wide ? [4, 12, 3] : [2, 6, 2]
   const cells = [
@@ -120,30 +158,32 @@ function rowText(now: Look, before: Look | null, elapsed: number, style: Style):
     ...[cpu.user, cpu.system, idle, cpu.wait, cpu.steal].map((v) => padLeft(share(v), c)),
   ]
   if (style.wide) cells.push(padLeft(share(cpu.guest), c))
-  if (style.stamp) cells.push(stampText(now.stat.btime))
+  if (style.stamp) cells.push(stampText(now))
   return `${cells.join(' ')}\n`
 }
 
-function stampText(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ')
+/** The machine's time of day, in UTC. */
+function stampText({ stat, uptime }: Look): string {
+  return new Date((stat.btime + uptime) * 1000).toISOString().slice(0, 19).replace('T', ' ')
 }
 
 function cpuTimes(now: Stat, before: Stat | undefined) {
-  const [user, nice, system, idle, wait, irq, softirq, steal, guest] = now.cpu.map((v, i) => v - (before?.cpu[i] ?? 0))
+  const [user, nice, system, idle, wait, irq, softirq, steal, guest, guestNice] = now.cpu.map(
+    (v, i) => v - (before?.cpu[i] ?? 0),
+  )
   return {
-    user: user! + nice!,
+    user: Math.max(0, user! + nice! - guest! - guestNice!),
     system: system! + irq! + softirq!,
     idle: Math.max(0, idle!),
     wait: wait!,
     steal: steal!,
-    guest: guest!,
+    guest: guest! + guestNice!,
   }
 }
 
-function statsText(inside: Inside, unit: number): string {
+function statsText(inside: Inside, unit: Unit): string {
   const { stat, mem, vm } = look(inside)
   const kB = (name: string): number => mem.get(name) ?? 0
-  const letter = { 1000: 'k', 1024: 'K', 1000000: 'm', 1048576: 'M' }[unit] ?? 'K'
   const memory: [number, string][] = [
     [kB('MemTotal'), 'total memory'],
     [used_kB(mem), 'used memory'],
@@ -177,17 +217,17 @@ function statsText(inside: Inside, unit: number): string {
     [stat.btime, 'boot time'],
     [stat.processes, 'forks'],
   ]
-  const lines = memory.map(([v, text]) => `${padLeft(Math.trunc((v * 1024) / unit), 13)} ${letter} ${text}`)
+  const lines = memory.map(([v, text]) => `${padLeft(inUnit(v, unit), 13)} ${unit.letter} ${text}`)
   return [...lines, ...counts.map(([v, text]) => `${padLeft(v ?? 0, 13)} ${text}`), ''].join('\n')
 }
 
-function slabsText(inside: Inside, height: number): string {
+function slabsText(inside: Inside, { height, oneHeader }: Course): string {
   const head = 'Cache                       Num  Total   Size  Pages\n'
   return readSlabs(inside)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((s, i) => {
       const line = `${s.name.padEnd(24)} ${[s.active, s.objs, s.size, s.perSlab].map((v) => padLeft(v, 6)).join(' ')}\n`
-      return (i % (height - 1) === 0 ? head : '') + line
+      return (oneHeader ? (i === 0 ? head : '') : i % height === 0 ? head : '') + line
     })
     .join('')
 }
@@ -212,31 +252,48 @@ function wholeDisks(inside: Inside): Disk[] {
 }
 const PARTITION = /^((sd|hd|vd|xvd)[a-z]+\d+|(nvme|mmcblk)\S+p\d+)$/
 
-function diskRows(inside: Inside, { wide }: Style): [string, () => string] {
-  const header = wide
-    ? 'disk- -------------------reads------------------- -------------------writes------------------ ------IO-------\n' +
-      '           total      merged     sectors          ms       total      merged     sectors          ms     cur     sec\n'
-    : 'disk- ------------reads------------ ------------writes----------- -----IO------\n' +
-      '       total merged sectors      ms  total merged sectors      ms    cur    sec\n'
-  const shown = wholeDisks(inside).length > 0 ? header : ''
-  const row = (): string =>
-    wholeDisks(inside)
-      .map(({ name, n }) => {
-        const [a, b] = wide ? [11, 11] : [6, 7]
-        const cells = [n[0]!, n[1]!, n[2]!, n[3]!, n[4]!, n[5]!, n[6]!, n[7]!].map((v, i) =>
-          padLeft(v, i % 4 < 2 ? a : b),
-        )
-        const [c, d] = wide ? [7, 7] : [6, 6]
-        return `${name.padEnd(5)} ${cells.join(' ')} ${padLeft(Math.trunc(n[8]! / 1000), c)} ${padLeft(Math.trunc(n[9]! / 1000), d)}\n`
-      })
-      .join('')
-  return [shown, row]
+async function diskRows(io: Io, { wide, stamp }: Style, course: Course): Promise<number> {
+  const lines = wide
+    ? [
+        'disk- -------------------reads------------------- -------------------writes------------------ ------IO-------',
+        '          total    merged     sectors          ms     total    merged     sectors          ms     cur     sec',
+      ]
+    : [
+        'disk- ------------reads------------ ------------writes----------- -----IO------',
+        '       total merged sectors      ms  total merged sectors      ms    cur    sec',
+      ]
+  const header = `${lines[0]}${stamp ? ' -----timestamp-----' : ''}\n${lines[1]}${stamp ? '                  UTC' : ''}\n`
+  const widths = wide ? [9, 9, 11, 11, 9, 9, 11, 11, 7, 7] : [6, 6, 7, 7, 6, 6, 7, 7, 6, 6]
+  if (course.oneHeader) io.out(header)
+  for (let i = 0; i < course.count; i++) {
+    const time = stamp ? ` ${stampText(look(io.inside))}` : ''
+    for (const [at, { name, n }] of wholeDisks(io.inside).entries()) {
+      if (!course.oneHeader && at % course.height === 0) io.out(header)
+      const cells = [...n.slice(0, 8), Math.trunc(n[8]! / 1000), Math.trunc(n[9]! / 1000)]
+      io.out(`${name.padEnd(5)} ${cells.map((v, c) => padLeft(v, widths[c]!)).join(' ')}${time}\n`)
+    }
+    if (i + 1 < course.count) await io.inside.sleep(course.every * 1000, io.signal)
+  }
+  return 0
+}
+
+async function partitionRows(io: Io, name: string, course: Course): Promise<number> {
+  for (let i = 0; i < course.count; i++) {
+    const found = disks(io.inside).find((disk) => disk.name === name)
+    if (found === undefined) throw new UsageError(`Disk/Partition ${name} not found`)
+    const { n } = found
+    if (i === 0) io.out(`${name.padEnd(10)}      reads      read sectors      writes  requested writes\n`)
+    io.out(`${padLeft(n[0]!, 21)}  ${padLeft(n[2]!, 16)}  ${padLeft(n[4]!, 10)}  ${padLeft(n[6]!, 16)}\n`)
+    if (i + 1 < course.count) await io.inside.sleep(course.every * 1000, io.signal)
+  }
+  return 0
 }
 
 function diskSumText(inside: Inside): string {
   const parts = disks(inside).filter((d) => PARTITION.test(d.name)).length
   const all = wholeDisks(inside)
   const sum = (i: number): number => all.reduce((s, d) => s + d.n[i]!, 0)
+  const thousands = (i: number): number => all.reduce((s, d) => s + Math.trunc(d.n[i]! / 1000), 0)
   const lines: [number, string][] = [
     [all.length, 'disks'],
     [parts, 'partitions'],
@@ -248,17 +305,23 @@ function diskSumText(inside: Inside): string {
     [sum(5), 'merged writes'],
     [sum(6), 'written sectors'],
     [sum(7), 'milli writing'],
-    [sum(8), 'inprogress IO'],
-    [Math.trunc(sum(9) / 1000), 'milli spent IO'],
-    [Math.trunc(sum(10) / 1000), 'milli weighted IO'],
+    [thousands(8), 'inprogress IO'],
+    [thousands(9), 'milli spent IO'],
+    [thousands(10), 'milli weighted IO'],
   ]
   return lines.map(([v, text]) => `${padLeft(v, 13)} ${text}\n`).join('')
 }
 
-function unitOf(letter: string | undefined): number {
-  const unit = { k: 1000, K: 1024, m: 1000000, M: 1048576 }[letter ?? 'K']
-  if (unit === undefined) throw new UsageError('vmstat: -S requires k, K, m or M (default is KiB)')
-  return unit
+/** kB in a unit, with the precision of vmstat's C float. */
+function inUnit(kB: number, { bytes }: Unit): number {
+  return Math.trunc(Math.fround(Math.fround(Math.fround(kB) / bytes) * 1024))
+}
+
+function unitOf(text = 'K'): Unit {
+  const letter = text[0] ?? ''
+  const bytes = { b: 1, B: 1, k: 1000, K: 1024, m: 1000000, M: 1048576 }[letter]
+  if (bytes === undefined) throw new UsageError('-S requires k, K, m or M (default is KiB)')
+  return { letter, bytes }
 }
 
 function print(io: Io, text: string): number {
