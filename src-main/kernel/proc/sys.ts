@@ -64,6 +64,7 @@ function tree(k: Kernel): Tree {
   map.set('devices/system/node/node0/meminfo', { read: node_meminfo })
   map.set('devices/system/node/node0/vmstat', { read: vmstat_text })
   map.set('devices/system/node/node0/cpulist', { read: cpu_list })
+  map.set('devices/system/node/node0/cpumap', { read: cpu_map })
   map.set('devices/system/node/node0/buddyinfo', { read: buddyinfo_nodes })
   map.set('kernel/mm/transparent_hugepage/hpage_pmd_size', { read: () => '2097152\n' })
   map.set('kernel/debug/extfrag/extfrag_index', { read: extfrag_index_text })
@@ -75,6 +76,17 @@ function tree(k: Kernel): Tree {
 
 function cpu_list(k: Kernel): string {
   return k.config.cpus === 1 ? '0\n' : `0-${k.config.cpus - 1}\n`
+}
+
+/** All CPUs as a bitmap: hexadecimal, in groups of 32. */
+function cpu_map(k: Kernel): string {
+  const groups: string[] = []
+  for (let left = k.config.cpus; left > 0; left -= 32) {
+    const bits = left > 32 ? 32 : left
+    const mask = bits === 32 ? 0xffffffff : 2 ** bits - 1
+    groups.push(mask.toString(16))
+  }
+  return `${groups.reverse().join(',')}\n`
 }
 
 function cpu_attributes(k: Kernel, map: Map<string, Attribute>): void {

@@ -13,7 +13,8 @@ export const uptime: Tool = {
     const { inside } = io
     const { flags, rest } = getopt('uptime', args, 'phsV', LONG)
     if (rest.length > 0) throw new OptionError('')
-    if (flags.has('s')) io.out(`${new Date(readStat(inside).btime * 1000).toISOString().slice(0, 19).replace('T', ' ')}\n`)
+    if (flags.has('s'))
+      io.out(`${new Date(readStat(inside).btime * 1000).toISOString().slice(0, 19).replace('T', ' ')}\n`)
     else if (flags.has('p')) io.out(`${pretty(Number.parseFloat(inside.read('/proc/uptime')))}\n`)
     else io.out(`${uptimeText(inside)}\n`)
     return 0
