@@ -325,11 +325,10 @@ export function open_kernel(config: MachineConfig) {
       oom_group: 'u8',
       /** Controllers that its children get: bits in the order of cgroup.controllers. */
       subtree_control: 'u8',
-      /** Pages of kernel memory: page tables, stacks, what slab objects were charged for. */
       /** cgroup.max.depth and max.descendants, and one; 0 is "max". */
       max_depth: 'f64',
       max_descendants: 'f64',
-      /** Pages of kernel memory: page tables, stacks. */
+      /** Pages of kernel memory: page tables, stacks, what slab objects were charged for. */
       kmem: 'f64',
       /** Bytes of slab objects of the subtree: reclaimable, unreclaimable. */
       slab_b: ['f64', 2],

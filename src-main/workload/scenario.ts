@@ -105,6 +105,9 @@ function service_path({ name }: BaseService): string {
   return `/usr/sbin/${name}`
 }
 
+/** The users that packages make for their daemons (shell/users.ts has the names); whoever is not here runs as the desktop's. */
+const PROGRAM_USERS: Readonly<Record<string, number>> = { 'web-server': 33, postgres: 105, redis: 106, java: 109 }
+
 /** How a program is started; sizes and times of `params` in their base units. */
 export function request_of(spec: Omit<SpawnSpec, 'count'>): Request {
   const program = program_named(spec.program)
@@ -115,7 +118,7 @@ export function request_of(spec: Omit<SpawnSpec, 'count'>): Request {
     name: spec.name ?? program?.comm ?? spec.program,
     nice: spec.nice,
     // Only root may lock more than RLIMIT_MEMLOCK.
-    uid: spec.uid ?? (spec.params['kind'] === 'mlock' ? 0 : 1000),
+    uid: spec.uid ?? (spec.params['kind'] === 'mlock' ? 0 : (PROGRAM_USERS[spec.program] ?? 1000)),
     cgroup: spec.cgroup,
     oomScoreAdj: spec.oomScoreAdj ?? 0,
     params: 'params' in found ? found.params : {},

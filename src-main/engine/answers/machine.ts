@@ -5,6 +5,7 @@ import { SYSCTLS } from '../../kernel/entry/sysctl'
 import { proc_read } from '../../kernel/proc'
 import { PROGRAM_INFOS } from '../../workload'
 import { ERRNO_TEXT } from '../../shell/inside'
+import { GROUP, PASSWD } from '../../shell/users'
 import { describe, readSysctl } from '../commands'
 import { CONFORMANCE_PATH, conformanceRows, FIDELITY_PATH, fidelityRows } from '../fidelity'
 import { addEvents } from '../history'
@@ -44,6 +45,8 @@ export function command(s: Session, given: MachineCommand): Result {
 export async function readFile(s: Session, { path }: CommandOf<'readFile'>): Promise<Result<string>> {
   if (path === FIDELITY_PATH) return { ok: true, value: JSON.stringify(fidelityRows()) }
   if (path === CONFORMANCE_PATH) return { ok: true, value: JSON.stringify(conformanceRows()) }
+  if (path === '/etc/passwd') return { ok: true, value: PASSWD }
+  if (path === '/etc/group') return { ok: true, value: GROUP }
   const text = proc_read((await shownMachine(s)).k, path)
   if (typeof text === 'string') return { ok: true, value: text }
   const errno = errno_name(text)

@@ -3,7 +3,7 @@
  * Text goes in and out as through /proc/sys; names are with dots (`vm.swappiness`). Simplified: those that nothing in the
  * model reads keep their value and do nothing.
  */
-import { EINVAL, ENOENT, EACCES, EPERM } from '../uapi'
+import { EACCES, EINVAL, ENOENT } from '../uapi'
 import type { Kernel } from '../kernel'
 import {
   lowmem_reserve_ratio,
@@ -22,6 +22,7 @@ import {
   set_overcommit_huge_pages,
 } from '../mm/hugetlb_pool'
 import { printk } from '../task'
+import { PLAIN, READ_ONLY, text_read, text_write, TEXTS } from './sysctl_plain'
 
 export interface SysctlInfo {
   readonly name: string
@@ -59,6 +60,11 @@ function instead(name: string, of: string): (k: Kernel, value: number) => number
     k.var.sysctl[of] = 0
     return 0
   }
+}
+
+function set_nr_hugepages(k: Kernel, value: number): number {
+  set_max_huge_pages(k, huge_state(k).default_hstate, value)
+  return 0
 }
 
 export const SYSCTLS: readonly Sysctl[] = [
@@ -134,10 +140,7 @@ export const SYSCTLS: readonly Sysctl[] = [
   ),
   row('vm.mmap_min_addr', 65536, 0, LONG_MAX, 'Lowest address that may be mapped.'),
   row('vm.mmap_rnd_bits', 28, 28, 32, 'Random bits of the mmap base.'),
-  row('vm.nr_hugepages', 0, 0, INT_MAX, 'Huge pages in the pool.', (k, value) => {
-    set_max_huge_pages(k, huge_state(k).default_hstate, value)
-    return 0
-  }),
+  row('vm.nr_hugepages', 0, 0, INT_MAX, 'Huge pages in the pool.', set_nr_hugepages),
   row('vm.nr_overcommit_hugepages', 0, 0, INT_MAX, 'Huge pages that may be taken beyond the pool.', (k, value) =>
     set_overcommit_huge_pages(k, huge_state(k).default_hstate, value),
   ),
@@ -182,20 +185,10 @@ export const SYSCTLS: readonly Sysctl[] = [
   row('kernel.panic', 0, -INT_MAX, INT_MAX, 'Seconds to a reboot after a panic.'),
   row('kernel.randomize_va_space', 2, 0, 2, 'Address space layout randomisation.'),
   row('kernel.sched_child_runs_first', 0, 0, 1, 'A new child runs before its parent.'),
+  row('vm.nr_hugepages_mempolicy', 0, 0, INT_MAX, 'The same under a memory policy.', set_nr_hugepages),
+  ...PLAIN.map((args) => row(...args)),
 ]
 
-const READ_ONLY: Readonly<Record<string, (k: Kernel) => string>> = {
-  'kernel.ostype': () => 'Linux',
-  'kernel.osrelease': () => '6.1.0-56-amd64',
-  'kernel.version': () => '#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)',
-  'kernel.hostname': () => 'memscope',
-  'kernel.domainname': () => '(none)',
-  'kernel.ngroups_max': () => '65536',
-  'kernel.cap_last_cap': () => '40',
-  'fs.file-max': () => '9223372036854775807',
-  'fs.nr_open': () => '1048576',
-  'fs.file-nr': (k) => `${k.file.meta.nr_live}\t0\t9223372036854775807`,
-}
 const BY_NAME: ReadonlyMap<string, Sysctl> = new Map(SYSCTLS.map((s) => [s.name, s]))
 
 /** Stores the defaults; the first thing of boot. */
@@ -207,32 +200,39 @@ export function sysctl_init(k: Kernel): void {
 
 /** Every name, sorted as /proc/sys lists them. */
 export function sysctl_names(): string[] {
-  return [...SYSCTLS.map((s) => s.name), ...Object.keys(READ_ONLY)].sort((a, b) => (a < b ? -1 : 1))
+  return [...SYSCTLS.map((s) => s.name), ...Object.keys(READ_ONLY), ...Object.keys(TEXTS)].sort((a, b) =>
+    a < b ? -1 : 1,
+  )
 }
 
 export function sysctl_info(name: string): SysctlInfo | null {
   const found = BY_NAME.get(name)
   if (found !== undefined) return found
-  return name in READ_ONLY ? { name, help: '', min: 0, max: 0, default: 0, mode: 0o444 } : null
+  const text = { name, help: '', min: 0, max: 0, default: 0 }
+  if (Object.hasOwn(TEXTS, name)) return { ...text, mode: 0o644 }
+  return Object.hasOwn(READ_ONLY, name) ? { ...text, mode: 0o444 } : null
 }
 
 /** The value as /proc/sys shows it, without the newline, or a negative errno. */
 export function sysctl_read(k: Kernel, name: string, effects = false): string | number {
   const constant = READ_ONLY[name]
   if (constant !== undefined) return constant(k)
+  if (Object.hasOwn(TEXTS, name)) return text_read(k, name)
   const found = BY_NAME.get(name)
   if (found === undefined) return -ENOENT
   if (found.mode === 0o200) return -EACCES
   if (name === 'vm.lowmem_reserve_ratio') return lowmem_reserve_ratio(k, effects).join('\t')
-  if (name === 'vm.nr_hugepages') return String(persistent_huge_pages(default_hstate(k)))
+  if (name === 'vm.nr_hugepages' || name === 'vm.nr_hugepages_mempolicy')
+    return String(persistent_huge_pages(default_hstate(k)))
   if (name === 'vm.nr_overcommit_hugepages') return String(default_hstate(k).overcommit)
   return String(k.var.sysctl[name])
 }
 
-/** 0 or a negative errno: EINVAL for what is no number or out of bounds, EPERM for a constant. */
+/** 0 or a negative errno: EINVAL for what is no number or out of bounds, EACCES for a constant. */
 export function sysctl_write(k: Kernel, name: string, text: string | number): number {
   const found = BY_NAME.get(name)
-  if (found === undefined) return name in READ_ONLY ? -EPERM : -ENOENT
+  if (Object.hasOwn(TEXTS, name)) return text_write(k, name, String(text)) ? 0 : -EINVAL
+  if (found === undefined) return Object.hasOwn(READ_ONLY, name) ? -EACCES : -ENOENT
   const words = String(text).trim().split(/\s+/)
   if (name === 'vm.lowmem_reserve_ratio') return write_ratios(k, words)
   const value = parse_int(words[0] ?? '')
