@@ -5,6 +5,7 @@
  *
  *   --install   installs missing packages with apt-get (as root; in CI always)
  *   --verbose   prints every difference
+ *   --picture FILE.png   photographs htop on a running machine instead
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
@@ -33,10 +34,10 @@ async function main() {
   if (process.platform !== 'linux') return skip('real tools run on Linux only')
   if (!isInside) {
     if (!buildIfStale()) return 1
+    const names = Object.keys(PACKAGES)
     const missing =
-      isCi || words.includes('--install')
-        ? install(Object.keys(PACKAGES))
-        : Object.keys(PACKAGES).filter((name) => installed(name) === null)
+      isCi || words.includes('--install') ? install(names) : names.filter((name) => installed(name) === null)
+    if (missing.length === names.length) return skip('none of the tools is installed (npm run realtools -- --install)')
     if (missing.length > 0)
       console.log(`not installed, so not compared: ${missing.join(', ')} (npm run realtools -- --install)`)
     const namespace = namespaceArgs()
@@ -48,6 +49,7 @@ async function main() {
   const rows = []
   try {
     if (isInside && !mountTmpfs(dir)) return 1
+    if (words.includes('--picture')) return await picture(dir)
     for (const scenario of SCENARIOS) rows.push(...(await compareAll(scenario, join(dir, scenario.name))))
   } finally {
     if (isInside) spawnSync('umount', [dir])
@@ -58,6 +60,13 @@ async function main() {
 
 function skip(why) {
   console.log(`realtools: skipped: ${why}`)
+  return 0
+}
+
+async function picture(dir) {
+  const { photograph } = await import('./realtools/picture.mjs')
+  const [passwd, group] = ['passwd', 'group'].map((name) => memscope('exec', '--', `cat /etc/${name}`))
+  await photograph(dir, words[words.indexOf('--picture') + 1], { passwd, group })
   return 0
 }
 

@@ -34,6 +34,8 @@ export function install(names) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const apt = (...args) => spawnSync('apt-get', ['-qq', '-y', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env })
   if (apt('update').error !== undefined) return missing
-  apt('install', '--no-install-recommends', ...missing)
+  // One by one where not all are to be had.
+  if (apt('install', '--no-install-recommends', ...missing).status !== 0)
+    for (const name of missing) apt('install', '--no-install-recommends', name)
   return missing.filter((name) => installed(name) === null)
 }
