@@ -11,17 +11,16 @@ import { add_device, next_device_name } from './block/device'
 import { sysctl_init } from './entry/sysctl'
 import { start_kernel_threads } from './kthreads'
 import { default_max_threads } from './limits'
-import { FS_EXT4, FS_TMPFS } from './mm/inode'
+import { FS_EXT4 } from './mm/inode'
 import { vfs_create } from './mm/dcache'
 import { hugetlb_boot_pages } from './mm/hugetlb_boot'
-import { mm_init } from './mm/page_alloc'
-import { init_reserves } from './mm/util'
+import { free_initmem, mm_init } from './mm/page_alloc'
 import { bio_end_io } from './mm/page_io'
-import { shmem_populate } from './mm/shmem'
 import { swap_init } from './mm/swapon'
 import { do_execve } from './sched/exec'
 import { kernel_thread } from './sched/fork'
 import { LD_SO_PATH, LIBC_PATH } from './sched/image'
+import { unpack_initramfs } from './sched/initramfs'
 import { loadavg_init } from './sched/loadavg'
 import { cmdline_text, version_text } from './proc/system'
 import { psi_init } from './sched/psi'
@@ -39,10 +38,7 @@ export function boot(config: MachineConfig): Kernel {
   banner(k)
   tlb_init(k)
   mm_init(k)
-  init_reserves(k)
-  k.var.sysctl['kernel.threads-max'] = default_max_threads(
-    k.var.totalram_pages - k.var.late_freed_pages - hugetlb_boot_pages(k),
-  )
+  k.var.sysctl['kernel.threads-max'] = default_max_threads(k.var.totalram_pages - hugetlb_boot_pages(k))
   block_init(k)
   start_init(k)
   time_zero(k)
@@ -74,22 +70,18 @@ function start_init(k: Kernel): void {
   k.task.rlim_data[init] = Infinity
   k.task.rlim_as[init] = Infinity
   k.var.current = init
-  const fs = k.config.bare ? FS_TMPFS : FS_EXT4
-  const file = vfs_create(k, '/sbin/init', INIT_BYTES, fs)
-  if (k.config.bare) {
-    // A lab machine lives on an unpacked initramfs.
-    shmem_populate(k, file)
-    shmem_populate(k, vfs_create(k, '/bin/tools', TOOLS_BYTES, fs))
-  } else {
-    vfs_create(k, LIBC_PATH, LIBC_BYTES, fs)
-    vfs_create(k, LD_SO_PATH, LD_SO_BYTES, fs)
+  if (k.config.bare) unpack_initramfs(k)
+  else {
+    vfs_create(k, '/sbin/init', INIT_BYTES, FS_EXT4)
+    vfs_create(k, LIBC_PATH, LIBC_BYTES, FS_EXT4)
+    vfs_create(k, LD_SO_PATH, LD_SO_BYTES, FS_EXT4)
   }
+  free_initmem(k)
   swap_init(k)
   assert(do_execve(k, '/sbin/init', '/sbin/init') === 0, 'start_init: no working init found')
   k.var.current = 0
 }
 const INIT_BYTES = 1_838_000
-const TOOLS_BYTES = 1_122_000
 const LIBC_BYTES = 1_926_256
 const LD_SO_BYTES = 210_968
 

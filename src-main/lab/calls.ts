@@ -5,6 +5,7 @@ import { filemap_write_and_wait } from '../kernel/mm/fs_writeback'
 import { find_vma } from '../kernel/mm/vma'
 import { ENOMEM } from '../kernel/uapi'
 import * as files from '../kernel/entry/file'
+import { LAB_PROGRAM } from '../kernel/sched/image'
 import * as s from '../kernel/entry/syscall'
 import { sys_swapoff, sys_swapon } from '../kernel/entry/swap'
 import { sysctl_write } from '../kernel/entry/sysctl'
@@ -73,8 +74,6 @@ export function exec(k: Kernel, comm: string): number {
   if (ret >= 0) k.task.comm[k.var.current] = string_id(k, comm.slice(0, 15))
   return ret
 }
-/** The one executable of a bare machine. */
-export const LAB_PROGRAM = '/sbin/init'
 
 // ---------------------------------------------------------------- files
 

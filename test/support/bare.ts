@@ -5,8 +5,7 @@
 import { open_kernel, type Kernel, type MachineConfig } from '../../src-main/kernel/kernel'
 import { tlb_init } from '../../src-main/kernel/arch/x86/tlb'
 import { row_touch } from '../../src-main/kernel/lib/arena'
-import { mm_init } from '../../src-main/kernel/mm/page_alloc'
-import { init_reserves } from '../../src-main/kernel/mm/util'
+import { free_initmem, mm_init } from '../../src-main/kernel/mm/page_alloc'
 import { lru_add_drain_all } from '../../src-main/kernel/mm/swap'
 import { sysctl_init } from '../../src-main/kernel/entry/sysctl'
 import { sys_create } from '../../src-main/kernel/entry/file'
@@ -37,7 +36,7 @@ export function bare_machine(config: Partial<MachineConfig> = {}): Kernel {
   sysctl_init(k)
   tlb_init(k)
   mm_init(k)
-  init_reserves(k)
+  free_initmem(k)
   k.var.slice_end = Infinity
   const t = kernel_thread(k, 'init', 0)
   k.task.flags[t]! &= ~PF_KTHREAD

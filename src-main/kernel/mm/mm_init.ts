@@ -32,6 +32,7 @@ import { hugetlb_hstate_alloc_bootmem, hugetlb_init } from './hugetlb_boot'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { kmem_cache_init, slab_boot_objects } from './slab_common'
+import { init_reserves } from './util'
 import { init_per_zone_wmark_min, set_recommended_min_free_kbytes } from './watermark'
 
 const KiB = 1024
@@ -62,12 +63,16 @@ const SWIOTLB_AREA_PAGES = 3
 
 /** Freed while the kernel boots, before the watermarks are computed: SMP alternatives (36 KiB). */
 const EARLY_FREED: readonly Range[] = [{ start: 0x3307, end: 0x3310 }]
-/** Freed at the end of boot, with the initrd: what the image needs no longer. */
-const LATE_FREED: readonly Range[] = [
-  { start: 0x3403, end: 0x3600 }, // unused decrypted memory (2036 KiB)
-  { start: 0x3045, end: 0x3307 }, // init text and data (2824 KiB)
-  { start: 0x1e02, end: 0x2000 }, // text / rodata gap (2040 KiB)
-  { start: 0x28eb, end: 0x2a00 }, // rodata / data gap (1108 KiB)
+/**
+ * Freed at the end of boot, with the initrd: what the image needs no longer. Rights of the kernel's own mapping change
+ * first, and where a range begins or ends inside a 2-MiB entry that takes a page table: for the entry of the image, and
+ * for its alias in the direct map where write access changes (not for execute, arch/x86/mm/pat/set_memory.c).
+ */
+const LATE_FREED: readonly (Range & { readonly splits: number })[] = [
+  { start: 0x3403, end: 0x3600, splits: 1 }, // unused decrypted memory (2036 KiB), not executable
+  { start: 0x3045, end: 0x3307, splits: 2 }, // init text and data (2824 KiB), not executable
+  { start: 0x1e02, end: 0x2000, splits: 2 }, // text / rodata gap (2040 KiB), not executable and writable
+  { start: 0x28eb, end: 0x2a00, splits: 2 }, // rodata / data gap (1108 KiB), writable
 ]
 
 interface BootMap {
@@ -76,13 +81,16 @@ interface BootMap {
 
 // ---------------------------------------------------------------- zones
 
-/** All of it, in the order of a boot: zones, slab caches, what the kernel itself allocates, and the late frees. */
+/**
+ * In the order of a boot: zones, slab caches, what the kernel itself allocates. The initrd and the init sections are still
+ * taken: free_initmem gives them back last of all, when the kernel threads and the unpacked initramfs are there.
+ */
 export function mm_init(k: Kernel): void {
   init_zones(k)
   kmem_cache_init(k)
   slab_boot_objects(k)
+  init_reserves(k)
   mm_init_late(k)
-  free_initmem(k)
 }
 
 /** Opens the zones, reserves what boot needs, frees the rest to the buddy system and computes the watermarks. */
@@ -279,7 +287,10 @@ export function free_initmem(k: Kernel): void {
   free_reserved_area(k, [{ start: initrd, end: initrd + INITRD_PAGES }])
   // kernel_init is the second task: it runs beside the boot CPU where there is another.
   k.var.cpu = Math.min(1, k.config.cpus - 1)
-  free_reserved_area(k, LATE_FREED)
+  for (const range of LATE_FREED) {
+    for (let i = 0; i < range.splits; i++) alloc_pages(k, GFP_KERNEL, 0)
+    free_reserved_area(k, [range])
+  }
   k.var.cpu = cpu
   k.var.late_freed_pages = k.var.totalram_pages - before
 }

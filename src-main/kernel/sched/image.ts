@@ -45,6 +45,20 @@ export const LAB_IMAGE: Image = {
   libs: [],
   heap: 136 * KiB,
 }
+/** The executable of lab tasks. */
+export const LAB_PROGRAM = '/bin/lab'
+/** The init of lab machines: a static shell with all its tools in one file. */
+export const SHELL_IMAGE: Image = {
+  headers: 4 * KiB,
+  text: 1552 * KiB,
+  rodata: 344 * KiB,
+  relro: 28 * KiB,
+  data: 12 * KiB,
+  bss: 28 * KiB,
+  static: true,
+  libs: [],
+  heap: 136 * KiB,
+}
 
 const LIBRARIES: Readonly<Record<string, Segments>> = { [LIBC_PATH]: LIBC, [LD_SO_PATH]: LD_SO }
 

@@ -51,5 +51,5 @@ function answers(step: RealStep, group: readonly LabLine[]): Figure[] {
 }
 
 function resultOf(line: LabLine | undefined): string {
-  return typeof line?.result === 'string' ? line.result : 'none'
+  return line === undefined ? 'ok' : typeof line.result === 'string' ? line.result : 'a signal'
 }

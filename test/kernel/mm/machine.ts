@@ -1,6 +1,6 @@
 /** A machine with memory and nothing else: zones, slab caches and what the kernel keeps after boot. */
 import { open_kernel, type Kernel, type MachineConfig } from '../../../src-main/kernel/kernel'
-import { mm_init, verify_page_alloc } from '../../../src-main/kernel/mm/page_alloc'
+import { free_initmem, mm_init, verify_page_alloc } from '../../../src-main/kernel/mm/page_alloc'
 import { verify_slub } from '../../../src-main/kernel/mm/slub'
 
 export function machine(ram_mib: number, options: Partial<MachineConfig> = {}): Kernel {
@@ -21,6 +21,7 @@ export function machine(ram_mib: number, options: Partial<MachineConfig> = {}): 
 export function bootMemory(ram_mib: number, options: Partial<MachineConfig> = {}): Kernel {
   const k = machine(ram_mib, options)
   mm_init(k)
+  free_initmem(k)
   return k
 }
 
