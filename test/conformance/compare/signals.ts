@@ -24,7 +24,7 @@ export const compareSignals: Comparator = (real, lines) => {
     if (first < 0) continue
     const group = lines.slice(first).filter((line) => line.label === label)
     figures.push(...answers(label, step, group), ...signals(label, step, group, areaBefore(lines, first, group)))
-    figures.push(...residents(label, step, group, scanned))
+    figures.push(...residents(label, step, group, scanned), ...childFaults(label, step, group))
   }
   return figures
 }
@@ -92,6 +92,13 @@ function hex(value: number): string {
 }
 
 // ---------------------------------------------------------------- counts that the program took itself
+
+/** Faults that a forked child counted and returned: its lines stand between the parent's. */
+function childFaults(label: string, step: RealStep, group: readonly LabLine[]): Figure[] {
+  if (step['child_minflt'] === undefined) return []
+  const touches = group.filter((line) => line.task !== group.at(-1)?.task && line.op === 'touch')
+  return [exact(label, 'child_minflt', Number(step['child_minflt']), touches.reduce((n, line) => n + line.minflt, 0))]
+}
 
 /** mincore's count beside the step; close after reclaim, which two real runs do not repeat either. */
 function residents(label: string, step: RealStep, group: readonly LabLine[], scanned: boolean): Figure[] {
