@@ -229,7 +229,6 @@ export interface Vars {
   kmalloc_large_pages: number
   /** Page-cache pages of block devices: Buffers. */
   blockdev_pages: number
-  late_freed_pages: number
   min_free_kbytes_user: number
   load: [number, number, number]
   /** Prng streams by name: 32-bit states. */
@@ -840,7 +839,6 @@ function initial_vars(): Vars {
     max_pfn: 0,
     kmalloc_large_pages: 0,
     blockdev_pages: 0,
-    late_freed_pages: 0,
     min_free_kbytes_user: -1,
     load: [0, 0, 0],
     prng: {},

@@ -14,6 +14,7 @@ import { cgroup_make } from '../kernel/proc/cgroup'
 import { string_id, VM_SHARED, type Kernel } from '../kernel/kernel'
 import { next_device_name } from '../kernel/block/device'
 import { task_blocked } from '../kernel/task'
+import { readMatching } from './glob'
 
 interface Part {
   readonly start: number
@@ -118,7 +119,8 @@ export function sysctl(k: Kernel, name: string, text: string): number {
   return sysctl_write(k, name, text)
 }
 export function readFile(k: Kernel, path: string): string | number {
-  return proc_read(k, path, k.task.pid[k.var.current]!, true)
+  const self = k.task.pid[k.var.current]!
+  return path.includes('*') ? readMatching(k, path, self) : proc_read(k, path, self, true)
 }
 export function writeFile(k: Kernel, path: string, text: string): number {
   return proc_write(k, path, text, k.task.pid[k.var.current]!)

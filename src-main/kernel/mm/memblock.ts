@@ -29,6 +29,18 @@ export function memblock_reserve(block: Memblock, start: number, end: number): v
   block.reserved = merged
 }
 
+/** Gives frames back (memblock_phys_free). */
+export function memblock_free_range(block: Memblock, start: number, end: number): void {
+  if (start >= end) return
+  block.reserved = block.reserved.flatMap((r) => {
+    if (r.end <= start || r.start >= end) return [r]
+    return [
+      { start: r.start, end: Math.min(r.end, start) },
+      { start: Math.max(r.start, end), end: r.end },
+    ].filter((part) => part.start < part.end)
+  })
+}
+
 /** Takes `nr` frames as high as possible below `limit`, aligned to `align` frames; returns the first. */
 export function memblock_alloc(block: Memblock, nr: number, align: number, limit: number): number {
   const start = memblock_try_alloc(block, nr, align, limit)

@@ -31,8 +31,10 @@ import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL, PAGEBLOCK_NR_PAGES, set_pagebl
 import { hugetlb_hstate_alloc_bootmem, hugetlb_init } from './hugetlb_boot'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
+import { later_chunk_pages, setup_per_cpu_areas } from './percpu'
 import { kmem_cache_init, slab_boot_objects } from './slab_common'
 import { init_reserves } from './util'
+import { BPF_PACK_PAGES, vmalloc_boot_pages } from './vmalloc'
 import { init_per_zone_wmark_min, set_recommended_min_free_kbytes } from './watermark'
 
 const KiB = 1024
@@ -51,7 +53,6 @@ const KERNEL_START = 0x1000
 const KERNEL_PAGES = 13312
 const INITRD_PAGES = 269
 const NODE_DATA_PAGES = 43
-const PERCPU_PAGES = 62
 /** Early page tables and firmware tables, in the image's brk area. */
 const BRK_PAGES = 17
 /** Section maps, resources, per-node arrays: small early allocations. */
@@ -82,14 +83,17 @@ interface BootMap {
 // ---------------------------------------------------------------- zones
 
 /**
- * In the order of a boot: zones, slab caches, what the kernel itself allocates. The initrd and the init sections are still
- * taken: free_initmem gives them back last of all, when the kernel threads and the unpacked initramfs are there.
+ * In the order of a boot: zones, slab caches, what start_kernel allocates, the reserves (a subsys_initcall), what the
+ * later initcalls allocate. The root file system is unpacked after it, then free_initmem ends the boot.
  */
 export function mm_init(k: Kernel): void {
   init_zones(k)
   kmem_cache_init(k)
-  slab_boot_objects(k)
+  slab_boot_objects(k, 'early')
+  alloc_pages_of(k, EARLY_INIT_PAGES + BPF_PACK_PAGES)
+  dma_atomic_pool_init(k)
   init_reserves(k)
+  slab_boot_objects(k, 'late')
   mm_init_late(k)
 }
 
@@ -168,7 +172,7 @@ function reserve_boot_memory(k: Kernel, block: Memblock): void {
   memblock_alloc(block, EARLY_PAGES, 1, top)
   // Struct pages of all sections in one piece, aligned to the 2 MiB pages that map them.
   memblock_alloc(block, nr_sections(block) * (SECTION_PAGES >> 6), 512, top)
-  reserve_percpu(k, block, top)
+  setup_per_cpu_areas(k, block, top)
   hugetlb_hstate_alloc_bootmem(k, block)
   for (const scale of [13, 14]) memblock_alloc(block, hash_pages(k, scale), 1, top)
   if (!needs_swiotlb(k)) return
@@ -188,12 +192,6 @@ function nr_sections(block: Memblock): number {
   for (const { start, end } of block.memory)
     for (let s = int_div(start, SECTION_PAGES); s * SECTION_PAGES < end; s++) sections.add(s)
   return sections.size
-}
-
-/** The first chunk: one unit of a power of two (2 MiB over all units) a CPU, of which only the used part stays. */
-function reserve_percpu(k: Kernel, block: Memblock, top: number): void {
-  const unit = roundup_pow_of_two(PERCPU_PAGES)
-  for (let cpu = 0; cpu < k.config.cpus; cpu++) memblock_alloc(block, PERCPU_PAGES, unit, top)
 }
 
 /** alloc_large_system_hash: 8 bytes for each 2^scale bytes of kernel memory, rounded up to a power of two. */
@@ -282,7 +280,6 @@ function count_managed(k: Kernel, start: number, end: number): void {
 /** At the end of boot: initrd and init sections become ordinary memory; the watermarks are not computed again. */
 export function free_initmem(k: Kernel): void {
   const { initrd } = k.var.mod['boot_map'] as BootMap
-  const before = k.var.totalram_pages
   const cpu = k.var.cpu
   free_reserved_area(k, [{ start: initrd, end: initrd + INITRD_PAGES }])
   // kernel_init is the second task: it runs beside the boot CPU where there is another.
@@ -292,26 +289,28 @@ export function free_initmem(k: Kernel): void {
     free_reserved_area(k, [range])
   }
   k.var.cpu = cpu
-  k.var.late_freed_pages = k.var.totalram_pages - before
 }
 
 // ---------------------------------------------------------------- what drivers and subsystems take
 
-/** Memory that initcalls allocate and keep: DMA pools, network hash tables, ftrace, buffers of modules built in. */
+/** Memory that initcalls allocate and keep: network hash tables, vmalloc areas, buffers of modules built in. */
 export function mm_init_late(k: Kernel): void {
-  dma_atomic_pool_init(k)
   for (const bytes of network_hashes(k)) alloc_kernel(k, bytes)
-  for (let bytes = INITCALL_BYTES, i = 0; bytes > 0; i++) {
+  alloc_pages_of(k, vmalloc_boot_pages(k) - BPF_PACK_PAGES + later_chunk_pages(k))
+}
+
+/** What start_kernel and the first initcalls keep whatever the size of memory: ftrace's records (159 pages), RCU, console. */
+const EARLY_INIT_PAGES = 339
+/** Mostly single pages, with the blocks of some orders that page users take. */
+const INITCALL_CHUNKS = [4, 4, 8, 4, 4, 16, 4, 4, 4, 32, 4, 4, 8, 4, 4, 64].map((kb) => kb * KiB)
+
+function alloc_pages_of(k: Kernel, pages: number): void {
+  for (let bytes = pages * 4 * KiB, i = 0; bytes > 0; i++) {
     const chunk = INITCALL_CHUNKS[i % INITCALL_CHUNKS.length]!
     alloc_kernel(k, chunk)
     bytes -= chunk
   }
 }
-
-/** What initcalls of the Debian kernel keep whatever the size of memory (ftrace, crypto, console, vmalloc areas). */
-const INITCALL_BYTES = 1996 * 4 * KiB
-/** Mostly single pages for vmalloc areas, with the blocks of some orders that kmalloc and page users take. */
-const INITCALL_CHUNKS = [4, 4, 8, 4, 4, 16, 4, 4, 4, 32, 4, 4, 8, 4, 4, 64].map((kb) => kb * KiB)
 
 /** Exact pages as alloc_pages_exact and vmalloc would take them: whole blocks below a page's multiple, singles else. */
 function alloc_kernel(k: Kernel, bytes: number): void {

@@ -302,22 +302,47 @@ export function kfree(k: Kernel, handle: number): void {
 
 // ---------------------------------------------------------------- what the kernel holds after boot
 
+/**
+ * Caches of which the kernel's objects are there before the reserves are computed: what start_kernel and the first
+ * initcalls make. Device trees, tracefs files and what drivers keep follow with the later initcalls.
+ */
+const EARLY_CACHES = new Set([
+  'kmem_cache',
+  'kmem_cache_node',
+  'vmap_area',
+  'radix_tree_node',
+  'maple_node',
+  'ftrace_event_field',
+  'trace_event_file',
+  'numa_policy',
+  'perf_event',
+  'names_cache',
+  'nsproxy',
+  'seq_file',
+  'mnt_cache',
+])
+
 /** Allocates the objects of the kernel's own structures: device tree, trace events, pinned inodes. Never freed. */
-export function slab_boot_objects(k: Kernel): void {
+export function slab_boot_objects(k: Kernel, part: 'early' | 'late'): void {
+  const early = part === 'early'
   for (const line of SLAB_CACHES.trim().split('\n')) {
     const fields = line.split(' ')
-    hold(k, fields[0]!, Number(fields[5]))
+    if (EARLY_CACHES.has(fields[0]!) === early) hold(k, fields[0]!, Number(fields[5]))
   }
-  for (const entry of KMALLOC_BOOT.trim().split(/[;\n] */)) {
-    const [name, nr] = entry.split(' ')
-    hold(k, name!, Number(nr))
-  }
+  if (early) return kmalloc_boot_objects(k)
   for (const [bytes, nr] of KMALLOC_LARGE_BOOT)
     for (let i = 0; i < nr; i++) assert(kmalloc(k, bytes, GFP_KERNEL) !== 0, 'slab_boot_objects: no memory')
   const blocks = Math.ceil(k.var.max_pfn / MEMORY_BLOCK_PAGES)
   hold_each(k, MEMORY_BLOCK_OBJECTS, blocks - MEMORY_BLOCKS_OF_TABLE)
   for (k.var.cpu = 1; k.var.cpu < k.config.cpus; k.var.cpu++) hold_each(k, CPU_OBJECTS, 1)
   k.var.cpu = 0
+}
+
+function kmalloc_boot_objects(k: Kernel): void {
+  for (const entry of KMALLOC_BOOT.trim().split(/[;\n] */)) {
+    const [name, nr] = entry.split(' ')
+    hold(k, name!, Number(nr))
+  }
 }
 
 function hold_each(k: Kernel, objects: Readonly<Record<string, number>>, times: number): void {

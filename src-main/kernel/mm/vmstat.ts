@@ -8,18 +8,16 @@ import { C, MEMINFO, type MeminfoName } from '@shared/counters'
 import { type Kernel } from '../kernel'
 import { si_mem_available } from './page_alloc'
 import { global_dirty_limits } from './page_writeback'
+import { pcpu_nr_pages } from './percpu'
 import { si_swapinfo } from './swapfile'
 import { vm_commit_limit } from './util'
+import { vmalloc_nr_pages } from './vmalloc'
 
 /** 4-KiB entries of the kernel's direct map: what set_memory split for text, read-only data and the ends of RAM. */
 const DIRECT_MAP_4K_KB = 24448
 /** 32 TiB, 12800 TiB with five-level page tables. */
 const VMALLOC_TOTAL_KB = 34359738367
 const VMALLOC_TOTAL_L5_KB = 13743895347199
-/** Pages that the kernel holds in vmalloc areas after boot, its stacks not counted. */
-const VMALLOC_BOOT_PAGES = 1654
-/** Per-CPU areas of one CPU: the first chunk and what was added at boot. */
-const PERCPU_PAGES = 65
 
 /** State of the hugetlb pools as /proc/meminfo shows it: pages of the default size, and kB of all sizes. */
 export interface HugetlbMeminfo {
@@ -90,9 +88,9 @@ export function meminfo_into(k: Kernel, out: Float64Array, at: number): void {
   pages(vm_commit_limit(k))
   pages(Math.max(0, k.var.committed_as))
   plain(k.la57 ? VMALLOC_TOTAL_L5_KB : VMALLOC_TOTAL_KB)
-  plain(VMALLOC_BOOT_PAGES * 4 + v[C.nr_kernel_stack]!)
+  pages(vmalloc_nr_pages(k))
   plain(0) // VmallocChunk
-  pages(PERCPU_PAGES * k.config.cpus)
+  pages(pcpu_nr_pages(k))
   plain(0) // HardwareCorrupted
   pages(v[C.nr_anon_transparent_hugepages]! * 512)
   pages(v[C.nr_shmem_hugepages]! * 512)

@@ -3,7 +3,6 @@ import { VMSTAT } from '@shared/counters'
 import { MAX_NR_ZONES, MAX_ORDER, MIGRATE_TYPES, type Kernel } from '../kernel'
 import { area_nr_free, free_list } from '../mm/buddy'
 import { extfrag_index, unusable_free_index } from '../mm/extfrag'
-import { zone_batchsize } from '../mm/pcp'
 import { zone_page_state } from '../mm/page_alloc'
 import { all_caches } from '../mm/slab_common'
 import { slabinfo_row } from '../mm/slub'
@@ -69,7 +68,7 @@ function zone_details(k: Kernel, zone: number): string {
   text += '\n  pagesets'
   for (let cpu = 0; cpu < k.config.cpus; cpu++) {
     const set = 1 + cpu * MAX_NR_ZONES + zone
-    text += `\n    cpu: ${cpu}\n              count: ${k.pcp_set.count[set]}\n              high:  ${k.zone.pcp_high[zone + 1]}\n              batch: ${zone_batchsize(k, zone)}`
+    text += `\n    cpu: ${cpu}\n              count: ${k.pcp_set.count[set]}\n              high:  ${k.zone.pcp_high[zone + 1]}\n              batch: ${k.zone.pcp_batch[zone + 1]}`
     text += `\n  vm stats threshold: ${stat_threshold(k, zone)}`
   }
   return `${text}\n  node_unreclaimable:  0\n  start_pfn:           ${k.zone.start_pfn[zone + 1]}`

@@ -7,7 +7,7 @@ import type { LabLine } from '../../../src-main/lab/measure'
 import type { RealStep } from '../reference'
 import { close, exact, missing, type Comparator, type Figure } from './figure'
 
-type Zones = Readonly<Record<string, readonly number[]>>
+export type Zones = Readonly<Record<string, readonly number[]>>
 
 const CLASSES = [
   ['orders 0-3', 0, 3],
@@ -34,20 +34,23 @@ function compareStep({ step, buddyinfo }: RealStep, lines: readonly LabLine[]): 
   const real = buddyinfo as Zones
   const got = parseBuddyinfo(line.text)
   const free = Object.values(got).reduce((sum, orders) => sum + pages(orders, 0, 10), 0)
-  const figures = [exact(step, 'buddyinfo sum', (line.meminfo['MemFree'] ?? 0) / 4, free)]
-  for (const zone of Object.keys(real))
-    for (const [name, from, to] of CLASSES) {
-      const figure = `${zone} ${name}`
-      figures.push(close(step, figure, pages(real[zone] ?? [], from, to), pages(got[zone] ?? [], from, to), FEW_PAGES, 0.2))
-    }
-  return figures
+  return [exact(step, 'buddyinfo sum', (line.meminfo['MemFree'] ?? 0) / 4, free), ...compareClasses(step, real, got)]
 }
 
-function pages(orders: readonly number[], from: number, to: number): number {
+export function compareClasses(step: string, real: Zones, got: Zones): Figure[] {
+  return Object.keys(real).flatMap((zone) =>
+    CLASSES.map(([name, from, to]) => {
+      const [a, b] = [pages(real[zone] ?? [], from, to), pages(got[zone] ?? [], from, to)]
+      return close(step, `${zone} ${name}`, a, b, FEW_PAGES, 0.2)
+    }),
+  )
+}
+
+export function pages(orders: readonly number[], from: number, to: number): number {
   return orders.reduce((sum, blocks, order) => (order < from || order > to ? sum : sum + blocks * 2 ** order), 0)
 }
 
-function parseBuddyinfo(text: string): Zones {
+export function parseBuddyinfo(text: string): Zones {
   const lines = [...text.matchAll(/^Node 0, zone +(\w+) +([\d ]+)$/gm)]
   return Object.fromEntries(lines.map(([, zone, counts]) => [zone!, counts!.trim().split(/ +/).map(Number)]))
 }

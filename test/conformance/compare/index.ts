@@ -1,12 +1,14 @@
 /** Which figures of an experiment are compared: every comparator whose pattern the experiment's id matches adds its own. */
 import type { LabLine } from '../../../src-main/lab/measure'
 import type { Experiment } from '../reference'
+import { compareBoot } from './boot'
 import { compareBuddy } from './buddy'
 import { compareCgroup } from './cgroup'
 import { missing, type Comparator, type Figure } from './figure'
 import { compareOom } from './oom'
 import { compareOvercommit } from './overcommit'
 import { compareSignals } from './signals'
+import { compareSlab } from './slab'
 import { compareSteps } from './steps'
 import { compareVma } from './vma'
 
@@ -18,6 +20,8 @@ const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
   [/^overcommit\//, compareOvercommit],
   [/^(oom|cgroup)\//, compareOom],
   [/^cgroup\//, compareCgroup],
+  [/^boot\//, compareBoot],
+  [/^slab\//, compareSlab],
 ]
 
 /** An experiment of whose figures none can be compared yet counts as one wrong figure, and says so. */
