@@ -78,7 +78,6 @@ function start_init(k: Kernel): void {
   }
   free_initmem(k)
   swap_init(k)
-  free_initmem(k)
   assert(do_execve(k, '/sbin/init', '/sbin/init') === 0, 'start_init: no working init found')
   k.var.current = 0
 }
