@@ -783,7 +783,8 @@ export function open_kernel(config: MachineConfig) {
       seq: 'f64',
     }),
     /** Pressure stalls per CPU (row = cpu + 1): tasks by TSK_… flag, the states it is in since when, time per state. */
-    psi: open_table(arena, 'psi', cpus, {
+    /** Pressure per group and CPU: row = 1 + cgroup * CPUs + CPU; the machine is cgroup 0. */
+    psi: open_table(arena, 'psi', 1 + 1024 * config.cpus, {
       nr: ['i32', 5],
       state_mask: 'i32',
       state_start: 'f64',

@@ -421,14 +421,35 @@ export function psi_memstall_leave(k: Kernel, outermost: boolean): void {
   else psi_task_change(k, t, TSK_MEMSTALL | TSK_MEMSTALL_RUNNING, 0)
 }
 
-/** Changes a task's PSI flags and with them the state of its CPU; the time in the old state is recorded first. */
+/** Changes a task's PSI flags and with them the state of its CPU, in its cgroup and all above. */
 export function psi_task_change(k: Kernel, t: number, clear: number, set: number): void {
   const old = k.task.psi_flags[t]!
   const flags = (old & ~clear) | set
   const changed = (old ^ flags) & (TSK_LEAVE_ON_WAKE - 1)
   if (changed === 0) return
   k.task.psi_flags[t] = flags
-  const row = k.task.cpu[t]! + 1
+  const cpu = k.task.cpu[t]!
+  for (let m = k.task.cgroup[t]!; m > 0; m = k.memcg.parent[m]!) psi_group_change(k, m, cpu, changed, flags)
+  psi_group_change(k, 0, cpu, changed, flags)
+}
+
+/** cgroup_move_task: what the task does counts in its new cgroup from now on. */
+export function psi_move_task(k: Kernel, t: number, cgroup: number): void {
+  const flags = k.task.psi_flags[t]!
+  psi_task_change(k, t, flags, 0)
+  k.task.cgroup[t] = cgroup
+  psi_task_change(k, t, 0, flags)
+}
+
+/** Row of `psi`: what a CPU does for a cgroup; 0 is the machine. */
+export function psi_row(k: Kernel, cgroup: number, cpu: number): number {
+  return 1 + cgroup * k.config.cpus + cpu
+}
+
+/** The time in the old state is recorded, then the CPU is in a new one. */
+function psi_group_change(k: Kernel, cgroup: number, cpu: number, changed: number, flags: number): void {
+  const row = psi_row(k, cgroup, cpu)
+  if (row >= k.psi.meta.high) k.psi.meta.high = row + 1
   psi_record_times(k, row)
   const nr = k.psi.nr
   const base = row * NR_PSI_COUNTS
@@ -441,20 +462,22 @@ export function psi_task_change(k: Kernel, t: number, clear: number, set: number
   const running = nr[base + 2]!
   const memstall_running = nr[base + 3]!
   const oncpu = nr[base + 4]!
-  const curr = k.cpu.current[row]!
+  const curr = k.cpu.current[cpu + 1]!
   let mask = 0
   if (iowait > 0) mask |= 1 << PSI_IO_SOME
   if (iowait > 0 && running === 0) mask |= 1 << PSI_IO_FULL
   if (memstall > 0) mask |= 1 << PSI_MEM_SOME
   if (memstall > 0 && running === memstall_running) mask |= 1 << PSI_MEM_FULL
   if (running > oncpu) mask |= 1 << PSI_CPU_SOME
+  // A cgroup waits for the CPU whole when others have it.
+  if (cgroup !== 0 && running > 0 && oncpu === 0) mask |= 1 << PSI_CPU_FULL
   if (iowait > 0 || memstall > 0 || running > 0) mask |= 1 << PSI_NONIDLE
   // A CPU whose running task reclaims does no productive work, whoever else could run.
   if (curr !== 0 && (k.task.psi_flags[curr]! & TSK_MEMSTALL) !== 0 && oncpu > 0) mask |= 1 << PSI_MEM_FULL
   k.psi.state_mask[row] = mask
 }
 
-/** Adds the time since the last change to the states a CPU is in. */
+/** Adds the time since the last change to the states a group is in on a CPU. */
 export function psi_record_times(k: Kernel, row: number): void {
   const psi = k.psi
   const delta = k.var.now - psi.state_start[row]!
@@ -463,6 +486,42 @@ export function psi_record_times(k: Kernel, row: number): void {
   const mask = psi.state_mask[row]!
   if (mask === 0) return
   for (let s = 0; s < NR_PSI_STATES; s++) if ((mask & (1 << s)) !== 0) psi.times[row * NR_PSI_STATES + s]! += delta
+}
+
+/** What the averages of a group are made of (sched/psi.ts). */
+export interface PsiGroup {
+  /** ns of stall per state. */
+  total: number[]
+  avg_total: number[]
+  /** Per state three averages, fixed point of per cent. */
+  avg: number[]
+  avg_last_update: number
+}
+export function psi_group(k: Kernel, cgroup = 0): PsiGroup {
+  const groups = (k.var.mod['psi'] ??= {}) as Record<number, PsiGroup>
+  return (groups[cgroup] ??= {
+    total: new Array<number>(PSI_NONIDLE).fill(0),
+    avg_total: new Array<number>(PSI_NONIDLE).fill(0),
+    avg: new Array<number>(PSI_NONIDLE * 3).fill(0),
+    avg_last_update: k.var.now,
+  })
+}
+
+/** psi_cgroup_alloc: a new cgroup, or the row of a removed one again, starts from nothing. */
+export function psi_cgroup_alloc(k: Kernel, cgroup: number): void {
+  const { psi, config } = k
+  psi_cgroup_free(k, cgroup)
+  for (let row = psi_row(k, cgroup, 0); row < psi_row(k, cgroup, config.cpus); row++) {
+    psi.state_mask[row] = 0
+    psi.state_start[row] = k.var.now
+    for (const times of [psi.times, psi.times_prev]) times.fill(0, row * NR_PSI_STATES, (row + 1) * NR_PSI_STATES)
+    if (row >= psi.meta.high) psi.meta.high = row + 1
+  }
+  psi_group(k, cgroup)
+}
+
+export function psi_cgroup_free(k: Kernel, cgroup: number): void {
+  delete (k.var.mod['psi'] as Record<number, PsiGroup>)[cgroup]
 }
 
 // ---------------------------------------------------------------- log and trace

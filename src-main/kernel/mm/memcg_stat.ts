@@ -19,7 +19,7 @@ import {
 } from '../kernel'
 import { LEVEL_PMD, LEVEL_PTE } from '../arch/x86/pgtable'
 import { first_task, next_task, printk } from '../task'
-import { cgroup_path, mem_cgroup_iter } from './memcg_tree'
+import { cgroup_children, cgroup_path, mem_cgroup_iter } from './memcg_tree'
 
 export const MEMCG_LOW = 0
 export const MEMCG_HIGH = 1
@@ -34,6 +34,7 @@ export const NR_MEMCG_EVENTS = 9
 /** Words a cgroup of memcg.slab_b. */
 export const MEMCG_NR_SLAB = 2
 const STAT_WIDTH = 200
+const STACK_BYTES = 16384
 
 export function memcg_event(k: Kernel, memcg: number, event: number): void {
   if (memcg === 0) return
@@ -88,14 +89,16 @@ export function memory_stat(k: Kernel, memcg: number): [string, number][] {
   const levels = count_pages(k, new Set(mem_cgroup_iter(k, memcg)))
   const lru = (list: number): number =>
     (memcg === 0 ? k.vmstat[C.nr_inactive_anon + list]! : k.memcg.lru_nr[memcg * 5 + list]!) * 4096
-  const machine = [k.vmstat[C.nr_slab_reclaimable]! * 4096, k.vmstat[C.nr_slab_unreclaimable]! * 4096]
-  const slab = (item: number): number => (memcg === 0 ? machine[item]! : k.memcg.slab_b[memcg * MEMCG_NR_SLAB + item]!)
+  // Of the root only what its children were charged for: kernel memory of the root itself is nobody's.
+  const charged = memcg === 0 ? cgroup_children(k, 0) : [memcg]
+  const sum_of = (value: (m: number) => number): number => charged.reduce((sum, m) => sum + value(m), 0)
+  const slab = (item: number): number => sum_of((m) => k.memcg.slab_b[m * MEMCG_NR_SLAB + item]!)
   const event = (name: VmstatName): [string, number] => [name, memcg_page_state(k, memcg, C[name])]
   const sum = (a: VmstatName, b: VmstatName): number => event(a)[1] + event(b)[1]
   return [
     ['anon', levels.anon],
     ['file', levels.file],
-    ['kernel', levels.kernel],
+    ['kernel', sum_of((m) => k.memcg.kmem[m]! * 4096)],
     ['kernel_stack', levels.kernel_stack],
     ['pagetables', levels.pagetables],
     ['sec_pagetables', 0],
@@ -131,7 +134,6 @@ function count_pages(k: Kernel, members: ReadonlySet<number>) {
   const sum = {
     anon: 0,
     file: 0,
-    kernel: 0,
     kernel_stack: 0,
     pagetables: 0,
     shmem: 0,
@@ -145,7 +147,7 @@ function count_pages(k: Kernel, members: ReadonlySet<number>) {
     const flags = k.page.flags[pfn]!
     if (!members.has(k.page.memcg[pfn]!) || (flags & (PG_reserved | PG_slab)) !== 0) continue
     const bytes = (flags & PG_head) === 0 ? 4096 : 2 ** 21
-    if ((flags & PG_table) !== 0 && is_counted_table(k, pfn)) sum.pagetables += bytes
+    if ((flags & PG_table) !== 0 && k.page.memcg[pfn] !== 0 && is_counted_table(k, pfn)) sum.pagetables += bytes
     if ((flags & PG_swapcache) !== 0) sum.swapcached += bytes
     if ((flags & PG_anon) !== 0) {
       if (k.page.mapcount[pfn] !== 0) sum.anon += bytes
@@ -158,9 +160,10 @@ function count_pages(k: Kernel, members: ReadonlySet<number>) {
       if ((flags & PG_writeback) !== 0) sum.file_writeback += bytes
     }
   }
-  for (let t = first_task(k); t !== 0; t = next_task(k, t))
-    if (k.task.stack_pfn[t] !== 0 && members.has(k.page.memcg[k.task.stack_pfn[t]!]!)) sum.kernel_stack += 16384
-  for (const memcg of members) if (memcg !== 0) sum.kernel = Math.max(sum.kernel, k.memcg.kmem[memcg]! * 4096)
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+    const memcg = k.page.memcg[k.task.stack_pfn[t]!]!
+    if (memcg !== 0 && members.has(memcg)) sum.kernel_stack += STACK_BYTES
+  }
   return sum
 }
 /** NR_PAGETABLE has PTE and PMD tables. */

@@ -10,10 +10,12 @@ import {
   PG_lru,
   PG_unevictable,
   string_id,
+  TASK_DEAD,
+  TASK_ZOMBIE,
   type Kernel,
 } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
-import { first_task, next_task } from '../task'
+import { first_task, next_task, psi_cgroup_alloc, psi_cgroup_free, psi_move_task } from '../task'
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from '../uapi'
 import { memcg_reparent_objcgs } from './memcg_kmem'
 import { drain_all_stock } from './memcontrol'
@@ -28,6 +30,7 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
   k.memcg.parent[memcg] = parent
   k.memcg.name[memcg] = string_id(k, name)
   for (const limit of ['max', 'high', 'swap_max', 'swap_high'] as const) k.memcg[limit][memcg] = Infinity
+  psi_cgroup_alloc(k, memcg)
   if (memcg + 1 >= k.lruvec.meta.high) k.lruvec.meta.high = memcg + 2
   const last = lru_row(memcg, 4)
   if (last >= k.lru.meta.high) k.lru.meta.high = last + 1
@@ -38,7 +41,11 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
 export function cgroup_rmdir(k: Kernel, memcg: number): number {
   if (memcg === 0) return -EINVAL
   if (cgroup_children(k, memcg).length > 0) return -EBUSY
-  for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.cgroup[t] === memcg) return -EBUSY
+  const members: number[] = []
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.cgroup[t] === memcg) members.push(t)
+  if (members.some((t) => !is_dead(k, t))) return -EBUSY
+  for (const t of members) k.task.cgroup[t] = k.memcg.parent[memcg]!
+  psi_cgroup_free(k, memcg)
   drain_all_stock(k, memcg)
   reparent_pages(k, memcg, k.memcg.parent[memcg]!)
   memcg_reparent_objcgs(k, memcg, k.memcg.parent[memcg]!)
@@ -73,9 +80,14 @@ function move_page(k: Kernel, pfn: number, parent: number): void {
   if (listed) lruvec_add_folio(k, pfn)
 }
 
+/** Ended: no cgroup lists it, and none is held by it. */
+export function is_dead(k: Kernel, t: number): boolean {
+  return k.task.state[t] === TASK_ZOMBIE || k.task.state[t] === TASK_DEAD
+}
+
 /** Moves a task; its pages stay where they were charged. */
 export function cgroup_attach(k: Kernel, memcg: number, task: number): void {
-  k.task.cgroup[task] = memcg
+  psi_move_task(k, task, memcg)
 }
 
 export function cgroup_child(k: Kernel, parent: number, name: string): number {

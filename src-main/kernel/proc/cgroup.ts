@@ -1,10 +1,10 @@
 /**
  * Cgroup v2 files under /sys/fs/cgroup: folders are cgroups, files their limits and figures. What the memory controller
  * shows is in cgroup_memory.ts. Linux: kernel/cgroup/cgroup.c, kernel/cgroup/rstat.c. Simplified: of all controllers only
- * memory does anything; pressure is the machine's, whichever cgroup is asked; cpu.stat counts the tasks that live.
+ * memory does anything; cpu.stat counts the tasks that live.
  */
 import type { Kernel } from '../kernel'
-import { cgroup_attach, cgroup_children, cgroup_lookup, cgroup_mkdir, cgroup_rmdir } from '../mm/memcg_tree'
+import { cgroup_attach, cgroup_children, cgroup_lookup, cgroup_mkdir, cgroup_rmdir, is_dead } from '../mm/memcg_tree'
 import { mem_cgroup_in_subtree } from '../mm/memcontrol'
 import { psi_show } from '../sched/psi'
 import { find_task_by_pid, first_task, is_kthread, next_task, send_signal } from '../task'
@@ -64,12 +64,13 @@ function write_subtree_control(k: Kernel, m: number, text: string): number {
 
 function tasks_in(k: Kernel, m: number): number[] {
   const list: number[] = []
-  for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.cgroup[t] === m) list.push(t)
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.cgroup[t] === m && !is_dead(k, t)) list.push(t)
   return list
 }
 function tasks_below(k: Kernel, m: number): number[] {
   const list: number[] = []
-  for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (mem_cgroup_in_subtree(k, t, m)) list.push(t)
+  for (let t = first_task(k); t !== 0; t = next_task(k, t))
+    if (mem_cgroup_in_subtree(k, t, m) && !is_dead(k, t)) list.push(t)
   return list
 }
 function pids_text(k: Kernel, m: number, threads: boolean): string {
@@ -146,11 +147,11 @@ const COMMON: Readonly<Record<string, CgroupFile>> = {
 }
 const PRESSURE: Readonly<Record<string, CgroupFile>> = {
   'cgroup.pressure': constant('1\n', (_k, _m, text) => (text.trim() === '1' ? 0 : -EOPNOTSUPP)),
-  'cpu.pressure': { read: (k) => psi_show(k, 'cpu') },
-  'io.pressure': { read: (k) => psi_show(k, 'io') },
+  'cpu.pressure': { read: (k, m) => psi_show(k, 'cpu', m) },
+  'io.pressure': { read: (k, m) => psi_show(k, 'io', m) },
 }
 const MEMORY_PRESSURE: Readonly<Record<string, CgroupFile>> = {
-  'memory.pressure': { read: (k) => psi_show(k, 'memory') },
+  'memory.pressure': { read: (k, m) => psi_show(k, 'memory', m) },
 }
 const ROOT: Readonly<Record<string, CgroupFile>> = {
   'cpuset.cpus.effective': { read: (k) => (k.config.cpus === 1 ? '0\n' : `0-${k.config.cpus - 1}\n`) },

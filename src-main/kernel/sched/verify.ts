@@ -1,7 +1,7 @@
 /** Invariants of the scheduler: queues, pressure counts, timers, the list of tasks. Throws `KernelBug`. */
 import { assert } from '@shared/assert'
 import { TASK_DEAD, TASK_RUNNING, TASK_ZOMBIE, type Kernel } from '../kernel'
-import { first_task, next_task, NR_PSI_COUNTS } from '../task'
+import { first_task, next_task, NR_PSI_COUNTS, psi_row } from '../task'
 
 export function verify_sched(k: Kernel): void {
   verify_tasks(k)
@@ -52,6 +52,18 @@ function verify_psi(k: Kernel): void {
     for (let i = 0; i < NR_PSI_COUNTS; i++)
       if ((k.task.psi_flags[t]! & (1 << i)) !== 0) counts[(k.task.cpu[t]! + 1) * NR_PSI_COUNTS + i]!++
   for (let i = NR_PSI_COUNTS; i < counts.length; i++) assert(counts[i] === k.psi.nr[i], 'verify_psi: counts')
+  verify_psi_groups(k)
+}
+
+/** What a cgroup's tasks do is what its group says of each CPU, those of its children with it. */
+function verify_psi_groups(k: Kernel): void {
+  const counts = new Int32Array(k.psi.meta.high * NR_PSI_COUNTS)
+  for (let t = first_task(k); t !== 0; t = next_task(k, t))
+    for (let m = k.task.cgroup[t]!; m > 0; m = k.memcg.parent[m]!)
+      for (let i = 0; i < NR_PSI_COUNTS; i++)
+        if ((k.task.psi_flags[t]! & (1 << i)) !== 0) counts[psi_row(k, m, k.task.cpu[t]!) * NR_PSI_COUNTS + i]!++
+  for (let i = psi_row(k, 1, 0) * NR_PSI_COUNTS; i < counts.length; i++)
+    assert(counts[i] === k.psi.nr[i], 'verify_psi: counts of a cgroup')
 }
 
 function verify_timers(k: Kernel): void {
