@@ -17,7 +17,7 @@ import { fatal_signal_pending } from '../task'
 import { pmd_offset, PTRS, pud_offset } from '../arch/x86/pgtable'
 import { EFAULT, EINTR, EINVAL, ENOMEM } from '../uapi'
 import { handle_mm_fault } from './memory'
-import { mark_page_accessed } from './swap'
+import { lru_add_drain, mark_page_accessed } from './swap'
 import { FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR, VM_FAULT_OOM } from './vm_fault'
 import { find_vma, vma_is_accessible } from './vma'
 
@@ -57,7 +57,14 @@ export function faultin_vma_page_range(k: Kernel, vma: number, start: number, en
   return faultin_range(k, vma, start, end, write)
 }
 
+/** Afterwards the CPU's batches are emptied: new pages are on their lists, locked ones on the unevictable list. */
 function faultin_range(k: Kernel, vma: number, start: number, end: number, write: boolean): number {
+  const ret = get_user_pages(k, vma, start, end, write)
+  lru_add_drain(k)
+  return ret
+}
+
+function get_user_pages(k: Kernel, vma: number, start: number, end: number, write: boolean): number {
   for (let addr = start; addr < end; addr += 4096) {
     if (!follow_page(k, k.vma.mm[vma]!, addr, write)) {
       if (fatal_signal_pending(k, k.var.current)) return -EINTR

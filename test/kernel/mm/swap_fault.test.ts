@@ -1,5 +1,6 @@
 /** Memory pressure seen from the faults: pages go to swap through the reverse map and come back, shared and exclusive. */
 import { expect, test } from 'vitest'
+import { C } from '../../../src-shared/counters'
 import { TASK_RUNNING, type Kernel } from '../../../src-main/kernel/kernel'
 import { access_range } from '../../../src-main/kernel/entry/access'
 import { sys_swapon } from '../../../src-main/kernel/entry/swap'
@@ -107,5 +108,43 @@ test('mlock keeps pages in memory; read-only anonymous memory is zero pages and 
   expect(step(k, () => touch(k, p, 2048, true))).toMatchObject({ minflt: 0, majflt: 0 })
   expect(step(k, () => sys.sys_munlock(k, p, 8 * MiB)).vm).toMatchObject({ nr_mlock: -2048 })
   verify_mm(k)
+  verify_lru(k)
+})
+
+test('a page that is exclusive is re-used at a write with its swap slot kept; one that is not gives the slot up first', () => {
+  const k = machine()
+  const mm = k.task.mm[k.var.current]!
+  const p = sys.sys_mmap(k, 0, MiB, RW, ANON)
+  const cached = (): number => k.vmstat[C.nr_swapcached]!
+  const pageout = (): void => {
+    expect(sys.sys_madvise(k, p, MiB, u.MADV_PAGEOUT)).toBe(0)
+    expect(k.mm.swapents[mm]).toBe(256)
+    k.var.now += 1e9
+    blk_poll(k)
+  }
+  touch(k, p, 256, true)
+  pageout()
+  touch(k, p, 256, false)
+  expect(cached()).toBe(256)
+  // Exclusive before it went out, exclusive when it is back: do_wp_page looks no further.
+  const alone = step(k, () => touch(k, p, 256, true))
+  expect([alone.minflt, alone.vm['pgreuse'], cached()]).toEqual([256, 256, 256])
+  expect(sys.sys_madvise(k, p, MiB, u.MADV_DONTNEED)).toBe(0)
+  expect(cached()).toBe(0)
+
+  // A fork while it is out: its entry is no longer exclusive. With the child gone the slot is freed, then it is re-used.
+  touch(k, p, 256, true)
+  pageout()
+  const parent = k.var.current
+  const child = find_task_by_pid(k, sys.sys_fork(k))
+  run_as(k, child)
+  sys.sys_exit(k, 0)
+  run_as(k, parent)
+  touch(k, p, 256, false)
+  expect(cached()).toBe(256)
+  const shared = step(k, () => touch(k, p, 256, true))
+  expect([shared.minflt, shared.vm['pgreuse'], cached()]).toEqual([256, 256, 0])
+  verify_mm(k)
+  verify_swap(k)
   verify_lru(k)
 })

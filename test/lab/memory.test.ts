@@ -1,0 +1,110 @@
+/**
+ * Lab programs that hold what the documents of Linux 6.1 and the measurements say of faults, each figure by an `expect`:
+ * page tables in empty slots, growth of the stack and its guard gap, locked memory, huge page pools, reading ahead.
+ */
+import { expect, test } from 'vitest'
+import { parseLab } from '@shared/lab'
+import { runLab } from '../../src-main/lab/runner'
+
+function holds(machine: string, steps: string): void {
+  const loaded = parseLab(`memscope: lab/1\nmachine: ${machine}\nsteps:\n${steps}`, 'p.yaml')
+  if (!loaded.ok) throw new Error(loaded.error)
+  const { lines } = runLab(loaded.value, { verify: true })
+  expect(lines.flatMap((line) => (line.failed ?? []).map((why) => `${line.step} ${line.op}: ${why}`))).toEqual([])
+}
+
+test('a touch in an empty PGD slot costs three tables, in the next GiB two, in the next 2 MiB one', () => {
+  holds(
+    '{ ram: 128MiB }',
+    `
+  - mmap: { as: q, at: "0x100000000000", length: 4KiB, flags: [private, anonymous, fixed] }
+  - { touch: { area: q, access: write }, expect: { minflt: 1, pgalloc_dma32: 4 } }
+  - mmap: { as: q, at: "0x100040000000", length: 4KiB, flags: [private, anonymous, fixed] }
+  - { touch: { area: q, access: write }, expect: { minflt: 1, pgalloc_dma32: 3 } }
+  - mmap: { as: q, at: "0x100000200000", length: 4KiB, flags: [private, anonymous, fixed] }
+  - { touch: { area: q, access: write }, expect: { minflt: 1, pgalloc_dma32: 2 } }
+  - mmap: { as: z, at: "0x200000000000", length: 64MiB, flags: [private, anonymous, fixed, noreserve] }
+  - { touch: { area: z, access: read, stride: 2MiB }, expect: { minflt: 32, pgalloc_dma32: 34, RssAnon: 56 } }
+`,
+  )
+})
+
+test('the stack grows at once to its limit and no further, and keeps 256 pages free below', () => {
+  holds(
+    '{ ram: 128MiB }',
+    `
+  - { stackTouch: { depth: 1MiB, jump: true }, expect: { minflt: 1 } }
+  - { stackTouch: { depth: 7MiB, jump: true }, expect: { minflt: 1 } }
+  - { stackTouch: { depth: 8MiB, jump: true }, expect: { signal: 11, si_code: 1, si_addr: "0x7fffff7fe000" } }
+  - setrlimit: { resource: stack, soft: 16MiB }
+  - { stackTouch: { depth: 9MiB, jump: true }, expect: { minflt: 1 } }
+  - mmap: { as: top, at: "sp-12MiB", length: 4KiB, flags: [private, anonymous, fixed_noreplace] }
+  - { stackTouch: { depth: 12MiB, from: 9MiB }, expect: { signal: 11, si_code: 1, si_addr: "0x7fffff4fe000", minflt: 511 } }
+`,
+  )
+})
+
+test('locked pages are unevictable when mlock returns, on fault in batches, and zero pages are not locked', () => {
+  holds(
+    '{ ram: 128MiB }',
+    `
+  - mmap: { as: p, length: 8MiB }
+  - { mlock: { area: p }, expect: { minflt: 2048, VmLck: 8192, Mlocked: 8192, Unevictable: 8192, unevictable_pgs_culled: 2048 } }
+  - { touch: { area: p, access: write }, expect: { minflt: 0 } }
+  - { munlock: { area: p }, expect: { VmLck: 0, Mlocked: 0, Unevictable: 0, unevictable_pgs_rescued: 2048 } }
+  - mmap: { as: q, length: 8MiB }
+  - { mlock: { area: q, onFault: true }, expect: { minflt: 0, VmLck: 8192, Mlocked: 0 } }
+  - { touch: { area: q, access: write, length: 4MiB }, expect: { minflt: 1024, Mlocked: 4096, Unevictable: 4080 } }
+  - { munmap: { area: q }, expect: { VmLck: 0, Mlocked: 0, Unevictable: 0 } }
+  - { mmap: { as: l, length: 4MiB, flags: [private, anonymous, locked] }, expect: { minflt: 1024, Unevictable: 4096 } }
+  - mmap: { as: r, length: 4MiB, prot: r }
+  - { mlock: { area: r }, expect: { minflt: 1024, VmLck: 8192, Mlocked: 4096 } }
+  - mlockall: { flags: [current, future] }
+  - { mmap: { as: f, length: 2MiB }, expect: { minflt: 512 } }
+  - { munlockall: {}, expect: { VmLck: 0, Mlocked: 0, Unevictable: 0 } }
+`,
+  )
+})
+
+test('only root locks more than RLIMIT_MEMLOCK', () => {
+  holds(
+    '{ ram: 128MiB }',
+    `
+  - setrlimit: { resource: memlock, soft: 64KiB }
+  - mmap: { as: p, length: 1MiB }
+  - { mlock: { area: p, length: 128KiB }, expect: { result: ok } }
+  - munlock: { area: p }
+  - setuid: { uid: 1000 }
+  - { mlock: { area: p, length: 128KiB }, expect: { result: ENOMEM } }
+  - { mlock: { area: p, length: 64KiB }, expect: { result: ok, VmLck: 64 } }
+  - { mlock: { area: p, length: 64KiB }, expect: { result: ok, VmLck: 64 } }
+  - { mmap: { as: q, length: 4KiB, flags: [private, anonymous, locked] }, expect: { result: EAGAIN } }
+  - { mlockall: { flags: [current] }, expect: { result: ENOMEM } }
+`,
+  )
+})
+
+test('huge pages are reserved by mmap, taken by touching, surplus while too many are in use, and SIGBUS when none is left', () => {
+  holds(
+    '{ ram: 256MiB }',
+    `
+  - { sysctl: { vm.nr_hugepages: 16 }, expect: { HugePages_Total: 16, HugePages_Free: 16, htlb_buddy_alloc_success: 16 } }
+  - { mmap: { as: p, length: 8MiB, flags: [private, anonymous, hugetlb] }, expect: { HugePages_Rsvd: 4, HugePages_Free: 16 } }
+  - { touch: { area: p, access: write, length: 4KiB }, expect: { minflt: 1, HugePages_Rsvd: 3, HugePages_Free: 15 } }
+  - { touch: { area: p, access: write }, expect: { minflt: 3, HugePages_Rsvd: 0, HugePages_Free: 12, RssAnon: 44 } }
+  - { mmap: { as: q, length: 32MiB, flags: [private, anonymous, hugetlb] }, expect: { result: ENOMEM } }
+  - { mmap: { as: q, length: 24MiB, flags: [private, anonymous, hugetlb] }, expect: { HugePages_Rsvd: 12 } }
+  - { sysctl: { vm.nr_hugepages: 8 }, expect: { HugePages_Total: 16, HugePages_Surp: 8 } }
+  - { munmap: { area: q }, expect: { HugePages_Total: 8, HugePages_Surp: 0, HugePages_Rsvd: 0, HugePages_Free: 4 } }
+  - fork: { as: c }
+  - in: { task: c, steps: [{ touch: { area: p, access: write, length: 4KiB }, expect: { minflt: 1, HugePages_Free: 3 } }, { exit: 0 }] }
+  - { wait: { task: c }, expect: { HugePages_Free: 4 } }
+  - { munmap: { area: p }, expect: { HugePages_Free: 8 } }
+  - sysctl: { vm.nr_overcommit_hugepages: 4 }
+  - { mmap: { as: q, length: 32MiB, flags: [private, anonymous, hugetlb, noreserve] }, expect: { HugePages_Rsvd: 0 } }
+  - { touch: { area: q, access: write, stride: 2MiB }, expect: { signal: 7, si_code: 2, minflt: 12, HugePages_Surp: 4 } }
+  - { munmap: { area: q }, expect: { HugePages_Total: 8, HugePages_Free: 8, HugePages_Surp: 0 } }
+  - { sysctl: { vm.nr_hugepages: 0 }, expect: { HugePages_Total: 0 } }
+`,
+  )
+})
