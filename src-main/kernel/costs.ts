@@ -72,6 +72,9 @@ export const COST = {
   migrate_page: 1_500,
   compact_scan_page: 12,
   khugepaged_scan_page: 12,
+  /** A page looked at by ksmd (walk and checksum), and a comparison of two pages. */
+  ksm_scan_page: 700,
+  ksm_compare_page: 250,
   /** Inter-processor TLB shootdown, one page and a whole context flushed locally. */
   tlb_ipi: 2_000,
   tlb_flush_page: 120,

@@ -472,6 +472,8 @@ export function open_kernel(config: MachineConfig) {
       hiwater_rss: 'f64',
       hiwater_vm: 'f64',
       hugetlb_pages: 'f64',
+      ksm_merging_pages: 'i32',
+      ksm_rmap_items: 'i32',
       start_code: 'f64',
       end_code: 'f64',
       start_data: 'f64',
@@ -544,6 +546,30 @@ export function open_kernel(config: MachineConfig) {
       vma_next: 'i32',
       anon_next: 'i32',
       anon_prev: 'i32',
+      obj: 'i32',
+    }),
+    /** KSM (mm/ksm.ts): an address that was scanned, by address in its address space; in a tree, or on a node's list. */
+    ksm_rmap_item: open_table(arena, 'ksm_rmap_item', 1 << 20, {
+      next: 'i32',
+      mm: 'i32',
+      address: 'f64',
+      oldchecksum: 'i32',
+      state: 'u8',
+      seqnr: 'u8',
+      /** Stable node, or the content it is found by in the unstable tree. */
+      node: 'i32',
+      list_next: 'i32',
+      list_prev: 'i32',
+      anon_vma: 'i32',
+      obj: 'i32',
+    }),
+    /** KSM: a merged page and the addresses that map it. */
+    ksm_stable_node: open_table(arena, 'ksm_stable_node', 1 << 19, {
+      kpfn: 'i32',
+      content: 'i32',
+      head: 'i32',
+      len: 'i32',
+      chain_next: 'i32',
       obj: 'i32',
     }),
     /** Page tables: 512 entries each, for every level; `pfn` is the frame it lives in. */

@@ -1,5 +1,6 @@
 /** The invariants of the whole machine: every module's own check; throws `KernelBug`. */
 import type { Kernel } from './kernel'
+import { verify_ksm } from './mm/ksm_verify'
 import { verify_mm } from './mm/mm_verify'
 import { verify_page_alloc } from './mm/page_alloc'
 import { verify_slub } from './mm/slub'
@@ -14,6 +15,7 @@ export function verify(k: Kernel): void {
   verify_page_alloc(k)
   verify_slub(k)
   verify_mm(k)
+  verify_ksm(k)
   verify_lru(k)
   verify_filemap(k)
   verify_swap(k)

@@ -2,8 +2,9 @@
 import { access_list, access_once, access_range } from '../kernel/entry/access'
 import { ACCESS_EXEC } from '../kernel/entry/fault'
 import { exit_to_user_mode } from '../kernel/entry/syscall'
-import { PAGE_SIZE, PG_swapcache, PTE_SHIFT, type Kernel } from '../kernel/kernel'
+import { PAGE_SIZE, PTE_P, PTE_PS, PTE_SHIFT, PTE_SWAP, type Kernel } from '../kernel/kernel'
 import { prng_below } from '../kernel/lib/prng'
+import { content_in_use, filled_with, new_content, set_page_content } from '../kernel/mm/content'
 import { mapped_entry } from '../kernel/mm/gup'
 import { signal_pending } from '../kernel/task'
 import type { LabSignal } from './measure'
@@ -31,12 +32,13 @@ export function* access(c: Context, a: Accesses): Generator<undefined, LabSignal
   for (let done = 0; done < a.count;) {
     if (a.until !== undefined && a.until > 0 && k.var.now >= a.until) return null
     k.task.si_signo[task.row] = 0
+    const before = done
     done = trace === null ? done + forwardOrBack(k, a, done) : access_list(k, a.start, trace, a.count, done)
+    if (a.write && (a.content !== undefined || content_in_use(k))) label(k, a, before, done)
     if (k.task.si_signo[task.row] !== 0) return take(k, task.row)
     if (signal_pending(k, task.row)) exit_to_user_mode(k)
     if (done < a.count) yield
   }
-  if (a.content !== undefined && a.write) label(k, a)
   return null
 }
 
@@ -91,12 +93,17 @@ export function randomPages(k: Kernel, n: number): Int32Array {
   return order
 }
 
-/** Notes what the pages of a write hold. */
-function label(k: Kernel, a: Accesses): void {
+/**
+ * Notes what the pages written by accesses `from` … `to` hold. A write that says nothing leaves a page like no other, as
+ * soon as a program says anything of contents at all.
+ */
+function label(k: Kernel, a: Accesses, from: number, to: number): void {
   const mm = k.task.mm[k.var.current]!
-  for (let i = 0; i < a.count; i++) {
-    const pfn = mapped_entry(k, mm, a.start + i * a.stride) >>> PTE_SHIFT
-    if (pfn === 0 || (k.page.flags[pfn]! & PG_swapcache) !== 0) continue
-    k.page.private[pfn] = a.content === 'unique' ? pfn + 1 : Number(a.content)
+  for (let i = from; i < to; i++) {
+    const place = a.order === undefined ? (a.backward === true ? a.count - 1 - i : i) : a.order[i]!
+    const entry = mapped_entry(k, mm, a.start + place * a.stride)
+    const content = typeof a.content === 'number' ? filled_with(a.content) : new_content(k)
+    if ((entry & PTE_SWAP) !== 0) k.swap.content[entry >>> PTE_SHIFT] = content
+    else if ((entry & PTE_P) !== 0 && (entry & PTE_PS) === 0) set_page_content(k, entry >>> PTE_SHIFT, content)
   }
 }

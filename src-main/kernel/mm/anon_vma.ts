@@ -25,8 +25,12 @@ function anon_vma_alloc(k: Kernel): number {
   return av
 }
 
+export function get_anon_vma(k: Kernel, av: number): void {
+  k.anon_vma.refcount[av]!++
+}
+
 /** Drops a reference; a root is kept by the anon_vmas below it. */
-function put_anon_vma(k: Kernel, av: number): void {
+export function put_anon_vma(k: Kernel, av: number): void {
   if (--k.anon_vma.refcount[av]! > 0) return
   const root = k.anon_vma.root[av]!
   assert(k.anon_vma.head[av] === 0, 'put_anon_vma: areas are left')

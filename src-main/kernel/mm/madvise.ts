@@ -24,6 +24,8 @@ import {
   VM_HUGETLB,
   VM_IO,
   VM_LOCKED,
+  VM_DONTEXPAND,
+  VM_MAYSHARE,
   VM_MERGEABLE,
   VM_NOHUGEPAGE,
   VM_PFNMAP,
@@ -66,6 +68,8 @@ import { force_page_cache_ra } from './readahead'
 import { faultin_vma_page_range } from './gup'
 import { __split_huge_pmd, deactivate_huge_pmd, free_huge_pmd } from './huge_memory'
 import { khugepaged_enter_vma, madvise_collapse } from './khugepaged'
+import { __ksm_enter } from './ksm'
+import { unmerge_ksm_pages } from './ksm_merge'
 import { page_align } from './mmap'
 import { is_shmem } from './inode'
 import { page_mapcount, update_hiwater_rss } from './rmap'
@@ -142,6 +146,11 @@ function madvise_vma_behavior(
       return or_error(madvise_free_single_vma(k, vma, start, end), vma)
     case MADV_COLLAPSE:
       return or_error(madvise_collapse(k, vma, start, end), vma)
+    case MADV_MERGEABLE:
+      if ((flags & (NOT_MERGEABLE | VM_MERGEABLE)) === 0) __ksm_enter(k, mm)
+      break
+    case MADV_UNMERGEABLE:
+      if ((flags & VM_MERGEABLE) !== 0 && unmerge_ksm_pages(k, vma, start, end) < 0) return -EAGAIN
   }
   const changed = advised_flags(flags, advice)
   return changed < 0 ? changed : madvise_update_vma(k, mm, vma, prev, start, end, changed)
@@ -149,6 +158,8 @@ function madvise_vma_behavior(
 function or_error(ret: number, vma: number): number {
   return ret < 0 ? ret : vma
 }
+
+const NOT_MERGEABLE = VM_SHARED | VM_MAYSHARE | VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_HUGETLB
 
 /** The area's flags after an advice that is only a flag, or -EINVAL. */
 function advised_flags(flags: number, advice: number): number {
@@ -168,7 +179,7 @@ function advised_flags(flags: number, advice: number): number {
     case MADV_DODUMP:
       return flags & ~VM_DONTDUMP
     case MADV_MERGEABLE:
-      return (flags & (VM_SHARED | VM_PFNMAP | VM_IO | VM_HUGETLB)) !== 0 ? flags : flags | VM_MERGEABLE
+      return (flags & NOT_MERGEABLE) !== 0 ? flags : flags | VM_MERGEABLE
     case MADV_UNMERGEABLE:
       return flags & ~VM_MERGEABLE
     case MADV_HUGEPAGE:

@@ -2,8 +2,8 @@
  * Moving a page to another frame: everything that names the old frame is made to name the new one.
  *
  * Linux: mm/migrate.c (unmap_and_move, folio_migrate_mapping, remove_migration_ptes).
- * Simplified: entries are rewritten at once, without migration entries in between; pages under I/O, locked or shared by
- * KSM, and huge pages are not moved.
+ * Simplified: entries are rewritten at once, without migration entries in between; locked pages, pages under I/O and huge
+ * pages are not moved.
  */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
@@ -24,11 +24,12 @@ import {
   PTE_SHIFT,
   type Kernel,
 } from '../kernel'
+import { ksm_migrate_page } from './ksm'
 import { free_page } from './page_alloc'
 import { page_vma_mapped, rmap_walk } from './rmap'
 import { putback_lru_page } from './swap'
 
-const UNMOVABLE = PG_locked | PG_writeback | PG_ksm | PG_hugetlb | PG_head | PG_tail
+const UNMOVABLE = PG_locked | PG_writeback | PG_hugetlb | PG_head | PG_tail
 const PTE_FLAGS = (1 << PTE_SHIFT) - 1
 
 /** Moves an isolated LRU page to the free frame `to`, puts that on the LRU and frees the old one. False: it stays. */
@@ -48,6 +49,7 @@ export function migrate_page(k: Kernel, from: number, to: number): boolean {
   page.mapcount[to] = page.mapcount[from]!
   page.memcg[to] = page.memcg[from]!
   page.private[to] = page.private[from]!
+  if ((flags & PG_ksm) !== 0) ksm_migrate_page(k, to)
   page.flags[from] = 0
   page.mapcount[from] = 0
   page.memcg[from] = 0

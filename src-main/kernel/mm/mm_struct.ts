@@ -9,6 +9,7 @@ import { row_alloc, row_free } from '../lib/arena'
 import { tlb_drop_mm } from '../arch/x86/tlb'
 import { fput } from './file_table'
 import { khugepaged_exit } from './khugepaged'
+import { ksm_exit } from './ksm'
 import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather'
 import { remove_vma } from './mmap'
 import { pgd_alloc, pgd_free } from './pgalloc'
@@ -40,6 +41,7 @@ export function mmget(k: Kernel, mm: number): void {
 export function mmput(k: Kernel, mm: number): void {
   assert(k.mm.mm_users[mm]! > 0, 'mmput: no users')
   if (--k.mm.mm_users[mm]! > 0) return
+  ksm_exit(k, mm)
   exit_mmap(k, mm)
   khugepaged_exit(k, mm)
   if (k.mm.exe_file[mm] !== 0) fput(k, k.mm.exe_file[mm]!)

@@ -38,6 +38,7 @@ import { charge } from '../task'
 import { pte_offset, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_page } from '../arch/x86/tlb'
 import { compound_mapcount, deferred_split_huge_page, huge_page_referenced } from './huge_memory'
+import { rmap_walk_ksm } from './ksm'
 import { mlock_page, munlock_page } from './mlock'
 import { compound_head } from './page_alloc'
 import { set_page_dirty } from './page_writeback'
@@ -136,6 +137,7 @@ export function page_remove_rmap(k: Kernel, pfn: number, vma: number): void {
  * are those of its anon_vma, those of a file page the ones that map the file.
  */
 export function rmap_walk(k: Kernel, pfn: number, visit: (vma: number, addr: number) => boolean): void {
+  if ((k.page.flags[pfn]! & PG_ksm) !== 0) return rmap_walk_ksm(k, pfn, visit)
   // The parts of a huge page are found through its head.
   const head = compound_head(k, pfn)
   const index = (k.page.index[head]! + pfn - head) | 0

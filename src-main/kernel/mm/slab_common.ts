@@ -121,6 +121,7 @@ const WELL_KNOWN = [
   'task_delay_info',
   'vmap_area',
   'khugepaged_mm_slot',
+  'ksm_mm_slot',
   'ksm_rmap_item',
   'ksm_stable_node',
   'sigqueue',

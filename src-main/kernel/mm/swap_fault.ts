@@ -20,11 +20,13 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { set_entry } from '../arch/x86/pgtable'
+import { ksm_unused } from './ksm'
+import { ksm_might_need_to_copy } from './ksm_merge'
 import { maybe_mkwrite, vm_page_prot } from './memory'
 import { count_memcg_event_mm } from './memcg_stat'
 import { folio_wait_locked, folio_wait_nested } from './page_io'
-import { page_add_anon_rmap } from './rmap'
-import { lru_add_drain } from './swap'
+import { page_add_anon_rmap, page_add_new_anon_rmap } from './rmap'
+import { lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
 import { lookup_swap_cache, swapin_readahead } from './swap_state'
 import { swap_free, try_to_free_swap, vm_swap_full } from './swapfile'
 import {
@@ -53,7 +55,26 @@ export function do_swap_page(k: Kernel, vmf: VmFault): number {
     if ((vmf.flags & FAULT_FLAG_ALLOW_RETRY) === 0) folio_wait_nested(k, pfn)
     else if (folio_wait_locked(k, pfn)) return ret | VM_FAULT_RETRY
   }
+  if (!ksm_unused(k)) {
+    const copy = ksm_might_need_to_copy(k, vmf, pfn)
+    if (copy === 0) return VM_FAULT_OOM
+    if (copy !== pfn) return ret | map_copy(k, vmf, slot, copy)
+  }
   return ret | map_swapped_in(k, vmf, slot, pfn)
+}
+
+/** A page of its own instead of the one in the swap cache. */
+function map_copy(k: Kernel, vmf: VmFault, slot: number, pfn: number): number {
+  const { vma, mm } = vmf
+  swap_free(k, slot)
+  k.mm.rss_anon[mm]!++
+  k.mm.swapents[mm]!--
+  const entry = (pfn << PTE_SHIFT) | vm_page_prot(k, vma)
+  page_add_new_anon_rmap(k, pfn, vma, vmf.address)
+  lru_cache_add_inactive_or_unevictable(k, pfn, vma)
+  set_entry(k, vmf.pte, (vmf.flags & FAULT_FLAG_WRITE) !== 0 ? maybe_mkwrite(k, vma, entry | PTE_D) : entry)
+  charge(k, COST.page_add)
+  return 0
 }
 
 function map_swapped_in(k: Kernel, vmf: VmFault, slot: number, pfn: number): number {

@@ -57,6 +57,8 @@ export function add_to_swap(k: Kernel, pfn: number): boolean {
 export function add_to_swap_cache(k: Kernel, pfn: number, slot: number): void {
   assert((k.swap.map[slot]! & SWAP_HAS_CACHE) !== 0 && k.swap.cache[slot]! <= 0, 'add_to_swap_cache: slot taken')
   k.swap.cache[slot] = pfn
+  // A page brought in for reading has nothing to say: the slot knows what it will hold.
+  if (k.page.private[pfn] !== 0) k.swap.content[slot] = k.page.private[pfn]!
   k.page.private[pfn] = slot
   k.page.flags[pfn]! |= PG_swapcache
   k.vmstat[C.nr_file_pages]!++
@@ -68,7 +70,7 @@ export function __delete_from_swap_cache(k: Kernel, pfn: number, shadow: number)
   const slot = k.page.private[pfn]!
   assert(k.swap.cache[slot] === pfn, 'delete_from_swap_cache: another page')
   k.swap.cache[slot] = shadow
-  k.page.private[pfn] = 0
+  k.page.private[pfn] = k.swap.content[slot]!
   k.page.flags[pfn]! &= ~(PG_swapcache | PG_readahead)
   k.vmstat[C.nr_file_pages]!--
   k.vmstat[C.nr_swapcached]!--

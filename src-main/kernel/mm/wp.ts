@@ -23,6 +23,7 @@ import { charge } from '../task'
 import { set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_page } from '../arch/x86/tlb'
 import { anon_vma_prepare } from './anon_vma'
+import { page_content } from './content'
 import { do_page_mkwrite } from './fault'
 import { alloc_user_page, maybe_mkwrite, vm_normal_page, vm_page_prot } from './memory'
 import { put_unmapped_page } from './mmu_gather'
@@ -70,8 +71,8 @@ function wp_page_copy(k: Kernel, vmf: VmFault, old: number): number {
   if (pfn === 0) return VM_FAULT_OOM
   if (old !== 0) {
     charge(k, COST.copy_page)
-    k.page.private[pfn] = k.page.private[old]!
-    if ((k.page.flags[old]! & PG_swapcache) !== 0) k.page.private[pfn] = 0
+    if ((k.page.flags[old]! & PG_anon) !== 0) k.page.private[pfn] = page_content(k, old)
+    if ((k.page.flags[old]! & PG_ksm) !== 0) k.vmstat[C.cow_ksm]!++
     if ((k.page.flags[old]! & PG_anon) === 0) {
       mm_counter(k, old)[mm]!--
       k.mm.rss_anon[mm]!++

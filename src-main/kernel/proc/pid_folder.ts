@@ -102,6 +102,14 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     cmdline: text(() => pid_cmdline(k, t)),
     stat: text(() => pid_stat(k, t)),
     statm: text(() => pid_statm(k, t)),
+    ksm_merging_pages: text(
+      with_mm((_k, mm_) => `${k.mm.ksm_merging_pages[mm_]}\n`),
+      0o400,
+    ),
+    ksm_stat: text(
+      with_mm((_k, mm_) => `ksm_rmap_items ${k.mm.ksm_rmap_items[mm_]}\n`),
+      0o400,
+    ),
     maps: text(with_mm(pid_maps)),
     numa_maps: text(with_mm(numa_maps)),
     cwd: link(mm === 0 ? '' : '/', owner_of(k, t)),

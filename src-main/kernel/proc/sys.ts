@@ -9,6 +9,7 @@ import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { buddyinfo_nodes, node_meminfo } from './node'
 import { block_stat, dev_numbers, device_name } from './block'
 import { cgroup_folder } from './cgroup'
+import { ksm_attributes } from './sys_ksm'
 import { hugepages_attributes, type Attribute, type Tree } from './sys_hugepages'
 import { slab_folder } from './slab'
 import { vmstat_text } from './system'
@@ -58,6 +59,7 @@ function tree(k: Kernel): Tree {
   cpu_attributes(k, map)
   block_attributes(k, map)
   hugepages_attributes(k, map)
+  ksm_attributes(map)
   for (const [path, choice] of Object.entries(CHOICES)) map.set(path, choice_attribute(choice))
   for (const [path, number] of Object.entries(NUMBERS)) map.set(path, number_attribute(number))
   map.set('devices/system/node/online', { read: () => '0\n' })
@@ -176,10 +178,6 @@ const NUMBERS: Readonly<Record<string, Setting>> = {
   [`${THP}/khugepaged/max_ptes_none`]: kept('khugepaged.max_ptes_none', 511, { max: 511 }),
   [`${THP}/khugepaged/max_ptes_swap`]: kept('khugepaged.max_ptes_swap', 64, { max: 511 }),
   [`${THP}/khugepaged/max_ptes_shared`]: kept('khugepaged.max_ptes_shared', 256, { max: 511 }),
-  'kernel/mm/ksm/run': kept('ksm.run', 0, { max: 2 }),
-  'kernel/mm/ksm/pages_to_scan': kept('ksm.pages_to_scan', 100),
-  'kernel/mm/ksm/sleep_millisecs': kept('ksm.sleep_millisecs', 20),
-  'kernel/mm/ksm/max_page_sharing': kept('ksm.max_page_sharing', 256),
 }
 
 function choice_attribute({ values, get, set }: Choice): Attribute {

@@ -28,6 +28,7 @@ import { copy_files, get_file } from '../mm/file_table'
 import { copy_page_range } from '../mm/fork_copy'
 import { hugetlb_dup } from '../mm/hugetlb'
 import { khugepaged_fork } from '../mm/khugepaged'
+import { ksm_fork, ksm_mm_init } from '../mm/ksm'
 import { i_mmap_insert } from '../mm/mmap_file'
 import { exit_mmap, mm_alloc, mmget, mmput } from '../mm/mm_struct'
 import { memcg_kmem_charge, memcg_kmem_uncharge } from '../mm/memcg_kmem'
@@ -243,6 +244,7 @@ function dup_mm(k: Kernel, t: number, oldmm: number): boolean {
   for (const column of MM_INHERITED) m[column][mm] = m[column][oldmm]!
   m.def_flags[mm] = m.def_flags[oldmm]! & ~(VM_LOCKED | VM_LOCKONFAULT)
   if (m.exe_file[mm] !== 0) get_file(k, m.exe_file[mm]!)
+  ksm_mm_init(k, mm)
   const ok = dup_mmap(k, mm, oldmm)
   // What was shared read-only must not be written through old translations.
   flush_tlb_mm(k, oldmm)
@@ -254,6 +256,7 @@ function dup_mm(k: Kernel, t: number, oldmm: number): boolean {
   m.hiwater_rss[mm] = get_mm_rss(k, mm)
   m.hiwater_vm[mm] = m.total_vm[mm]!
   k.task.mm[t] = mm
+  ksm_fork(k, mm, oldmm)
   khugepaged_fork(k, mm, oldmm)
   return true
 }

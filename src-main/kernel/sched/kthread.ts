@@ -4,6 +4,7 @@ import { kthread_sleep, threads } from '../task'
 import { kswapd_step } from '../mm/vmscan'
 import { kcompactd_step } from '../mm/compaction'
 import { khugepaged_step } from '../mm/khugepaged'
+import { ksmd_step } from '../mm/ksm'
 import { flusher_step } from '../mm/fs_writeback'
 import { oom_reaper_step } from '../mm/oom_kill'
 
@@ -11,6 +12,7 @@ const STEPS = {
   kswapd: kswapd_step,
   kcompactd: kcompactd_step,
   khugepaged: khugepaged_step,
+  ksmd: ksmd_step,
   flusher: flusher_step,
   oom_reaper: oom_reaper_step,
 } as const
