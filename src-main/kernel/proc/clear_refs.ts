@@ -36,8 +36,10 @@ export function clear_refs_write(k: Kernel, mm: number, text: string): number {
     k.mm.hiwater_rss[mm] = get_mm_rss(k, mm)
     return 0
   }
-  for (let vma = k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!)
+  for (let vma = k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!) {
+    if (type === CLEAR_REFS_SOFT_DIRTY) k.vma.soft_clean[vma] = 1
     if (takes_part(k, vma, type)) clear(k, vma, type)
+  }
   if (type === CLEAR_REFS_SOFT_DIRTY) flush_tlb_mm(k, mm)
   return 0
 }
@@ -50,7 +52,6 @@ function takes_part(k: Kernel, vma: number, type: number): boolean {
 }
 
 function clear(k: Kernel, vma: number, type: number): void {
-  if (type === CLEAR_REFS_SOFT_DIRTY) k.vma.soft_clean[vma] = 1
   const mask = type === CLEAR_REFS_SOFT_DIRTY ? PTE_W : PTE_A
   const mm = k.vma.mm[vma]!
   const end = k.vma.vm_end[vma]!

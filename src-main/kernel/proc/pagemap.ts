@@ -153,21 +153,25 @@ function frames(
   return out.bytes
 }
 
-function is_ram(k: Kernel, pfn: number): boolean {
-  return pfn > 0 && pfn < k.var.max_pfn
+/** Is a frame RAM, not a hole of the map? */
+function ram_of(k: Kernel): (pfn: number) => boolean {
+  const map = memory_map(k.config.ram)
+  return (pfn) => map.some(({ start, end }) => pfn >= start && pfn < end)
 }
 /** How often a frame is mapped. */
 export function kpagecount_read(k: Kernel, offset: number, length: number): Uint8Array | number {
+  const is_ram = ram_of(k)
   return frames(k, offset, length, (out, i, pfn) => {
-    if (!is_ram(k, pfn) || (k.page.flags[pfn]! & (PG_slab | PG_buddy | PG_table)) !== 0) return
+    if (!is_ram(pfn) || (k.page.flags[pfn]! & (PG_slab | PG_buddy | PG_table)) !== 0) return
     put(out, i, page_mapcount(k, pfn), 0)
   })
 }
 
 /** The inode of the cgroup that a frame is charged to; the root's is 1. */
 export function kpagecgroup_read(k: Kernel, offset: number, length: number): Uint8Array | number {
+  const is_ram = ram_of(k)
   return frames(k, offset, length, (out, i, pfn) => {
-    if (!is_ram(k, pfn)) return
+    if (!is_ram(pfn)) return
     const head = compound_head(k, pfn)
     const user = (k.page.flags[head]! & (PG_lru | PG_anon | PG_swapcache)) !== 0
     if (user || k.page.memcg[head] !== 0) put(out, i, k.page.memcg[head]! + 1, 0)
@@ -207,12 +211,13 @@ const KPF_PRIVATE = 1 << 3
 
 export function kpageflags_read(k: Kernel, offset: number, length: number): Uint8Array | number {
   const valid = pfn_valid(k)
+  const is_ram = ram_of(k)
   const asked = range(offset, length, max_dump_pfn(k))
   if (typeof asked === 'number') return asked
   let free_until = asked.first === 0 ? 0 : free_block_end(k, asked.first)
   return frames(k, offset, length, (out, i, pfn) => {
     if (!valid(pfn)) return put(out, i, KPF_NOPAGE, 0)
-    if (!is_ram(k, pfn)) return put(out, i, 0, KPF_RESERVED)
+    if (!is_ram(pfn)) return put(out, i, 0, KPF_RESERVED)
     const flags = k.page.flags[pfn]!
     if ((flags & PG_buddy) !== 0) free_until = pfn + (1 << ((flags >>> PG_ORDER_SHIFT) & 0xf))
     const buddy = pfn < free_until ? KPF_BUDDY : 0

@@ -85,7 +85,7 @@ export function root_files(k: Kernel, self: number, effects: boolean): Readonly<
   const files: Record<string, Node> = {
     mounts: link('self/mounts'),
     net: link('self/net'),
-    pressure: pressure_folder(k),
+    ...(k.config.psi ? { pressure: pressure_folder(k) } : {}),
     sys: sysctl_folder(k, effects),
     'sysrq-trigger': { ...file(() => 0), read: undefined, mode: 0o200, write: (text) => sysrq_write(k, text, self) },
     sysvipc: folder({ msg: file(() => SYSVIPC_MSG), sem: file(() => SYSVIPC_SEM), shm: file(() => SYSVIPC_SHM) }),
@@ -100,9 +100,8 @@ function frames(k: Kernel, pread: Pread): FileNode {
   return { ...file(() => 0), read: undefined, mode: 0o400, pread: (offset, length) => pread(k, offset, length) }
 }
 
-/** Without psi=1 the files are there and cannot be opened; here they are not there. */
+/** Made where the kernel was started with psi=1. */
 function pressure_folder(k: Kernel): Node {
-  if (!k.config.psi) return folder({})
   const show = (name: 'cpu' | 'io' | 'memory'): FileNode => file(() => psi_show(k, name))
   return folder({ io: show('io'), cpu: show('cpu'), memory: show('memory') })
 }
