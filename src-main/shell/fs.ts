@@ -1,6 +1,7 @@
 /** The file system that the shell sees: /proc and /sys are the machine's, the rest is a small one in memory. */
 import { InMemoryFs, type IFileSystem } from 'just-bash'
 import { Errno, type Inside } from './inside'
+import type { Refusals } from './refusals'
 import { GROUP, PASSWD } from './users'
 
 type Fs = IFileSystem
@@ -17,7 +18,11 @@ const FILES = {
 }
 
 /** `inMemory` lasts as long as the console; what is under /proc and /sys is asked anew each time. */
-export function machineFs(inside: Inside, inMemory: Fs = new InMemoryFs(FILES)): Fs {
+export function machineFs(
+  inside: Inside,
+  refusals: Pick<Refusals, 'refuse' | 'opened'>,
+  inMemory: Fs = new InMemoryFs(FILES),
+): Fs {
   const isMachine = (path: string): boolean => MACHINE.test(path)
   const epoch = new Date(0)
   const fail = (error: unknown, path: string): never => {
@@ -66,10 +71,19 @@ export function machineFs(inside: Inside, inMemory: Fs = new InMemoryFs(FILES)):
     size: 0,
     mtime: epoch,
   })
-  const write = (path: string, content: string | Uint8Array): void =>
-    guarded(path, () =>
-      inside.write(followNew(path), typeof content === 'string' ? content : Buffer.from(content).toString()),
-    )
+  /** A redirection opens its file with an empty write; the kernel hears of what is written only. */
+  const write = (path: string, content: string | Uint8Array): void => {
+    const text = typeof content === 'string' ? content : Buffer.from(content).toString()
+    if (text === '') refusals.opened.add(path)
+    try {
+      if (text !== '') return inside.write(followNew(path), text)
+      if (entry(follow(path)) === 'dir') refusals.refuse(path, 'EISDIR', true)
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error
+      if (!refusals.opened.has(path)) fail(error, path)
+      refusals.refuse(path, error.code, text === '')
+    }
+  }
   const followNew = (path: string): string => {
     try {
       return follow(path)

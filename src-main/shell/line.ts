@@ -21,7 +21,7 @@ export interface Line {
 
 const MAX_HISTORY = 500
 /** An escape sequence, or one character. */
-const KEY = new RegExp(String.raw`\u001b(?:\[[\d;]*[A-Za-z~]|O[A-D]|[bf])|[\s\S]`, 'gu')
+export const KEY = new RegExp(String.raw`\u001b(?:\[[\d;]*[A-Za-z~]|O[A-D]|[bf])|[\s\S]`, 'gu')
 const COLOUR = new RegExp(String.raw`\u001b\[[\d;]*m`, 'g')
 /** Keys by what terminals send for them. */
 const KEYS: Readonly<Record<string, string>> = {
@@ -29,7 +29,7 @@ const KEYS: Readonly<Record<string, string>> = {
   '\x06': 'right', '\x10': 'up', '\x0e': 'down', '\x04': 'eof', '\x03': 'cancel', '\x0c': 'clear', '\x15': 'killStart', '\x0b': 'killEnd',
   '\x17': 'killWord', '\x1b[A': 'up', '\x1b[B': 'down', '\x1b[C': 'right', '\x1b[D': 'left', '\x1bOA': 'up', '\x1bOB': 'down',
   '\x1bOC': 'right', '\x1bOD': 'left', '\x1b[H': 'home', '\x1b[F': 'end', '\x1b[1~': 'home', '\x1b[4~': 'end', '\x1b[3~': 'delete',
-  '\x1b[1;5C': 'wordRight', '\x1b[1;5D': 'wordLeft', '\x1bf': 'wordRight', '\x1bb': 'wordLeft',
+  '\x12': 'search', '\x07': 'abort', '\x1b[1;5C': 'wordRight', '\x1b[1;5D': 'wordLeft', '\x1bf': 'wordRight', '\x1bb': 'wordLeft',
 } // prettier-ignore
 
 export function openLine(options: LineOptions): Line {
@@ -42,8 +42,11 @@ export function openLine(options: LineOptions): Line {
   let draft = ''
   /** Row of the cursor below the prompt's first, as it was drawn. */
   let row = 0
+  /** What Ctrl-R looks for, and where in the history it was last found. */
+  let sought: { text: string; at: number } | null = null
 
-  const width = (): number => options.prompt().replace(COLOUR, '').length
+  const shownPrompt = (): string => (sought === null ? options.prompt() : `(reverse-i-search)\`${sought.text}': `)
+  const width = (): number => shownPrompt().replace(COLOUR, '').length
   function draw(): void {
     const cols = options.cols()
     const up = row > 0 ? `\x1b[${row}A` : ''
@@ -54,7 +57,7 @@ export function openLine(options: LineOptions): Line {
     const back = end > row ? `\x1b[${end - row}A` : ''
     // A line that ends exactly at the margin needs the wrap spelt out.
     const wrap = total % cols === 0 && total > 0 ? '\r\n' : ''
-    write(`\r${up}\x1b[J${options.prompt()}${text}${wrap}${back}\r${column > 0 ? `\x1b[${column}C` : ''}`)
+    write(`\r${up}\x1b[J${shownPrompt()}${text}${wrap}${back}\r${column > 0 ? `\x1b[${column}C` : ''}`)
   }
   function set(next: string, cursor = next.length): void {
     text = next
@@ -67,6 +70,31 @@ export function openLine(options: LineOptions): Line {
     if (place === history.length) draft = text
     place = next
     set(place === history.length ? draft : history[place]!)
+  }
+  /** The newest line before `from` that has what is sought; the line that was found stays where there is none. */
+  function find(wanted: string, from: number): void {
+    sought = { text: wanted, at: from }
+    for (let i = Math.min(from, history.length - 1); i >= 0; i--) {
+      const where = history[i]!.indexOf(wanted)
+      if (where < 0) continue
+      sought = { text: wanted, at: i }
+      return set(history[i]!, where)
+    }
+    draw()
+  }
+  /** A key while a search goes on: more to look for, the next older, or an end; then the key does what it does. */
+  function searching(key: string): boolean {
+    if (sought === null) return false
+    if (KEYS[key] === 'search') find(sought.text, sought.at - 1)
+    else if (KEYS[key] === 'backspace') find(sought.text.slice(0, -1), history.length - 1)
+    else if (key >= ' ' && key.length === 1 && key !== '\x7f') find(sought.text + key, sought.at)
+    else {
+      sought = null
+      if (KEYS[key] === 'abort') set('')
+      else draw()
+      return KEYS[key] === 'abort' || key === '\x1b'
+    }
+    return true
   }
   function finish(shown: string): void {
     at = text.length
@@ -122,6 +150,8 @@ export function openLine(options: LineOptions): Line {
       place = history.length
       set('')
     },
+    search: () => find('', history.length),
+    abort: () => set(''),
     clear: () => {
       options.clear()
       row = 0
@@ -132,6 +162,7 @@ export function openLine(options: LineOptions): Line {
   return {
     show() {
       text = ''
+      sought = null
       at = 0
       row = 0
       draw()
@@ -139,6 +170,7 @@ export function openLine(options: LineOptions): Line {
     input(data) {
       // Keys, escape sequences, or text that is typed or pasted.
       for (const part of data.match(KEY) ?? []) {
+        if (searching(part)) continue
         const action = KEYS[part]
         if (action !== undefined) actions[action]!()
         else if (part >= ' ' && at === text.length && (width() + text.length + 1) % options.cols() !== 0) {

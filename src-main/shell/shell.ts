@@ -1,10 +1,12 @@
 /** A shell inside the machine: pipes, redirections, variables and loops come from just-bash, the commands from `tools/`. */
 import { Bash, defineCommand } from 'just-bash'
+import { FILE_COMMANDS } from './files'
 import { machineFs } from './fs'
 import { Errno, ERRNO_TEXT, type Inside, type Io, type Tool } from './inside'
 import { afterComplaint, helpOf, versionOf } from './help'
 import { HelpAsked, OptionError, UsageError } from './options'
 import { SHELL_COMMANDS } from './commandNames'
+import { openRefusals } from './refusals'
 import { TOOLS } from './tools'
 
 export interface Output {
@@ -22,6 +24,7 @@ export interface Shell {
 export function openShell(inside: Inside): Shell {
   let size = { cols: 80, rows: 24 }
   const run = async (script: string, signal?: AbortSignal): Promise<Output> => {
+    refusals.forget()
     const options = { ...(signal === undefined ? {} : { signal }), cwd, env: kept }
     const { stdout, stderr, exitCode, env } = await bash.exec(script, options).catch(asRefusal)
     cwd = env['PWD'] ?? cwd
@@ -36,39 +39,45 @@ export function openShell(inside: Inside): Shell {
     LANG: 'C.UTF-8',
     PWD: '/root',
   }
+  const refusals = openRefusals()
   const bash = new Bash({
-    fs: machineFs(inside),
+    fs: machineFs(inside, refusals),
     cwd,
     commands: [...SHELL_COMMANDS],
-    customCommands: [...TOOLS.values()].map((tool) =>
-      defineCommand(
-        tool.name,
-        async (args, ctx) => {
-          const out: string[] = []
-          const err: string[] = []
-          const status = await runTool(tool, args, {
-            inside,
-            out: (text) => void out.push(text),
-            err: (text) => void err.push(text),
-            stdin: ctx.stdin as unknown as string,
-            ...size,
-            tty: false,
-            ...(ctx.signal === undefined ? {} : { signal: ctx.signal }),
-            run: async (line) => {
-              const result = await ctx.exec!(line, { cwd: ctx.cwd })
-              return { stdout: result.stdout, stderr: result.stderr, status: result.exitCode }
-            },
-          })
-          return { stdout: out.join(''), stderr: err.join(''), exitCode: status }
-        },
-        { trusted: true },
+    customCommands: [
+      refusals.command,
+      ...FILE_COMMANDS,
+      ...[...TOOLS.values()].map((tool) =>
+        defineCommand(
+          tool.name,
+          async (args, ctx) => {
+            const out: string[] = []
+            const err: string[] = []
+            const status = await runTool(tool, args, {
+              inside,
+              out: (text) => void out.push(text),
+              err: (text) => void err.push(text),
+              stdin: ctx.stdin as unknown as string,
+              ...size,
+              tty: false,
+              ...(ctx.signal === undefined ? {} : { signal: ctx.signal }),
+              run: async (line) => {
+                const result = await ctx.exec!(line, { cwd: ctx.cwd })
+                return { stdout: result.stdout, stderr: result.stderr, status: result.exitCode }
+              },
+            })
+            return { stdout: out.join(''), stderr: err.join(''), exitCode: status }
+          },
+          { trusted: true },
+        ),
       ),
-    ),
+    ],
     sleep: (ms) => inside.sleep(ms),
     defenseInDepth: false,
     executionLimitProfile: 'normal',
     processInfo: { pid: 1, ppid: 0, uid: 0, gid: 0 },
   })
+  bash.registerTransformPlugin(refusals.plugin)
   return {
     inside,
     cwd: () => cwd,

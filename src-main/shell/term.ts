@@ -3,7 +3,7 @@
  * its line and is one of ours gets the terminal itself: it prints as it goes, and full-screen ones get the keys.
  */
 import { complete } from './completion'
-import { openLine, type Line } from './line'
+import { KEY, openLine, type Line } from './line'
 import type { Inside, Tool } from './inside'
 import { openShell, runTool } from './shell'
 import { TOOLS } from './tools'
@@ -100,7 +100,7 @@ export function openTerm({ inside, write, ready, cols, rows }: TermOptions): Ter
       line.input(data)
       return
     }
-    for (const key of data) {
+    for (const key of data.match(KEY) ?? []) {
       if (keys.onKey !== null) keys.onKey(key)
       else if (key === CTRL_C) {
         write('^C\r\n')

@@ -67,3 +67,25 @@ test('pasted lines are entered one by one', () => {
   type('free\nuptime\n')
   expect(entered).toEqual(['free', 'uptime'])
 })
+
+test('Ctrl-R finds what was entered before, older with each press; Ctrl-G gives the search up', () => {
+  const { type, entered, screen } = editor()
+  type(
+    'free -h\r',
+    'vmstat 1\r',
+    'free -m\r',
+    '\x12',
+    'free',
+    '\r',
+    '\x12',
+    'free',
+    '\x12',
+    '\r',
+    '\x12',
+    'vm',
+    '\x07',
+    'ls\r',
+  )
+  expect(entered).toEqual(['free -h', 'vmstat 1', 'free -m', 'free -m', 'free -h', 'ls'])
+  expect(screen()).toContain("(reverse-i-search)`free': free -m")
+})

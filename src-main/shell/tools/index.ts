@@ -1,6 +1,7 @@
 /** The commands of the machine beyond those of the shell itself. */
 import type { Tool } from '../inside'
 import { free } from './free'
+import { helpOn } from './help'
 import { kill, killall } from './kill'
 import { pgrep, pidof, pkill } from './pgrep'
 import { pmap } from './pmap'
@@ -20,7 +21,7 @@ import { watch } from './watch'
 
 const list: readonly Tool[] = [
   free, vmstat, slabtop, ps, top, pmap, smem, uptime, kill, killall, pkill, pgrep, pidof, renice, swapon, swapoff, sysctl, dmesg,
-  stress, { ...stress, name: 'stress-ng' }, watch, uname, nproc, hostname, whoami,
+  stress, { ...stress, name: 'stress-ng' }, watch, uname, nproc, hostname, whoami, helpOn(() => TOOLS.values()),
 ] // prettier-ignore
 
 export const TOOLS: ReadonlyMap<string, Tool> = new Map(list.map((tool) => [tool.name, tool]))

@@ -90,7 +90,7 @@ function send(io: Io, pid: number, signal: number, prefix: string): void {
   try {
     io.inside.act({ type: 'kill', pid, signal })
   } catch (error) {
-    if (error instanceof Errno) throw new UsageError(`${prefix}${error.message}`)
+    if (error instanceof Errno) throw new UsageError(`${prefix}${error.message.replace(/^.*: /, '')}`)
     throw error
   }
 }

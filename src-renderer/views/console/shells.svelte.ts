@@ -35,7 +35,10 @@ export class Shell {
     return () => (this.listener = null)
   }
   input(data: string): void {
+    // While a command runs, keys are the command's.
+    const isTyping = this.title === 'bash'
     for (const char of data) {
+      if (!isTyping && char !== '\x03') continue
       if (char === '\r' || char === '\n') {
         this.title = this.line.trim().slice(0, 24) || 'bash'
         this.line = ''
