@@ -5,12 +5,14 @@ import { compareBoot } from './boot'
 import { compareBuddy } from './buddy'
 import { compareCgroup } from './cgroup'
 import { missing, type Comparator, type Figure } from './figure'
+import { compareFormats } from './formats'
 import { compareOom } from './oom'
 import { compareOvercommit } from './overcommit'
 import { compareSignals } from './signals'
 import { compareSlab } from './slab'
 import { compareSteps } from './steps'
 import { compareVma } from './vma'
+import { compareZoneFree } from './zones'
 
 const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
   [/^buddy\//, compareBuddy],
@@ -22,6 +24,8 @@ const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
   [/^cgroup\//, compareCgroup],
   [/^boot\//, compareBoot],
   [/^slab\//, compareSlab],
+  [/^zones\//, compareZoneFree],
+  [/^formats$/, compareFormats],
 ]
 
 /** An experiment of whose figures none can be compared yet counts as one wrong figure, and says so. */
