@@ -81,18 +81,18 @@ export interface ThpSettings {
 }
 export function thp(k: Kernel): ThpSettings {
   return (k.var.mod['thp'] ??= {
-    enabled: hugepage_boot_setting(k),
-    defrag: 'madvise',
-    use_zero_page: 1,
+    enabled: thp_small_machine(k) ? 'never' : k.config.thp,
+    defrag: thp_small_machine(k) ? 'never' : 'madvise',
+    use_zero_page: thp_small_machine(k) ? 0 : 1,
     huge_zero: 0,
     huge_zero_users: 0,
     deferred: [],
   }) as ThpSettings
 }
 
-/** hugepage_init: machines with less than 512 MiB of managed memory start with it switched off. */
-function hugepage_boot_setting(k: Kernel): ThpSettings['enabled'] {
-  return k.var.totalram_pages < 512 * 256 ? 'never' : k.config.thp
+/** hugepage_init clears all flags on machines with less than 512 MiB of managed memory. */
+export function thp_small_machine(k: Kernel): boolean {
+  return k.var.totalram_pages < 512 * 256
 }
 
 /** May a huge page stand at `addr` of an area: enabled, anonymous, and the aligned 2 MiB inside it? */

@@ -37,8 +37,9 @@ function set_subtree_control(k: Kernel, m: number, mask: number): void {
 function controllers(k: Kernel, m: number): number {
   return m === 0 ? ALL : subtree_control(k, k.memcg.parent[m]!)
 }
+/** cgroup_print_ss_mask: nothing at all where there is none. */
 function names_of(mask: number): string {
-  return `${CONTROLLERS.filter((_, i) => (mask & (1 << i)) !== 0).join(' ')}\n`
+  return mask === 0 ? '' : `${CONTROLLERS.filter((_, i) => (mask & (1 << i)) !== 0).join(' ')}\n`
 }
 
 /** `+memory -pids`: ENOENT where the parent has none to give, EBUSY with tasks inside or children that use it. */

@@ -2,7 +2,7 @@
  * /proc/PID/sched. Linux: kernel/sched/debug.c (proc_sched_show_task). Simplified: the decaying load averages of a task
  * (se.avg) are not modelled and read 0.
  */
-import type { Kernel } from '../kernel'
+import { TASK_RUNNING, type Kernel } from '../kernel'
 import { SCHED_PRIO_TO_WEIGHT } from '../sched/core'
 import { comm_of, nr_threads } from './pid'
 
@@ -14,7 +14,7 @@ export function pid_sched(k: Kernel, t: number): string {
   const weight = SCHED_PRIO_TO_WEIGHT[task.nice[t]! + 20]! * 1024
   return (
     head +
-    row('se.exec_start', ns(Math.max(task.sleep_ns[t]!, task.wake_ns[t]!))) +
+    row('se.exec_start', ns(task.state[t] === TASK_RUNNING ? k.var.now : task.sleep_ns[t]!)) +
     row('se.vruntime', ns(Math.max(0, task.vruntime[t]!))) +
     row('se.sum_exec_runtime', ns(task.utime[t]! + task.stime[t]!)) +
     row('se.nr_migrations', 0) +

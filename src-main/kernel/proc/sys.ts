@@ -4,7 +4,8 @@
  */
 import type { Kernel } from '../kernel'
 import { EACCES, EINVAL, EPERM } from '../uapi'
-import { thp } from '../mm/huge_memory'
+import { thp, thp_small_machine } from '../mm/huge_memory'
+import { khugepaged } from '../mm/khugepaged'
 import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { buddyinfo_nodes, node_meminfo } from './node'
 import { block_stat, dev_numbers, device_name } from './block'
@@ -72,6 +73,8 @@ function tree(k: Kernel): Tree {
   map.set('kernel/debug/extfrag/extfrag_index', { read: extfrag_index_text })
   map.set('kernel/debug/extfrag/unusable_index', { read: unusable_index_text })
   map.set('kernel/mm/swap/vma_ra_enabled', { read: () => 'true\n' })
+  map.set(`${THP}/khugepaged/full_scans`, { read: (k) => `${khugepaged(k).full_scans}\n` })
+  map.set(`${THP}/khugepaged/pages_collapsed`, { read: (k) => `${khugepaged(k).pages_collapsed}\n` })
   map.set('kernel/mm/lru_gen/enabled', { read: () => '0x0000\n' })
   return map
 }
@@ -164,6 +167,7 @@ function kept(key: string, initial: number, limits: { min?: number; max?: number
   }
 }
 const NUMBERS: Readonly<Record<string, Setting>> = {
+  'kernel/mm/lru_gen/min_ttl_ms': kept('lru_gen.min_ttl_ms', 0),
   [`${THP}/use_zero_page`]: {
     get: (k) => thp(k).use_zero_page,
     set(k, value) {
@@ -171,7 +175,10 @@ const NUMBERS: Readonly<Record<string, Setting>> = {
     },
     max: 1,
   },
-  [`${THP}/khugepaged/defrag`]: kept('khugepaged.defrag', 1, { max: 1 }),
+  [`${THP}/khugepaged/defrag`]: {
+    ...kept('khugepaged.defrag', 1, { max: 1 }),
+    get: (k) => k.var.sysctl['khugepaged.defrag'] ?? (thp_small_machine(k) ? 0 : 1),
+  },
   [`${THP}/khugepaged/pages_to_scan`]: kept('khugepaged.pages_to_scan', 4096, { min: 1 }),
   [`${THP}/khugepaged/scan_sleep_millisecs`]: kept('khugepaged.scan_sleep_millisecs', 10000),
   [`${THP}/khugepaged/alloc_sleep_millisecs`]: kept('khugepaged.alloc_sleep_millisecs', 60000),

@@ -30,6 +30,9 @@ const LISTS: Readonly<Record<string, Rows>> = {
   'proc/mounts': { row: /^\S+ \S+ \w+ \S+ 0 0$/ },
   'proc/filesystems': { row: /^(nodev)?\t\w+$/ },
   'proc/interrupts': { head: 1, row: new RegExp(`^(?: *\\d+|[A-Z]{3}): ${field(10)}(?: {2,}\\S.*)?$`) },
+  // The measured machine had no disk when these were read, so only that they are well formed is asked.
+  'proc/diskstats': { row: new RegExp(`^${field(4)} ${field(7)} \\S+( \\d+){17}$`) },
+  'proc/partitions': { row: new RegExp(`^(major minor  #blocks  name||${field(4)}  ${field(7)} ${field(10)} \\S+)$`) },
   'proc/devices': { row: new RegExp(`^(?:${field(3)} \\S+|(?:Character|Block) devices:|)$`) },
   'proc/misc': { row: new RegExp(`^${field(3)} \\S+$`) },
   'proc/vmallocinfo': { row: /^0x\S+-0x\S+ {1,}\d+ \S+( \S+)+$/ },
@@ -40,6 +43,8 @@ const LISTS: Readonly<Record<string, Rows>> = {
     row: new RegExp(`^${hex}{8,12} default( file=\\S+| heap| stack)?( huge)?( (anon|dirty|mapped|mapmax|active|writeback|swapcache)=\\d+)*( N0=\\d+ kernelpagesize_kB=\\d+)?$`),
   },
   'pid/mountinfo': { row: /^\d+ \d+ \d+:\d+ \/\S* \/\S* \S+ - \w+ \S+ \S+$/ },
+  // Nothing was mounted there yet; on a lab machine the one hierarchy always is.
+  'pid/cgroup': { row: /^\d+:\S*:\/\S*$/ },
   'cgroup/cgroup.procs': { row: /^\d+$/ },
   'cgroup/cgroup.threads': { row: /^\d+$/ },
 }

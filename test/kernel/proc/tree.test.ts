@@ -162,7 +162,7 @@ describe('folders', () => {
     const at = '/sys/fs/cgroup/a'
     proc_mkdir(k, at)
     expect(text(`${at}/cgroup.controllers`)).toBe('memory\n')
-    expect(text(`${at}/cgroup.subtree_control`)).toBe('\n')
+    expect(text(`${at}/cgroup.subtree_control`)).toBe('')
     expect(proc_write(k, `${at}/cgroup.subtree_control`, '+cpu')).toBe(-ENOENT)
     proc_mkdir(k, `${at}/b`)
     expect(proc_list(k, `${at}/b`)).not.toContain('memory.max')
