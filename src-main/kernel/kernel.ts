@@ -229,6 +229,10 @@ export interface Vars {
   kmalloc_large_pages: number
   /** Page-cache pages of block devices: Buffers. */
   blockdev_pages: number
+  /** capture_control of a running direct compaction: the order wanted (-1: none runs), its zone, the block it got. */
+  capture_order: number
+  capture_zone: number
+  capture_pfn: number
   min_free_kbytes_user: number
   load: [number, number, number]
   /** Prng streams by name: 32-bit states. */
@@ -288,8 +292,12 @@ export function open_kernel(config: MachineConfig) {
       compact_order_failed: 'i32',
       /** The scanners met in direct compaction: kswapd forgets the skip hints. */
       compact_blockskip_flush: 'u8',
+      /** Where the scanners begin: the free one, and the migrate one in asynchronous and in synchronous runs. */
       compact_cached_free_pfn: 'f64',
-      compact_cached_migrate_pfn: 'f64',
+      compact_cached_migrate_pfn: ['f64', 2],
+      /** Where they began after the skip hints were last forgotten. */
+      compact_init_free_pfn: 'f64',
+      compact_init_migrate_pfn: 'f64',
       pcp_high: 'i32',
       pcp_batch: 'i32',
       /** ZONE_BOOSTED_WATERMARK, ZONE_RECLAIM_ACTIVE of mm/watermark. */
@@ -301,7 +309,7 @@ export function open_kernel(config: MachineConfig) {
       tail: 'i32',
       nr_free: 'i32',
     }),
-    /** Per-CPU page lists: row = 1 + ((cpu * MAX_NR_ZONES + zone) * 12 + pindex). pindex = migratetype + 3 * order(0..3), or 12 = THP… as Linux's order_to_pindex (rows of 16). */
+    /** Per-CPU page lists: row = 1 + ((cpu * MAX_NR_ZONES + zone) * 12 + pindex). pindex = migratetype + 3 * order(0..3), or 12 for a huge page of any type, as Linux's order_to_pindex (rows of 16). */
     pcp: open_table(arena, 'pcp', 1 + 64 * MAX_NR_ZONES * 16, { head: 'i32', tail: 'i32', count: 'i32' }),
     pcp_set: open_table(arena, 'pcp_set', 1 + 64 * MAX_NR_ZONES, { count: 'i32', free_factor: 'i32' }),
     /** LRU lists of a memory cgroup: row = 1 + memcg * NR_LRU_LISTS + lru. */
@@ -866,6 +874,9 @@ function initial_vars(): Vars {
     max_pfn: 0,
     kmalloc_large_pages: 0,
     blockdev_pages: 0,
+    capture_order: -1,
+    capture_zone: 0,
+    capture_pfn: 0,
     min_free_kbytes_user: -1,
     load: [0, 0, 0],
     prng: {},

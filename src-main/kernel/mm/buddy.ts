@@ -9,7 +9,7 @@
  * functions spell the list operations out.
  *
  * Linux: mm/page_alloc.c (__free_one_page, expand, __rmqueue_smallest), include/linux/mmzone.h.
- * Simplified: no page shuffling, no guard pages, no compaction capture.
+ * Simplified: no page shuffling, no guard pages.
  */
 import { C } from '@shared/counters'
 import { assert } from '@shared/assert'
@@ -17,6 +17,7 @@ import {
   MAX_NR_ZONES,
   MAX_ORDER,
   MIGRATE_ISOLATE,
+  MIGRATE_MOVABLE,
   MIGRATE_TYPES,
   MIGRATE_UNMOVABLE,
   PAGEBLOCK_ORDER,
@@ -140,6 +141,22 @@ export function move_to_free_list(k: Kernel, pfn: number, zone: number, order: n
   add_to_free_list_tail(k, pfn, zone, order, migratetype)
 }
 
+/** Makes `first` the head of its list; the blocks before it come to the end, in their order. */
+export function rotate_free_list(k: Kernel, row: number, first: number): void {
+  const page = k.page
+  const { head, tail } = k.free_area
+  const old_head = head[row]!
+  if (old_head === first) return
+  const old_tail = tail[row]!
+  const last = page.prev[first]!
+  page.next[old_tail] = old_head
+  page.prev[old_head] = old_tail
+  page.prev[first] = 0
+  page.next[last] = 0
+  head[row] = first
+  tail[row] = last
+}
+
 /** Frees a block: merges it with its buddy as long as that is free and of the same order, then puts it on a list. */
 export function __free_one_page(
   k: Kernel,
@@ -154,8 +171,10 @@ export function __free_one_page(
   if (migratetype !== MIGRATE_ISOLATE) __mod_zone_freepage_state(k, zone, 1 << order)
   if ((pfn & ((1 << order) - 1)) !== 0) assert(false, '__free_one_page: the block is not aligned')
   const zone_row = 1 + zone * ZONE_ROWS
+  const capture_order = k.var.capture_order
   let buddy = 0
   while (order < MAX_ORDER - 1) {
+    if (order === capture_order && compaction_capture(k, pfn, zone, migratetype)) return
     buddy = pfn ^ (1 << order)
     const f = flags[buddy]!
     if ((f & FREE_MASK) !== (PG_buddy | (order << PG_ORDER_SHIFT))) break
@@ -192,6 +211,19 @@ export function __free_one_page(
     else tail[row] = pfn
     head[row] = pfn
   }
+}
+
+/**
+ * The block is what a direct compaction works for: it gets it here, before anybody else can. Smaller blocks out of movable
+ * pageblocks are left to be merged.
+ */
+function compaction_capture(k: Kernel, pfn: number, zone: number, migratetype: number): boolean {
+  const { capture_order, capture_zone, capture_pfn } = k.var
+  if (capture_pfn !== 0 || zone !== capture_zone || migratetype === MIGRATE_ISOLATE) return false
+  if (capture_order < PAGEBLOCK_ORDER && migratetype === MIGRATE_MOVABLE) return false
+  k.var.capture_pfn = pfn
+  __mod_zone_freepage_state(k, zone, -(1 << capture_order))
+  return true
 }
 
 /** Whole pageblocks merge when they are of one type, or both of types that may mix. */

@@ -21,6 +21,18 @@ export function unusable_free_index(k: Kernel, zone: number, order: number): num
   return info.pages === 0 ? 1000 : int_div((info.pages - info.suitable * 2 ** order) * 1000, info.pages)
 }
 
+/** Per cent of free memory that is in smaller blocks. */
+export function extfrag_for_order(k: Kernel, zone: number, order: number): number {
+  let free = 0
+  let suitable = 0
+  for (let o = 0; o < MAX_ORDER; o++) {
+    const blocks = area_nr_free(k, zone, o)
+    free += blocks << o
+    if (o >= order) suitable += blocks << (o - order)
+  }
+  return free === 0 ? 0 : Math.floor(((free - (suitable << order)) * 100) / free)
+}
+
 function contig_page_info(k: Kernel, zone: number, order: number) {
   const info = { pages: 0, blocks: 0, suitable: 0 }
   for (let o = 0; o < MAX_ORDER; o++) {

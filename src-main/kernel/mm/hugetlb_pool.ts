@@ -26,6 +26,7 @@ import { PMD_SIZE, PUD_SIZE } from '../arch/x86/pgtable'
 import { EINVAL } from '../uapi'
 import { alloc_contig_pages, free_contig_range } from './contig'
 import { alloc_pages, free_pages } from './page_alloc'
+import { cond_resched } from './preempt'
 
 const HTLB_ALLOC_MASK = GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_NOWARN | __GFP_RETRY_MAYFAIL
 const MAX_ORDER = 11
@@ -112,9 +113,11 @@ export function set_max_huge_pages(k: Kernel, index: number, count: number): voi
   const s = huge_state(k)
   const h = hstate_of(k, index)
   while (h.surplus > 0 && count > h.nr - h.surplus) h.surplus--
-  while (count > h.nr - h.surplus && alloc_fresh_huge_page(k, h));
+  while (count > h.nr - h.surplus && alloc_fresh_huge_page(k, h)) cond_resched(k)
   const min = Math.max(count, h.resv + h.nr - h.free.length)
-  while (min < h.nr - h.surplus && h.free.length > 0) update_and_free_page(k, h, h.free.pop()!)
+  // remove_pool_huge_page takes the page that came last; update_and_free_pages_bulk then frees them the other way round.
+  const nr = Math.max(0, Math.min(h.nr - h.surplus - min, h.free.length))
+  for (const pfn of h.free.splice(h.free.length - nr, nr)) update_and_free_page(k, h, pfn)
   if (count < h.nr - h.surplus) h.surplus = h.nr - count
   publish(k, s)
 }

@@ -19,7 +19,8 @@ import {
   type Kernel,
 } from '../kernel'
 import { kthread_sleep, psi_memstall_enter, psi_memstall_leave, threads, trace, wake_kthread } from '../task'
-import { reset_isolation_suitable, wakeup_kcompactd } from './compaction'
+import { reset_isolation_suitable } from './compact_control'
+import { wakeup_kcompactd } from './kcompactd'
 import { gfp_zone } from './page_alloc'
 import { blk_poll } from './page_io'
 import { DEF_PRIORITY, scan_control, SWAP_CLUSTER_MAX, type ScanControl } from './scan_count'

@@ -172,7 +172,7 @@ function rmqueue_buddy(k: Kernel, zone: number, order: number, migratetype: numb
   return pfn
 }
 
-function prep_new_page(k: Kernel, pfn: number, order: number, gfp: number): void {
+export function prep_new_page(k: Kernel, pfn: number, order: number, gfp: number): void {
   if (order !== 0 && (gfp & __GFP_COMP) !== 0) prep_compound_page(k, pfn, order)
   charge(k, (gfp & __GFP_ZERO) !== 0 ? COST.page_alloc + (COST.zero_page << order) : COST.page_alloc)
 }

@@ -35,20 +35,22 @@ import {
   type Kernel,
 } from '../kernel'
 import { C } from '@shared/counters'
+import { try_to_compact_pages } from './compaction'
 import {
   COMPACT_DEFERRED,
   COMPACT_PRIO_ASYNC,
   COMPACT_PRIO_SYNC_LIGHT,
   COMPACT_SKIPPED,
+  compaction_defer_reset,
   should_compact_retry,
-  try_to_compact_pages,
   type CompactRetry,
-} from './compaction'
-import { NR_ZONE_STATS } from './buddy'
+} from './compaction_suitable'
+import { NR_ZONE_STATS, zone_of } from './buddy'
 import { unreserve_highatomic_pageblock } from './fallback'
 import { out_of_memory } from './oom_kill'
-import { get_page_from_freelist, gfp_migratetype, gfp_zone, preferred_zone } from './page_alloc'
+import { get_page_from_freelist, gfp_migratetype, gfp_zone, preferred_zone, prep_new_page } from './page_alloc'
 import { drain_all_pages, PAGE_ALLOC_COSTLY_ORDER } from './pcp'
+import { cond_resched } from './preempt'
 import { show_mem } from './show_mem'
 import { nr_swap_pages } from './swapfile'
 import { try_to_free_pages, wakeup_kswapd } from './vmscan'
@@ -180,19 +182,28 @@ function direct_compact(
 ): number {
   if (order === 0) return 0
   const outermost = psi_memstall_enter(k)
+  const current = k.var.current
+  const noreclaim = k.task.flags[current]! & PF_MEMALLOC
+  k.task.flags[current]! |= PF_MEMALLOC
   compact.result = try_to_compact_pages(k, gfp, order, alloc_flags, priority)
+  k.task.flags[current] = (k.task.flags[current]! & ~PF_MEMALLOC) | noreclaim
   psi_memstall_leave(k, outermost)
   if (compact.result === COMPACT_SKIPPED || compact.result === COMPACT_DEFERRED) return 0
   k.vmstat[C.compact_stall]!++
-  const pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
-  k.vmstat[pfn !== 0 ? C.compact_success : C.compact_fail]!++
+  let pfn = k.var.capture_pfn
+  k.var.capture_pfn = 0
+  if (pfn !== 0) prep_new_page(k, pfn, order, gfp)
+  else pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
   if (pfn !== 0) {
-    const row = preferred_zone(k, gfp) + 1
-    k.zone.compact_considered[row] = 0
-    k.zone.compact_defer_shift[row] = 0
-    if (order >= k.zone.compact_order_failed[row]!) k.zone.compact_order_failed[row] = order + 1
+    const zone = zone_of(k, pfn)
+    k.zone.compact_blockskip_flush[zone + 1] = 0
+    compaction_defer_reset(k, zone, order, true)
+    k.vmstat[C.compact_success]!++
+    return pfn
   }
-  return pfn
+  k.vmstat[C.compact_fail]!++
+  cond_resched(k)
+  return 0
 }
 
 /** Reclaims as a memory allocator (PF_MEMALLOC), then looks again; the per-CPU lists are the last place to look. */

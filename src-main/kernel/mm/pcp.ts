@@ -29,8 +29,9 @@ import { __rmqueue } from './fallback'
 import { WMARK_LOW, wmark_pages, ZONE_RECLAIM_ACTIVE } from './watermark'
 
 export const PAGE_ALLOC_COSTLY_ORDER = 3
-/** Lists a CPU and zone: three types for each of order 0…3 and of pageblock order. */
-export const NR_PCP_LISTS = MIGRATE_PCPTYPES * (PAGE_ALLOC_COSTLY_ORDER + 2)
+const NR_LOWORDER_PCP_LISTS = MIGRATE_PCPTYPES * (PAGE_ALLOC_COSTLY_ORDER + 1)
+/** Lists a CPU and zone: three types for each of order 0…3, and one of huge pages of any type. */
+export const NR_PCP_LISTS = NR_LOWORDER_PCP_LISTS + 1
 /** Rows of `pcp` a CPU and zone. */
 const PCP_STRIDE = 16
 
@@ -38,11 +39,10 @@ export function pcp_allowed_order(order: number): boolean {
   return order <= PAGE_ALLOC_COSTLY_ORDER || order === PAGEBLOCK_ORDER
 }
 function order_to_pindex(migratetype: number, order: number): number {
-  return MIGRATE_PCPTYPES * (order > PAGE_ALLOC_COSTLY_ORDER ? PAGE_ALLOC_COSTLY_ORDER + 1 : order) + migratetype
+  return order > PAGE_ALLOC_COSTLY_ORDER ? NR_LOWORDER_PCP_LISTS : MIGRATE_PCPTYPES * order + migratetype
 }
 function pindex_to_order(pindex: number): number {
-  const order = int_div(pindex, MIGRATE_PCPTYPES)
-  return order > PAGE_ALLOC_COSTLY_ORDER ? PAGEBLOCK_ORDER : order
+  return pindex === NR_LOWORDER_PCP_LISTS ? PAGEBLOCK_ORDER : int_div(pindex, MIGRATE_PCPTYPES)
 }
 /** Row of `pcp_set`: one a CPU and zone. */
 export function pcp_set_of(cpu: number, zone: number): number {

@@ -21,13 +21,16 @@ import {
   LRU_ACTIVE_FILE,
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
+  MAX_NR_ZONES,
   type Kernel,
 } from '../kernel'
 import { blk_finish_plug, blk_start_plug } from '../block/device'
 import { trace } from '../task'
+import { COMPACT_SKIPPED, COMPACT_SUCCESS, compact_gap, compaction_suitable } from './compaction_suitable'
 import { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_iter } from './memcontrol'
 import { gfp_zone } from './page_alloc'
 import { blk_poll, call_time } from './page_io'
+import { PAGE_ALLOC_COSTLY_ORDER } from './pcp'
 import {
   DEF_PRIORITY,
   get_scan_count,
@@ -49,6 +52,7 @@ import {
   THROTTLE_WRITEBACK,
   throttle_direct_reclaim,
 } from './throttle'
+import { high_wmark_pages, zone_watermark_ok } from './watermark'
 import { snapshot_refaults } from './workingset'
 
 export { kswapd_step, wakeup_kswapd } from './kswapd'
@@ -84,13 +88,13 @@ export function do_try_to_free_pages(k: Kernel, sc: ScanControl): number {
     if (sc.target === 0) k.vmstat[C.allocstall_dma + sc.reclaim_idx]!++
     do {
       sc.nr_scanned = 0
-      shrink_node(k, sc)
-      consider_reclaim_throttle(k, sc)
-      if (sc.nr_reclaimed >= sc.nr_to_reclaim) break
+      shrink_zones(k, sc)
+      if (sc.nr_reclaimed >= sc.nr_to_reclaim || sc.compaction_ready) break
       if (sc.priority < DEF_PRIORITY - 2) sc.may_writepage = true
     } while (--sc.priority >= 0)
     snapshot_refaults(k, sc.target)
     if (sc.nr_reclaimed > 0) return sc.nr_reclaimed
+    if (sc.compaction_ready) return 1
     // Active pages were left alone, or protected cgroups: once more without that.
     if (sc.skipped_deactivate) {
       sc.force_deactivate = true
@@ -103,6 +107,28 @@ export function do_try_to_free_pages(k: Kernel, sc: ScanControl): number {
     } else return 0
     sc.priority = initial > 0 ? initial : DEF_PRIORITY
   }
+}
+
+/** The node, unless for a costly order every zone has enough free memory to compact instead. */
+function shrink_zones(k: Kernel, sc: ScanControl): void {
+  let shrink = false
+  for (let zone = Math.min(sc.reclaim_idx, MAX_NR_ZONES - 1); zone >= 0; zone--) {
+    if (k.zone.managed_pages[zone + 1] === 0) continue
+    const may_compact = sc.target === 0 && sc.order > PAGE_ALLOC_COSTLY_ORDER
+    if (may_compact && compaction_ready(k, zone, sc)) sc.compaction_ready = true
+    else shrink = true
+  }
+  if (!shrink) return
+  shrink_node(k, sc)
+  consider_reclaim_throttle(k, sc)
+}
+
+/** Is there a block already, or free memory above the high mark that compaction can work with? */
+function compaction_ready(k: Kernel, zone: number, sc: ScanControl): boolean {
+  const suitable = compaction_suitable(k, zone, sc.order, 0, sc.reclaim_idx)
+  if (suitable === COMPACT_SUCCESS || suitable === COMPACT_SKIPPED) return suitable === COMPACT_SUCCESS
+  const watermark = high_wmark_pages(k, zone) + compact_gap(sc.order)
+  return zone_watermark_ok(k, zone, 0, watermark, sc.reclaim_idx, 0)
 }
 
 const STALL_EVENT_NS = 1_000_000

@@ -2,7 +2,7 @@
 import { TASK_IDLE, TASK_RUNNING, type Kernel } from '../kernel'
 import { kthread_sleep, threads } from '../task'
 import { kswapd_step } from '../mm/vmscan'
-import { kcompactd_step } from '../mm/compaction'
+import { kcompactd_step } from '../mm/kcompactd'
 import { khugepaged_step } from '../mm/khugepaged'
 import { ksmd_step } from '../mm/ksm'
 import { flusher_step } from '../mm/fs_writeback'
