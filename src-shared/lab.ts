@@ -143,7 +143,8 @@ export const OPERATIONS = {
   }),
   touch: z.strictObject({
     ...range,
-    access: z.enum(['read', 'write']),
+    /** readWrite: a load, then a store, page by page. */
+    access: z.enum(['read', 'write', 'readWrite']),
     stride: size.default(4096),
     order: z.enum(['forward', 'backward', 'random']).default('forward'),
     times: count.default(1),
@@ -163,8 +164,11 @@ export const OPERATIONS = {
     fs: z.enum(['ext4', 'tmpfs']).default('ext4'),
     cached: z.boolean().default(false),
     hole: z.boolean().default(false),
+    /** So many files of the size, in directories of a hundred: a tree to look up. */
+    count: z.number().int().positive().optional(),
   }),
   open: z.strictObject({ as: name, file: name, readOnly: z.boolean().default(false) }),
+  stat: z.strictObject({ file: name }),
   read: z.strictObject({ file: name, offset: size.optional(), length: size.optional(), chunk: size.optional() }),
   write: z.strictObject({ file: name, offset: size.optional(), length: size.optional(), chunk: size.optional() }),
   truncate: z.strictObject({ file: name, length: size }),
@@ -277,6 +281,8 @@ export const labSchema = z.strictObject({
       thp: z.enum(['always', 'madvise', 'never']).default('never'),
       disk: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),
       psi: z.boolean().default(false),
+      /** So many times slower than a CPU of today: an emulated one is. */
+      slowdown: z.number().int().min(1).max(1000).default(1),
       cgroup: z.boolean().default(false),
       la57: z.boolean().default(false),
       bootParams: z.array(z.string()).default([]),

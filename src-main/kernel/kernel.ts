@@ -187,6 +187,8 @@ export interface MachineConfig {
   readonly psi: boolean
   /** The processor has five-level page tables (CPUID la57); `no5lvl` among the boot parameters leaves them off. */
   readonly la57?: boolean
+  /** How many times slower the CPUs are than costs.ts says (an emulated machine); 1 when left out. */
+  readonly slowdown?: number
 }
 
 /** Text with a number: names, paths and command lines are kept once and referred to by id; id 0 is ''. Append-only. */

@@ -111,8 +111,9 @@ export function threads(k: Kernel): Threads {
 // ---------------------------------------------------------------- time
 
 /** The running task spends `ns` in the kernel (a softirq when there is none). */
-export function charge(k: Kernel, ns: number): void {
+export function charge(k: Kernel, cost: number): void {
   const v = k.var
+  const ns = cost * (k.config.slowdown ?? 1)
   v.now += ns
   if (v.current !== 0) {
     k.task.stime[v.current]! += ns
@@ -122,8 +123,9 @@ export function charge(k: Kernel, ns: number): void {
 export const charge_system = charge
 
 /** The running task spends `ns` in user mode. */
-export function charge_user(k: Kernel, ns: number): void {
+export function charge_user(k: Kernel, cost: number): void {
   const v = k.var
+  const ns = cost * (k.config.slowdown ?? 1)
   v.now += ns
   k.task.utime[v.current]! += ns
   if (k.task.nice[v.current]! > 0) k.cpu.nice[v.cpu + 1]! += ns

@@ -16,6 +16,8 @@ export interface Accesses {
   /** Bytes. */
   readonly stride: number
   readonly write: boolean
+  /** Each store after a load of the same page; needs an order. */
+  readonly readFirst?: boolean
   readonly backward?: boolean
   /** Order of the accesses: index of each. */
   readonly order?: Int32Array | undefined
@@ -29,15 +31,17 @@ export interface Accesses {
 export function* access(c: Context, a: Accesses): Generator<undefined, LabSignal | null, undefined> {
   const { k, task } = c
   const trace = a.order === undefined ? null : traceOf(a)
-  for (let done = 0; done < a.count;) {
+  const count = trace === null ? a.count : trace.length
+  const per = count / a.count
+  for (let done = 0; done < count;) {
     if (a.until !== undefined && a.until > 0 && k.var.now >= a.until) return null
     k.task.si_signo[task.row] = 0
     const before = done
-    done = trace === null ? done + forwardOrBack(k, a, done) : access_list(k, a.start, trace, a.count, done)
-    if (a.write && (a.content !== undefined || content_in_use(k))) label(k, a, before, done)
+    done = trace === null ? done + forwardOrBack(k, a, done) : access_list(k, a.start, trace, count, done)
+    if (a.write && (a.content !== undefined || content_in_use(k))) label(k, a, Math.floor(before / per), Math.floor(done / per))
     if (k.task.si_signo[task.row] !== 0) return take(k, task.row)
     if (signal_pending(k, task.row)) exit_to_user_mode(k)
-    if (done < a.count) yield
+    if (done < count) yield
   }
   return null
 }
@@ -78,7 +82,15 @@ function address(value: number): string {
 /** access_list's words: page number times 2, plus 1 for a store. */
 function traceOf(a: Accesses): Int32Array {
   const pages = a.stride / PAGE_SIZE
-  return a.order!.map((i) => (Math.floor(i * pages) << 1) | (a.write ? 1 : 0))
+  const words = a.order!.map((i) => (Math.floor(i * pages) << 1) | (a.write ? 1 : 0))
+  return a.readFirst === true
+    ? Int32Array.from({ length: words.length * 2 }, (_, i) => words[i >> 1]! - 1 + (i & 1))
+    : words
+}
+
+/** n draws of 0 … n-1. */
+export function randomDraws(k: Kernel, n: number): Int32Array {
+  return Int32Array.from({ length: n }, () => prng_below(k, 'lab', n))
 }
 
 /** A permutation of 0 … n-1 from the machine's own stream. */

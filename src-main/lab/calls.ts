@@ -86,6 +86,7 @@ export function open(k: Kernel, path: string, readOnly = false): number {
 }
 export const close = files.sys_close
 export const unlink = files.sys_unlink
+export const stat = files.sys_stat
 export const sync = files.sys_sync
 
 export function read(k: Kernel, fd: number, offset: number, length: number): number {

@@ -21,6 +21,14 @@ function pathOf(name: string, fs: 'ext4' | 'tmpfs'): string {
 /** On ext4 a file is just there, on disk; `cached` reads it once. On tmpfs it is written, or left a hole. */
 function* createFile({ k, task }: Context, a: ArgumentsOf<'createFile'>): Running {
   const path = pathOf(a.as, a.fs)
+  if (a.count !== undefined) {
+    task.files.set(a.as, { fd: -1, path, count: a.count })
+    for (const file of treePaths(path, a.count)) {
+      const ret = sys.createFile(k, file, a.size, a.fs)
+      if (ret < 0) return outcome(ret)
+    }
+    return {}
+  }
   const ret = sys.createFile(k, path, a.size, a.fs)
   if (ret < 0) return outcome(ret)
   task.files.set(a.as, { fd: -1, path })
@@ -31,6 +39,24 @@ function* createFile({ k, task }: Context, a: ArgumentsOf<'createFile'>): Runnin
   const moved = yield* transfer(k, move, fd, 0, a.size, CHUNK)
   sys.close(k, fd)
   return outcome(moved)
+}
+
+/** The files of a tree: d1/f1 … d1/f100, d2/f1, … */
+function* treePaths(path: string, count: number): Generator<string, void, undefined> {
+  for (let i = 0; i < count; i++) yield `${path}/d${Math.floor(i / DIRECTORY_FILES) + 1}/f${(i % DIRECTORY_FILES) + 1}`
+}
+const DIRECTORY_FILES = 100
+
+/** Looks a name up, or all names of a tree. */
+function* stat({ k, task }: Context, a: ArgumentsOf<'stat'>): Running {
+  const file = fileOf(task, a.file)
+  const paths = file.count === undefined ? [file.path] : treePaths(file.path, file.count)
+  for (const path of paths) {
+    const ret = sys.stat(k, path)
+    yield* settle(k)
+    if (ret < 0) return outcome(ret)
+  }
+  return {}
 }
 
 type Move = (k: Context['k'], fd: number, offset: number, length: number) => number
@@ -69,6 +95,7 @@ function* moveBytes(c: Context, move: Move, a: ArgumentsOf<'read'>): Running {
 
 export const fileOperations = {
   createFile,
+  stat,
   open: ({ k, task }, a) =>
     once(() => {
       const { path } = fileOf(task, a.file)
@@ -91,6 +118,6 @@ export const fileOperations = {
     }),
 } satisfies {
   readonly [
-    K in 'createFile' | 'open' | 'read' | 'write' | 'truncate' | 'fsync' | 'sync' | 'unlink' | 'close'
+    K in 'createFile' | 'stat' | 'open' | 'read' | 'write' | 'truncate' | 'fsync' | 'sync' | 'unlink' | 'close'
   ]: Implementation<K>
 }

@@ -7,7 +7,7 @@ import { find_task_by_pid, sleep_interruptible, WAIT_SLEEP, WAIT_EVENT } from '.
 import { add, addStillborn, handOver, hex, repeat, type Area, type Lab, type LabTask, type Running } from './runner'
 import { sizes, type LabSignal, type Sizes } from './measure'
 import * as sys from './calls'
-import { access, execute, randomPages } from './access'
+import { access, execute, randomDraws, randomPages } from './access'
 import { fileOperations } from './fileOperations'
 import { machineOperations } from './machineOperations'
 import { imageAreas, start_lab_task } from './tasks'
@@ -241,18 +241,26 @@ function* probeMmap({ k }: Context, a: ArgumentsOf<'probeMmap'>): Running {
   return { value: low }
 }
 
+/** Random: every page once; for a duration, any page each time. */
+function orderOf(k: Kernel, a: ArgumentsOf<'touch'>, count: number): Int32Array | undefined {
+  if (a.order === 'random') return a.for === undefined ? randomPages(k, count) : randomDraws(k, count)
+  if (a.access !== 'readWrite') return undefined
+  return Int32Array.from({ length: count }, (_, i) => (a.order === 'backward' ? count - 1 - i : i))
+}
+
 function* touch(c: Context, a: ArgumentsOf<'touch'>): Running {
   const { start, length } = rangeOf(c.task, a)
   const count = Math.ceil(length / a.stride)
   const until = a.for === undefined ? 0 : c.k.var.now + a.for * 1e6
   const content = a.content
   for (let round = 0; until > 0 ? c.k.var.now < until : round < a.times; round++) {
-    const order = a.order === 'random' ? randomPages(c.k, count) : undefined
+    const order = orderOf(c.k, a, count)
     const signal = yield* access(c, {
       start,
       count,
       stride: a.stride,
-      write: a.access === 'write',
+      write: a.access !== 'read',
+      readFirst: a.access === 'readWrite',
       until,
       order,
       content,

@@ -55,6 +55,8 @@ export interface LabTask {
 export interface OpenFile {
   readonly fd: number
   readonly path: string
+  /** A tree of so many files under the path. */
+  readonly count?: number
 }
 interface Work {
   readonly steps: readonly LabStep[]
@@ -142,6 +144,7 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
     bootParams: [...machine.bootParams, ...(machine.psi ? ['psi=1'] : [])],
     psi: machine.psi,
     la57: machine.la57,
+    slowdown: machine.slowdown,
   })
   for (const [name, value] of Object.entries(program.sysctl)) sysctl_write(k, name, value)
   const lab = {

@@ -62,7 +62,7 @@ test('what is wrong is said with what would be right', () => {
     'p.yaml:3: steps[0].truncate.length: is missing: must be a size such as 4KiB, 64MiB or 1GiB',
   )
   expect(problem('touch: { area: a, access: poke }')).toBe(
-    'p.yaml:3: steps[0].touch.access: must be one of read, write',
+    'p.yaml:3: steps[0].touch.access: must be one of read, write, readWrite',
   )
   expect(problem('mlockall: { flags: current }')).toBe('p.yaml:3: steps[0].mlockall.flags: must be a list')
   expect(problem('mmap: { as: a, length: 4KiB, at: 0x1000 }')).toContain('must be a quoted hex address such as')

@@ -7,7 +7,7 @@
 import { __GFP_FS, __GFP_WRITE, PAGE_SIZE, PG_uptodate, PG_locked, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { create_buffers } from '../mm/buffer'
-import { path_lookup, vfs_create, vfs_unlink } from '../mm/dcache'
+import { path_lookup, vfs_create, vfs_exists, vfs_install, vfs_unlink } from '../mm/dcache'
 import {
   alloc_file,
   close_fd,
@@ -50,10 +50,11 @@ export function sys_open(
   return fd_install(k, k.var.current, file)
 }
 
-/** Makes a file of a size without opening it: its content is on the disk (tmpfs: a hole). 0 or an errno. */
+/** Makes a file of a size without opening it: it lies on the disk, nothing of it in memory (tmpfs: a hole). 0 or an errno. */
 export function sys_create(k: Kernel, path: string, size: number, fs: typeof FS_EXT4 | typeof FS_TMPFS): number {
   charge(k, COST.syscall)
-  return vfs_create(k, path, size, fs) === 0 ? -EEXIST : 0
+  if (vfs_exists(k, path)) return -EEXIST
+  return (fs === FS_EXT4 ? vfs_install(k, path, size) : vfs_create(k, path, size, fs)) === 0 ? -ENOMEM : 0
 }
 
 export function sys_close(k: Kernel, fd: number): number {

@@ -21,6 +21,7 @@ import {
   set_max_huge_pages,
   set_overcommit_huge_pages,
 } from '../mm/hugetlb_pool'
+import { writeback_set_ratelimit } from '../mm/page_writeback'
 import { printk } from '../task'
 import { PLAIN, READ_ONLY, text_read, text_write, TEXTS } from './sysctl_plain'
 
@@ -58,6 +59,7 @@ function instead(name: string, of: string): (k: Kernel, value: number) => number
   return (k, value) => {
     k.var.sysctl[name] = value
     k.var.sysctl[of] = 0
+    if (!name.includes('background')) writeback_set_ratelimit(k)
     return 0
   }
 }

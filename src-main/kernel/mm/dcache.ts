@@ -208,6 +208,13 @@ export function vfs_install(k: Kernel, path: string, size: number): number {
   return inode
 }
 
+/** True when a path names a file, in memory or on its disk; nothing is read. */
+export function vfs_exists(k: Kernel, path: string): boolean {
+  let d = fs_vars(k).root
+  for (const part of components(path)) if (d !== 0) d = d_find(k, d, string_id(k, part))
+  return d !== 0 && k.dentry.inode[d] !== 0
+}
+
 /** Removes a name; the file itself goes with its last user. */
 export function vfs_unlink(k: Kernel, inode: number): void {
   const d = k.inode.dentry[inode]!

@@ -4,23 +4,26 @@
  *
  *   mark_inode_dirty ─> b_dirty (by time) ─queue_io─> b_io ─writeback_sb_inodes─> clean, or back to b_dirty
  *
- * Linux: fs/fs-writeback.c. Simplified: one disk; metadata is not written; an inode with pages left goes to the end.
+ * Linux: fs/fs-writeback.c. Simplified: one disk; metadata is not written; what is left of a file goes to the end of b_io (Linux: b_more_io).
  */
 import { C } from '@shared/counters'
 import { type Kernel } from '../kernel'
-import { WRITE } from '../block/device'
+import { device_write_pages_per_s, WRITE } from '../block/device'
 import { COST } from '../costs'
 import { list_add_tail, list_del } from '../lib/list'
-import { timer_add } from '../lib/timer'
+import { timer_add, timer_del } from '../lib/timer'
 import { xa_find, xa_load } from '../lib/xarray'
 import { charge, kthread_sleep, threads, TIMER_KTHREAD, wake_kthread } from '../task'
 import { inode_add_lru } from './inode'
-import { blk_poll, io_wait_nested, submit_file_bio, page_done_ns } from './page_io'
+import { blk_poll, file_device, io_wait_nested, page_done_ns, submit_file_bio } from './page_io'
 import { clear_page_dirty_for_io, global_dirty_limits, start_writeback_file } from './page_writeback'
 
 const B_DIRTY = 1
 const B_IO = 2
-const MAX_WRITEBACK_PAGES = 1024
+/** 4 MiB: the least that one turn of a file writes. */
+const MIN_WRITEBACK_PAGES = 1024
+/** A turn may write half a second's worth, and an eighth of what may be dirty. */
+const DIRTY_SCOPE = 8
 const BIO_PAGES = 256
 const MAX_INDEX = 2 ** 31 - 1
 
@@ -28,21 +31,45 @@ interface Writeback {
   /** Pages still to write for reclaim or sync; background work goes on while over the threshold. */
   nr_to_write: number
   background: boolean
-  timer_armed: boolean
+  /** The periodic round is under way. */
+  kupdate: boolean
+  /** The timer of the next periodic look, 0 when none is armed. */
+  timer: number
   next_periodic_ns: number
+  /** The dirty limit as writers felt it last; 0 before boot has set it. */
+  dirty_limit: number
 }
 function wb(k: Kernel): Writeback {
   return (k.var.mod['writeback'] ??= {
     nr_to_write: 0,
     background: false,
-    timer_armed: false,
+    kupdate: false,
+    timer: 0,
     next_periodic_ns: 0,
+    dirty_limit: 0,
   }) as Writeback
 }
 
 export function writeback_in_progress(k: Kernel): boolean {
   return wb(k).background
 }
+/** The limit that turns are measured by: set at boot and by the sysctls, followed while writers are throttled. */
+export function set_dirty_limit(k: Kernel, thresh: number): void {
+  wb(k).dirty_limit = thresh
+}
+/** Up at once; down by a 32nd of the way (update_dirty_limit). */
+export function update_dirty_limit(k: Kernel, thresh: number, dirty: number): void {
+  const work = wb(k)
+  const target = Math.max(thresh, dirty)
+  if (work.dirty_limit < thresh) work.dirty_limit = thresh
+  else if (work.dirty_limit > target) work.dirty_limit -= (work.dirty_limit - target) >> 5
+}
+function writeback_chunk_size(k: Kernel): number {
+  const bandwidth = device_write_pages_per_s(k, file_device(k, 0))
+  const pages = Math.floor(Math.min(bandwidth / 2, wb(k).dirty_limit / DIRTY_SCOPE))
+  return Math.floor((pages + MIN_WRITEBACK_PAGES) / MIN_WRITEBACK_PAGES) * MIN_WRITEBACK_PAGES
+}
+
 /** Over the background threshold. */
 export function wb_start_background(k: Kernel): void {
   if (wb(k).background) return
@@ -84,37 +111,47 @@ function interval_ns(k: Kernel): number {
 function expire_ns(k: Kernel): number {
   return (k.var.sysctl['vm.dirty_expire_centisecs'] ?? 3000) * 10_000_000
 }
-/** wb_wakeup_delayed: the flusher looks every five seconds while there is something dirty. */
+/** wb_wakeup_delayed: the flusher looks after five seconds when something is dirty; any work before that moves the look. */
 function arm_periodic(k: Kernel): void {
   const t = threads(k).flusher
-  if (wb(k).timer_armed || t === 0 || interval_ns(k) === 0) return
-  wb(k).timer_armed = true
-  wb(k).next_periodic_ns = k.var.now + interval_ns(k)
-  timer_add(k, wb(k).next_periodic_ns, TIMER_KTHREAD, t)
+  const work = wb(k)
+  if (work.timer !== 0 || t === 0 || interval_ns(k) === 0) return
+  work.next_periodic_ns = k.var.now + interval_ns(k)
+  work.timer = timer_add(k, work.next_periodic_ns, TIMER_KTHREAD, t)
+}
+function disarm_periodic(k: Kernel): void {
+  const work = wb(k)
+  // A timer that is due has freed its row.
+  if (work.timer !== 0 && k.var.now < work.next_periodic_ns) timer_del(k, work.timer)
+  work.timer = 0
 }
 
 // ---------------------------------------------------------------- the thread
 
-/** One chunk of one file; true when there is nothing to do. */
+/** One turn of one file; true when there is nothing to do. */
 export function flusher_step(k: Kernel): boolean {
   const work = wb(k)
   blk_poll(k)
-  if (work.timer_armed && k.var.now >= work.next_periodic_ns) {
-    work.timer_armed = false
+  if (work.timer !== 0 && k.var.now >= work.next_periodic_ns) {
+    work.timer = 0
+    work.kupdate = true
     queue_expired(k)
-  }
+  } else disarm_periodic(k)
   if (work.background && k.vmstat[C.nr_dirty]! <= global_dirty_limits(k).background) work.background = false
   if (k.vmstat[C.nr_dirty] === 0) work.nr_to_write = 0
-  if ((work.background || work.nr_to_write > 0) && k.wb.head[B_IO] === 0) queue_io(k, Infinity)
-  const inode = k.wb.head[B_IO]!
+  const all = work.background || work.nr_to_write > 0
+  if (all && k.wb.head[B_IO] === 0) queue_io(k, Infinity)
+  const inode = all || work.kupdate ? k.wb.head[B_IO]! : 0
   if (inode === 0) {
     work.background = false
+    work.kupdate = false
     work.nr_to_write = 0
-    if (k.wb.head[B_DIRTY] !== 0) arm_periodic(k)
+    // What a turn has left over waits on b_io for the next work, the periodic one at the latest.
+    if (k.wb.head[B_DIRTY] !== 0 || k.wb.head[B_IO] !== 0) arm_periodic(k)
     kthread_sleep(k, threads(k).flusher)
     return true
   }
-  const written = writeback_single_inode(k, inode, MAX_WRITEBACK_PAGES)
+  const written = writeback_single_inode(k, inode, writeback_chunk_size(k))
   work.nr_to_write = Math.max(0, work.nr_to_write - written)
   return false
 }
@@ -142,8 +179,9 @@ export function writeback_single_inode(k: Kernel, inode: number, nr: number): nu
   }
   wb_remove(k, inode)
   if (k.inode.nr_dirty[inode]! > 0) {
-    k.inode.dirtied_when[inode] = k.var.now
-    wb_add(k, inode, written > 0 ? B_IO : B_DIRTY)
+    // Its turn is used up: requeue_io. Else something is in the way: redirty_tail.
+    if (written < nr) k.inode.dirtied_when[inode] = k.var.now
+    wb_add(k, inode, written < nr ? B_DIRTY : B_IO)
   } else inode_add_lru(k, inode)
   return written
 }

@@ -32,6 +32,7 @@ import { hugetlb_hstate_alloc_bootmem, hugetlb_init } from './hugetlb_boot'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { later_chunk_pages, setup_per_cpu_areas } from './percpu'
+import { writeback_set_ratelimit } from './page_writeback'
 import { kmem_cache_init, slab_boot_objects } from './slab_common'
 import { init_reserves } from './util'
 import { BPF_PACK_PAGES, vmalloc_boot_pages } from './vmalloc'
@@ -227,6 +228,10 @@ function memblock_free_all(k: Kernel, block: Memblock): void {
     deferred_free_pages(k, Math.max(start, deferred), end)
     count_managed(k, start, end)
   }
+  // page_writeback_init: of what is free before the deferred part comes.
+  let free = 0
+  for (const { start, end } of memblock_free(block)) free += Math.max(0, Math.min(end, deferred) - start)
+  writeback_set_ratelimit(k, free)
 }
 
 /** Struct pages beyond the first section of the highest zone are initialised later, when all CPUs run. */

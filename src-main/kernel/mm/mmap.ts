@@ -50,9 +50,10 @@ import { file_may_read, file_may_write, fput, get_file } from './file_table'
 import { mm_populate } from './gup'
 import { hstate_sizelog, hugetlb_reserve_pages, hugetlb_unreserve } from './hugetlb'
 import { hstate_of, huge_page_size } from './hugetlb_pool'
+import { FS_EXT4 } from './inode'
 import { can_do_mlock, mlock_future_check } from './mlock'
 import { i_mmap_insert, i_mmap_remove } from './mmap_file'
-import { get_unmapped_area, mmap_min_addr } from './mmap_lookup'
+import { get_unmapped_area, mmap_min_addr, thp_get_unmapped_area } from './mmap_lookup'
 import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather'
 import { shmem_zero_setup } from './shmem'
 import { OVERCOMMIT_NEVER, overcommit_memory, security_vm_enough_memory_mm, vm_unacct_memory } from './util'
@@ -131,7 +132,9 @@ export function do_mmap(
   const len = Math.ceil(length / align) * align
   if (len === 0 || len > task_size(k) * 2) return -ENOMEM
   if (k.mm.map_count[mm]! > max_map_count(k)) return -ENOMEM
-  const at = get_unmapped_area(k, mm, addr, len, flags, align)
+  const at = on_disk(k, file)
+    ? thp_get_unmapped_area(k, mm, addr, len, pgoff * 4096, flags)
+    : get_unmapped_area(k, mm, addr, len, flags, align)
   if (at < 0) return at
   if (huge && at % align !== 0) return -EINVAL
   if ((flags & MAP_FIXED_NOREPLACE) !== 0 && find_vma_intersection(k, mm, at, at + len) !== 0) return -EEXIST
@@ -157,6 +160,10 @@ export function do_mmap(
   if ((flags & MAP_NORESERVE) !== 0 && (huge || overcommit_memory(k) !== OVERCOMMIT_NEVER)) vm_flags |= VM_NORESERVE
   if (huge) vm_flags |= VM_HUGETLB | VM_DONTEXPAND
   return mmap_region(k, mm, at, len, vm_flags, file, pgoff, hstate)
+}
+
+function on_disk(k: Kernel, file: number): boolean {
+  return file !== 0 && k.inode.fs[k.file.inode[file]!] === FS_EXT4
 }
 
 function round_hint_to_min(k: Kernel, hint: number): number {

@@ -36,6 +36,29 @@ export function get_unmapped_area(
   return at
 }
 
+const PMD_SIZE = 2 ** 21
+
+/**
+ * A place for a file of a disk file system: where 2 MiB of it could be one entry, file offset and address are congruent.
+ * Linux: mm/huge_memory.c (thp_get_unmapped_area), whether huge pages are on or not.
+ */
+export function thp_get_unmapped_area(
+  k: Kernel,
+  mm: number,
+  addr: number,
+  len: number,
+  off: number,
+  flags: number,
+): number {
+  const off_align = Math.ceil(off / PMD_SIZE) * PMD_SIZE
+  if ((flags & MAP_FIXED) === 0 && off + len - off_align >= PMD_SIZE) {
+    const at = arch_get_unmapped_area_topdown(k, mm, addr, len + PMD_SIZE, flags, 4096)
+    if (at === addr && at > 0) return get_unmapped_area(k, mm, addr, len, flags)
+    if (at >= 0) return at + ((((off - at) % PMD_SIZE) + PMD_SIZE) % PMD_SIZE)
+  }
+  return get_unmapped_area(k, mm, addr, len, flags)
+}
+
 function arch_get_unmapped_area_topdown(
   k: Kernel,
   mm: number,

@@ -22,7 +22,13 @@ import {
 import { device_write_pages_per_s, WRITE } from '../block/device'
 import { schedule_timeout } from '../task'
 import { xa_clear_mark, xa_set_mark } from '../lib/xarray'
-import { mark_inode_dirty, wb_start_background, writeback_in_progress } from './fs_writeback'
+import {
+  mark_inode_dirty,
+  set_dirty_limit,
+  update_dirty_limit,
+  wb_start_background,
+  writeback_in_progress,
+} from './fs_writeback'
 import { is_shmem } from './inode'
 import { mod_zone_page_state } from './page_alloc'
 import { call_time, file_device, set_page_writeback, submit_file_bio } from './page_io'
@@ -116,8 +122,12 @@ export interface DirtyLimits {
   background: number
   thresh: number
 }
-export function global_dirty_limits(k: Kernel): DirtyLimits {
-  const available = global_dirtyable_memory(k)
+/** At boot and when a sysctl changes the limits. */
+export function writeback_set_ratelimit(k: Kernel, available = global_dirtyable_memory(k)): void {
+  set_dirty_limit(k, global_dirty_limits(k, available).thresh)
+}
+
+export function global_dirty_limits(k: Kernel, available = global_dirtyable_memory(k)): DirtyLimits {
   const thresh = limit(k, 'dirty', 20, available)
   const background = limit(k, 'dirty_background', 10, available)
   return { background: background >= thresh ? int_div(thresh, 2) : background, thresh }
@@ -169,6 +179,7 @@ function balance_dirty_pages(k: Kernel, t: number, pages_dirtied: number): void 
     return
   }
   wb_start_background(k)
+  update_dirty_limit(k, thresh, dirty)
   // The writer may dirty as fast as the disk writes at the set point, slower towards the limit.
   const bandwidth = device_write_pages_per_s(k, file_device(k, 0))
   const rate = Math.max(1, int_div(bandwidth * pos_ratio(dirty, freerun, thresh), 1024))

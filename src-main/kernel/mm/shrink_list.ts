@@ -35,7 +35,7 @@ import { try_to_free_buffers } from './buffer'
 import { __filemap_remove_folio, inode_may_shrink } from './filemap'
 import { split_huge_page } from './huge_split'
 import { count_memcg_events, mem_cgroup_swap_full } from './memcontrol'
-import { swap_writepage } from './page_io'
+import { blk_poll, swap_writepage } from './page_io'
 import { clear_page_dirty_for_io, wakeup_flusher_threads, writepage } from './page_writeback'
 import {
   page_mapcount,
@@ -204,6 +204,8 @@ export function shrink_folio_list(
   for (const pfn of list) {
     const nr = folio_nr_pages(k, pfn)
     charge(k, COST.scan_page)
+    // Interrupts come at any time: a write that ends while its page is isolated does not rotate it.
+    blk_poll(k)
     if ((k.page.flags[pfn]! & PG_locked) !== 0) {
       keep.push(pfn)
       continue

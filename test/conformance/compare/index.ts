@@ -8,10 +8,12 @@ import { missing, type Comparator, type Figure } from './figure'
 import { compareFormats } from './formats'
 import { compareOom } from './oom'
 import { compareOvercommit } from './overcommit'
+import { comparePsi } from './psi'
 import { compareSignals } from './signals'
 import { compareSlab } from './slab'
 import { compareSteps } from './steps'
 import { compareVma } from './vma'
+import { compareWriteback } from './writeback'
 import { compareZoneFree } from './zones'
 
 const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
@@ -26,6 +28,8 @@ const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
   [/^slab\//, compareSlab],
   [/^zones\//, compareZoneFree],
   [/^formats$/, compareFormats],
+  [/^psi\//, comparePsi],
+  [/^writeback\//, compareWriteback],
 ]
 
 /** An experiment of whose figures none can be compared yet counts as one wrong figure, and says so. */

@@ -15,8 +15,10 @@ describe('readahead', () => {
 machine: { ram: 128MiB, swap: [], thp: never }
 steps:
   - createFile: { as: f, size: 32MiB, fs: ext4 }
-  - { label: far, read: { file: f, offset: 16MiB, length: 4KiB, chunk: 4KiB } }
-  - { label: start, read: { file: f, offset: 0, length: 4KiB, chunk: 4KiB } }
+  - open: { as: a, file: f }
+  - open: { as: b, file: f }
+  - { label: far, read: { file: a, offset: 16MiB, length: 4KiB, chunk: 4KiB } }
+  - { label: start, read: { file: b, offset: 0, length: 4KiB, chunk: 4KiB } }
 `)
     expect([total(r, 'nr_file_pages', 'far'), total(r, 'nr_file_pages', 'start')]).toEqual([1, 4])
   })
