@@ -19,6 +19,8 @@ export interface Image extends Segments {
   readonly libs: readonly string[]
   /** What the start-up code allocates with brk. */
   readonly heap: number
+  /** How much of the text has run by the time the program waits; 256 KiB unless told. */
+  readonly run?: number
 }
 
 const KiB = 1024
@@ -58,6 +60,7 @@ export const SHELL_IMAGE: Image = {
   static: true,
   libs: [],
   heap: 136 * KiB,
+  run: 1552 * KiB,
 }
 
 const LIBRARIES: Readonly<Record<string, Segments>> = { [LIBC_PATH]: LIBC, [LD_SO_PATH]: LD_SO }
