@@ -31,11 +31,20 @@ import {
   schedule_timeout,
   TSK_MEMSTALL,
 } from '../task'
-import { memcg_event, MEMCG_HIGH, MEMCG_MAX, MEMCG_OOM, MEMCG_SWAP_FAIL, MEMCG_SWAP_MAX } from './memcg_stat'
+import { EAGAIN, EINTR } from '../uapi'
+import {
+  memcg_event,
+  MEMCG_HIGH,
+  MEMCG_MAX,
+  MEMCG_OOM,
+  MEMCG_SWAP_FAIL,
+  MEMCG_SWAP_HIGH,
+  MEMCG_SWAP_MAX,
+} from './memcg_stat'
 import { drain_obj_stock } from './memcg_kmem'
 import { out_of_memory } from './oom_kill'
 import { call_time } from './page_io'
-import { folio_nr_pages } from './swap'
+import { folio_nr_pages, lru_add_drain_all } from './swap'
 import { nr_swap_pages, vm_swap_full } from './swapfile'
 import { try_to_free_mem_cgroup_pages } from './vmscan'
 
@@ -280,6 +289,7 @@ function high_delay(
   for (let m = memcg; m > 0; m = k.memcg.parent[m]!) {
     const limit = Math.max(1, k.memcg[high][m]!)
     const over = k.memcg[usage][m]! - k.memcg[high][m]!
+    if (over > 0 && usage === 'swap') memcg_event(k, m, MEMCG_SWAP_HIGH)
     if (over > 0) overage = Math.max(overage, int_div(over * MEMCG_DELAY_PRECISION, limit))
   }
   if (overage === 0) return 0
@@ -303,9 +313,39 @@ export function mem_cgroup_set_max(k: Kernel, memcg: number, max: number): void 
       continue
     }
     memcg_event(k, memcg, MEMCG_OOM)
-    out_of_memory(k, GFP_KERNEL, 0, memcg)
+    // The victim exits when it runs; the write goes on from there (mem_cgroup_oom_exit).
+    if (out_of_memory(k, GFP_KERNEL, 0, memcg)) waiting_writes(k)[memcg] = k.var.current
     return
   }
+  delete waiting_writes(k)[memcg]
+}
+
+/** Writes to memory.max that wait for a victim to go: cgroup and writer. */
+function waiting_writes(k: Kernel): Record<number, number> {
+  return (k.var.mod['memcg_max_writes'] ??= {}) as Record<number, number>
+}
+/** A victim gave its memory back: a write to memory.max that waits for it reclaims, or kills, the next. */
+export function mem_cgroup_oom_exit(k: Kernel): void {
+  const dying = k.var.current
+  for (const [memcg, writer] of Object.entries(waiting_writes(k))) {
+    delete waiting_writes(k)[Number(memcg)]
+    if (k.memcg.name[Number(memcg)] === 0) continue
+    k.var.current = k.task.mm[writer] === 0 ? dying : writer
+    mem_cgroup_set_max(k, Number(memcg), k.memcg.max[Number(memcg)]!)
+    k.var.current = dying
+  }
+}
+/** memory.reclaim: as often as something comes back, and 16 times in vain. */
+export function mem_cgroup_reclaim(k: Kernel, memcg: number, nr_to_reclaim: number): number {
+  let nr_reclaimed = 0
+  for (let retries = MAX_RECLAIM_RETRIES; nr_reclaimed < nr_to_reclaim;) {
+    if (k.var.current !== 0 && fatal_signal_pending(k, k.var.current)) return -EINTR
+    if (retries === 0) lru_add_drain_all(k)
+    const nr = try_to_free_mem_cgroup_pages(k, memcg, nr_to_reclaim - nr_reclaimed, true, true)
+    if (nr === 0 && retries-- === 0) return -EAGAIN
+    nr_reclaimed += nr
+  }
+  return 0
 }
 export function mem_cgroup_set_high(k: Kernel, memcg: number, high: number): void {
   k.memcg.high[memcg] = high
@@ -321,7 +361,7 @@ export function mem_cgroup_try_charge_swap(k: Kernel, pfn: number, slot: number)
   const memcg = k.page.memcg[pfn]!
   for (let m = memcg; m > 0; m = k.memcg.parent[m]!)
     if (k.memcg.swap[m]! + 1 > k.memcg.swap_max[m]!) {
-      memcg_event(k, m, MEMCG_SWAP_MAX)
+      memcg_event(k, memcg, MEMCG_SWAP_MAX)
       memcg_event(k, memcg, MEMCG_SWAP_FAIL)
       return false
     }

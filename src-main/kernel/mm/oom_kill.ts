@@ -41,6 +41,7 @@ import {
 import {
   memcg_event,
   mem_cgroup_get_max,
+  mem_cgroup_oom_exit,
   mem_cgroup_get_oom_group,
   mem_cgroup_in_subtree,
   MEMCG_OOM_GROUP_KILL,
@@ -282,6 +283,7 @@ export function exit_oom_victim(k: Kernel, t: number, freed: number): void {
   const oom: OomKill = { ...kill, freed_kB: kill.freed_kB + freed * 4 }
   const text = `killed ${oom.name} (${oom.pid}), ${oom.freed_kB} kB came back`
   trace(k, { kind: 'oom_kill', text, pid: oom.pid, name: oom.name, value: oom.freed_kB, oom })
+  mem_cgroup_oom_exit(k)
 }
 
 // ---------------------------------------------------------------- the reaper

@@ -23,7 +23,8 @@ import {
 } from '../kernel'
 import { pte_offset } from '../arch/x86/pgtable'
 import { blk_finish_plug, blk_start_plug } from '../block/device'
-import { mem_cgroup_charge, mem_cgroup_try_charge_swap } from './memcontrol'
+import { MEMCG_SWAP_FAIL } from './memcg_stat'
+import { mem_cgroup_charge, mem_cgroup_try_charge_swap, memcg_event } from './memcontrol'
 import { alloc_page, free_page } from './page_alloc'
 import { blk_poll, swap_readpage } from './page_io'
 import { lru_add_drain, lru_cache_add } from './swap'
@@ -44,7 +45,10 @@ import { workingset_refault } from './workingset'
 /** Gives an anonymous page a slot; false when swap is full. It is dirty until written. */
 export function add_to_swap(k: Kernel, pfn: number): boolean {
   const slot = get_swap_page(k)
-  if (slot === 0) return false
+  if (slot === 0) {
+    memcg_event(k, k.page.memcg[pfn]!, MEMCG_SWAP_FAIL)
+    return false
+  }
   if (!mem_cgroup_try_charge_swap(k, pfn, slot)) {
     put_swap_page(k, slot)
     return false

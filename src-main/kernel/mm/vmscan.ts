@@ -27,7 +27,8 @@ import {
 import { blk_finish_plug, blk_start_plug } from '../block/device'
 import { trace } from '../task'
 import { COMPACT_SKIPPED, COMPACT_SUCCESS, compact_gap, compaction_suitable } from './compaction_suitable'
-import { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_iter } from './memcontrol'
+import { MEMCG_LOW } from './memcg_stat'
+import { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_iter, memcg_event } from './memcontrol'
 import { gfp_zone } from './page_alloc'
 import { blk_poll, call_time } from './page_io'
 import { PAGE_ALLOC_COSTLY_ORDER } from './pcp'
@@ -202,6 +203,7 @@ function next_memcg(k: Kernel, pass: NodeScan, sc: ScanControl): number {
         sc.memcg_low_skipped = true
         continue
       }
+      memcg_event(k, memcg, MEMCG_LOW)
     }
     return memcg
   }

@@ -1,9 +1,8 @@
 /** The memory controller's files of a cgroup. Linux: mm/memcontrol.c (memory_files, swap_files, zswap_files). */
 import type { Kernel } from '../kernel'
-import { drain_all_stock, mem_cgroup_set_high, mem_cgroup_set_max } from '../mm/memcontrol'
+import { mem_cgroup_reclaim, mem_cgroup_set_high, mem_cgroup_set_max } from '../mm/memcontrol'
 import { memory_stat, NR_MEMCG_EVENTS } from '../mm/memcg_stat'
-import { try_to_free_mem_cgroup_pages } from '../mm/vmscan'
-import { EAGAIN, EINVAL } from '../uapi'
+import { EINVAL } from '../uapi'
 import type { CgroupFile } from './cgroup'
 import { kstrtoint } from './text'
 
@@ -96,8 +95,7 @@ export const ROOT_MEMORY: Readonly<Record<string, CgroupFile>> = {
     write: (k, m, text) => {
       const pages = parse_limit(text)
       if (Number.isNaN(pages)) return -EINVAL
-      drain_all_stock(k, m)
-      return try_to_free_mem_cgroup_pages(k, m, pages, true, true) >= pages ? 0 : -EAGAIN
+      return mem_cgroup_reclaim(k, m, pages)
     },
   },
 }

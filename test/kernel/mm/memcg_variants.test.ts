@@ -1,0 +1,200 @@
+/** Cgroups in the shapes that people try: trees, groups, protection, reclaim by hand, limits that come down. */
+import { describe, expect, it } from 'vitest'
+import { kills, lab } from '../../support/lab'
+
+const SWAP = '{ size: 256MiB, device: nvme }'
+const machine = (swap = '', ram = 256) =>
+  `machine: { ram: ${ram}MiB, swap: [${swap}], thp: never, cgroup: true }\nsteps:\n  - setOomScoreAdj: { value: -1000 }\n`
+const group = (path: string, set = '') => `  - cgroup: { path: ${path}, set: { ${set} } }\n`
+const hold = (name: string, mib: number, path: string, adj = 0) =>
+  `  - spawn: { as: ${name}, oomScoreAdj: ${adj}, cgroup: ${path}, steps: [ { mmap: { as: a, length: ${mib}MiB } }, { touch: { area: a, access: write } }, { pause: {} } ] }\n  - sleep: 100ms\n`
+const grow = (name: string, mib: number, path: string, adj = 0) =>
+  `  - spawn: { as: ${name}, oomScoreAdj: ${adj}, cgroup: ${path}, steps: [ { grow: { as: b, step: 2MiB, upTo: ${mib}MiB } }, { exit: 0 } ] }\n  - sleep: 1s\n`
+const read = (file: string, path: string) =>
+  `  - { label: ${path} ${file}, readFile: { path: /sys/fs/cgroup${path}/${file} } }\n`
+const write = (file: string, path: string, text: string) =>
+  `  - { label: write, writeFile: { path: /sys/fs/cgroup${path}/${file}, text: '${text}' } }\n`
+
+type Result = ReturnType<typeof lab>
+function text(r: Result, label: string): string {
+  return r.lines.filter((line) => line.label === label).at(-1)!.text!
+}
+function field(r: Result, label: string, name: string): number {
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text(r, label))![1])
+}
+function results(r: Result): (string | object)[] {
+  return r.lines.filter((line) => line.label === 'write').map((line) => line.result)
+}
+
+describe('a tree', () => {
+  it('a parent’s limit kills in its subtree, and only there; events go up, those of the place stay', () => {
+    const r = lab(
+      machine() +
+        group('/p', 'memory.max: 40MiB') +
+        group('/p/a') +
+        group('/p/b') +
+        hold('outside', 60, '/') +
+        hold('beside', 24, '/p/a') +
+        grow('hog', 34, '/p/b') +
+        read('memory.events', '/p') +
+        read('memory.events.local', '/p') +
+        read('memory.events', '/p/b') +
+        read('memory.events.local', '/p/b'),
+    )
+    // The hog is the smaller of the two when the parent is full, by 24 MiB to 16.
+    expect(kills(r)).toEqual(['beside'])
+    expect(field(r, '/p memory.events', 'oom')).toBe(1)
+    expect(field(r, '/p memory.events.local', 'oom')).toBe(1)
+    expect(field(r, '/p memory.events', 'oom_kill')).toBe(1)
+    // The kill is an event of the victim's own cgroup.
+    expect(field(r, '/p memory.events.local', 'oom_kill')).toBe(0)
+    expect(field(r, '/p/b memory.events', 'oom')).toBe(0)
+  })
+
+  it('oom.group kills a part of the tree with its victim; a member at -1000 lives', () => {
+    const r = lab(
+      machine() +
+        group('/p', 'memory.max: 48MiB') +
+        group('/p/team', 'memory.oom.group: 1') +
+        hold('calm', 4, '/p') +
+        hold('mate', 6, '/p/team') +
+        hold('exempt', 6, '/p/team', -1000) +
+        grow('hog', 80, '/p/team') +
+        read('memory.events', '/p/team') +
+        read('memory.events', '/p'),
+    )
+    expect(kills(r).sort()).toEqual(['hog', 'mate'])
+    expect(field(r, '/p/team memory.events', 'oom_group_kill')).toBe(1)
+    expect(field(r, '/p memory.events', 'oom_kill')).toBe(3)
+  })
+
+  it('a task may not be beside children that manage memory, nor may they get it from a cgroup with tasks', () => {
+    const r = lab(
+      machine() +
+        group('/p') +
+        group('/q') +
+        hold('t', 1, '/q') +
+        write('cgroup.subtree_control', '/q', '+memory') +
+        write('cgroup.subtree_control', '/p', '+memory') +
+        write('cgroup.procs', '/p', '{t}') +
+        write('cgroup.subtree_control', '/p', '-memory') +
+        write('cgroup.subtree_control', '/p', '+nothing') +
+        write('cgroup.procs', '/p', '123456'),
+    )
+    expect(results(r)).toEqual(['EBUSY', 'ok', expect.anything(), 'ok', 'EINVAL', 'ESRCH'])
+  })
+})
+
+describe('limits', () => {
+  it('memory.max that comes down kills one after the other until the rest fits', () => {
+    const r = lab(
+      machine() +
+        group('/t') +
+        hold('a', 12, '/t') +
+        hold('b', 16, '/t') +
+        hold('c', 20, '/t') +
+        write('memory.max', '/t', '16M') +
+        '  - sleep: 100ms\n' +
+        read('memory.current', '/t') +
+        read('memory.events', '/t'),
+      true,
+    )
+    expect(kills(r)).toEqual(['c', 'b'])
+    expect(Number(text(r, '/t memory.current'))).toBeLessThanOrEqual(16 * 2 ** 20)
+    expect([field(r, '/t memory.events', 'oom'), field(r, '/t memory.events', 'oom_kill')]).toEqual([2, 2])
+  })
+
+  it('memory.max with swap goes to swap; swap.max bounds it, then the killer comes', () => {
+    const r = lab(
+      machine(SWAP) +
+        group('/t', 'memory.max: 16MiB, memory.swap.max: 8MiB') +
+        grow('hog', 64, '/t') +
+        read('memory.swap.events', '/t') +
+        read('memory.events', '/t'),
+    )
+    expect(kills(r)).toEqual(['hog'])
+    const victim = r.lines.flatMap((line) => line.killed)[0]!
+    expect(victim.swap_kB).toBeGreaterThan(7 * 1024)
+    expect(victim.swap_kB).toBeLessThanOrEqual(8 * 1024)
+    expect(field(r, '/t memory.swap.events', 'max')).toBeGreaterThan(0)
+    expect(field(r, '/t memory.swap.events', 'fail')).toBeGreaterThanOrEqual(field(r, '/t memory.swap.events', 'max'))
+  })
+
+  it('tmpfs pages of a killed task stay charged: with nothing else to kill the writer ends', () => {
+    const r = lab(
+      machine() +
+        group('/t', 'memory.max: 24MiB') +
+        hold('other', 4, '/t') +
+        `  - spawn: { as: dd, oomScoreAdj: 0, cgroup: /t, steps: [ { createFile: { as: f, size: 40MiB, fs: tmpfs } } ] }\n  - sleep: 1s\n` +
+        read('memory.stat', '/t'),
+    )
+    expect(kills(r)).toEqual(['other', 'dd'])
+    expect(field(r, '/t memory.stat', 'shmem')).toBeGreaterThan(20 * 2 ** 20)
+  })
+
+  it('memory.high with swap holds the line without a kill', () => {
+    const r = lab(
+      machine(SWAP) +
+        group('/t', 'memory.high: 16MiB') +
+        grow('hog', 48, '/t') +
+        read('memory.events', '/t') +
+        read('memory.peak', '/t'),
+    )
+    expect(kills(r)).toEqual([])
+    expect(field(r, '/t memory.events', 'high')).toBeGreaterThan(50)
+    expect(Number(text(r, '/t memory.peak'))).toBeLessThan(17 * 2 ** 20)
+  })
+})
+
+describe('reclaim by hand and protection', () => {
+  it('memory.reclaim takes what it is told, or says EAGAIN', () => {
+    const r = lab(
+      machine(SWAP) +
+        group('/t') +
+        hold('holder', 32, '/t') +
+        write('memory.reclaim', '/t', '8M') +
+        read('memory.current', '/t') +
+        write('memory.reclaim', '/t', '1G') +
+        read('memory.stat', '/t') +
+        write('memory.reclaim', '/t', 'much'),
+    )
+    expect(results(r)).toEqual(['ok', 'EAGAIN', 'EINVAL'])
+    const current = Number(text(r, '/t memory.current'))
+    expect(current).toBeLessThanOrEqual(25 * 2 ** 20)
+    expect(current).toBeGreaterThan(17 * 2 ** 20)
+    expect(field(r, '/t memory.stat', 'anon')).toBeLessThan(2 ** 20)
+  })
+
+  it('memory.low keeps a sibling whole until nothing else is left; then it counts', () => {
+    const r = lab(
+      machine(SWAP) +
+        group('/p', 'memory.max: 48MiB') +
+        group('/p/keep', 'memory.low: 24MiB') +
+        group('/p/other') +
+        hold('keeper', 20, '/p/keep') +
+        grow('hog', 60, '/p/other') +
+        read('memory.swap.current', '/p/keep') +
+        read('memory.events', '/p/keep') +
+        write('memory.reclaim', '/p', '46M') +
+        read('memory.events', '/p/keep'),
+    )
+    const [first] = r.lines.filter((line) => line.label === '/p/keep memory.events')
+    expect(Number(text(r, '/p/keep memory.swap.current'))).toBe(0)
+    expect(first!.text).toMatch(/^low 0$/m)
+    expect(field(r, '/p/keep memory.events', 'low')).toBeGreaterThan(0)
+  })
+
+  it('memory.min keeps it against everything: the killer comes first', () => {
+    const r = lab(
+      machine(SWAP) +
+        group('/p', 'memory.max: 32MiB, memory.swap.max: 0') +
+        group('/p/keep', 'memory.min: 24MiB') +
+        group('/p/other') +
+        hold('keeper', 16, '/p/keep', -500) +
+        grow('hog', 60, '/p/other') +
+        read('memory.current', '/p/keep'),
+    )
+    expect(kills(r)).toEqual(['hog'])
+    expect(Number(text(r, '/p/keep memory.current'))).toBeGreaterThan(16 * 2 ** 20)
+  })
+})
