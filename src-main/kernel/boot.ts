@@ -17,6 +17,7 @@ import { hugetlb_boot_pages } from './mm/hugetlb_boot'
 import { free_initmem, mm_init } from './mm/page_alloc'
 import { bio_end_io } from './mm/page_io'
 import { swap_init } from './mm/swapon'
+import { zswap_init } from './mm/zswap'
 import { do_execve } from './sched/exec'
 import { kernel_thread } from './sched/fork'
 import { LD_SO_PATH, LIBC_PATH } from './sched/image'
@@ -35,6 +36,7 @@ export function boot(config: MachineConfig): Kernel {
   // Tables that are indexed by something else than row_alloc, and small.
   for (const table of [k.lru, k.lruvec, k.lru_batch, k.list_lru, k.wb]) row_touch(table, table.meta.capacity - 1)
   sysctl_init(k)
+  zswap_init(k)
   banner(k)
   tlb_init(k)
   mm_init(k)

@@ -677,7 +677,22 @@ export function open_kernel(config: MachineConfig) {
       cache: 'i32',
       memcg: 'u16',
       content: 'i32',
+      /** Row of `zswap_entry` while zswap has the page. */
+      zswap: 'i32',
     }),
+    /** A page stored by zswap (mm/zswap.ts); length 0: filled with one number. */
+    zswap_entry: open_table(arena, 'zswap_entry', slots, { slot: 'i32', length: 'i32', handle: 'i32', obj: 'i32' }),
+    /** A frame of the pool (mm/zbud.ts): chunks and entries of its first and last buddy. */
+    zbud: open_table(arena, 'zbud', frames + 1, {
+      pfn: 'i32',
+      chunks: ['u8', 2],
+      owner: ['i32', 2],
+      lru_next: 'i32',
+      lru_prev: 'i32',
+      buddy_next: 'i32',
+      buddy_prev: 'i32',
+    }),
+    zbud_list: open_table(arena, 'zbud_list', 67, { head: 'i32', tail: 'i32' }),
     swap_info: open_table(arena, 'swap_info', 33, {
       /** First row in `swap`, usable pages, used. */
       start: 'i32',

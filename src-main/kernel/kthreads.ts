@@ -51,7 +51,7 @@ const LAST: readonly Row[] = [
   ['mld', true, -20],
   ['ipv6_addrconf', true, -20],
   ['kstrp', true, -20],
-  ['zswap-shrink', true, -20],
+  ['zswap-shrink', true, -20, 'zswap_shrink'],
   ['kworker/u3:0', true, -20],
 ]
 

@@ -91,6 +91,7 @@ export interface Threads {
   kcompactd: number
   khugepaged: number
   ksmd: number
+  zswap_shrink: number
   flusher: number
   oom_reaper: number
   init: number
@@ -102,6 +103,7 @@ export function threads(k: Kernel): Threads {
     kcompactd: 0,
     khugepaged: 0,
     ksmd: 0,
+    zswap_shrink: 0,
     flusher: 0,
     oom_reaper: 0,
     init: 0,

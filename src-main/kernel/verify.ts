@@ -8,6 +8,7 @@ import { verify_filemap } from './mm/verify_filemap'
 import { verify_lru } from './mm/verify_lru'
 import { verify_memcg } from './mm/verify_memcg'
 import { verify_swap } from './mm/verify_swap'
+import { verify_zswap } from './mm/zswap'
 import { verify_sched } from './sched/verify'
 
 export function verify(k: Kernel): void {
@@ -19,5 +20,6 @@ export function verify(k: Kernel): void {
   verify_lru(k)
   verify_filemap(k)
   verify_swap(k)
+  verify_zswap(k)
   verify_memcg(k)
 }

@@ -33,6 +33,7 @@ import { end_page_writeback_file } from './page_writeback'
 import { folio_rotate_reclaimable, folio_zone } from './swap'
 import { swap_area_of } from './swapfile'
 import { mod_zone_page_state } from './page_alloc'
+import { zswap_load, zswap_store } from './zswap'
 
 /** The time inside the running call: later than the CPU's when the call has slept already. */
 export function call_time(k: Kernel): number {
@@ -42,17 +43,23 @@ export function call_time(k: Kernel): number {
 
 // ---------------------------------------------------------------- submitting
 
-/** Reads a swap slot into a locked page of the swap cache. */
+/** Reads a swap slot into a locked page of the swap cache; from zswap it is there at once. */
 export function swap_readpage(k: Kernel, pfn: number): number {
   const slot = k.page.private[pfn]!
   assert((k.page.flags[pfn]! & (PG_swapcache | PG_locked)) === (PG_swapcache | PG_locked), 'swap_readpage: page state')
+  if (k.swap.zswap[slot] !== 0 && zswap_load(k, pfn, slot)) return 0
   k.vmstat[C.pswpin]!++
   return submit_swap(k, pfn, slot, READ)
 }
 
-/** Starts the write of a page of the swap cache. */
+/** Writes a page of the swap cache: into zswap, or to the disk. */
 export function swap_writepage(k: Kernel, pfn: number): number {
   assert((k.page.flags[pfn]! & PG_swapcache) !== 0, 'swap_writepage: not in the swap cache')
+  return zswap_store(k, pfn, k.page.private[pfn]!) ? 0 : __swap_writepage(k, pfn)
+}
+
+/** Starts the write to the disk. */
+export function __swap_writepage(k: Kernel, pfn: number): number {
   set_page_writeback(k, pfn)
   k.vmstat[C.pswpout]!++
   return submit_swap(k, pfn, k.page.private[pfn]!, WRITE)

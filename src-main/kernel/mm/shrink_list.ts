@@ -294,7 +294,9 @@ function shrink_folio(
     const wrote = pageout(k, pfn)
     if (wrote !== PAGE_CLEAN) {
       if (wrote === PAGE_SUCCESS) stat.nr_pageout += nr
-      return wrote === PAGE_ACTIVATE ? Verdict.Activate : Verdict.Keep
+      // What zswap took is written already: the page can go now.
+      if (wrote !== PAGE_SUCCESS || (flags[pfn]! & (PG_writeback | PG_dirty)) !== 0)
+        return wrote === PAGE_ACTIVATE ? Verdict.Activate : Verdict.Keep
     }
   }
   if ((flags[pfn]! & PG_private) !== 0 && !anon && !try_to_free_buffers(k, pfn)) return Verdict.Activate

@@ -124,6 +124,7 @@ const WELL_KNOWN = [
   'ksm_mm_slot',
   'ksm_rmap_item',
   'ksm_stable_node',
+  'zswap_entry',
   'sigqueue',
 ] as const
 export type WellKnownCache = (typeof WELL_KNOWN)[number]

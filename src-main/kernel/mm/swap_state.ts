@@ -107,7 +107,7 @@ export function lookup_swap_cache(k: Kernel, slot: number, vma: number, addr: nu
 }
 
 /** The page of a slot, from the cache or as a new locked page whose read is to be started; 0 without memory. */
-function __read_swap_cache_async(k: Kernel, slot: number): { pfn: number; fresh: boolean } {
+export function __read_swap_cache_async(k: Kernel, slot: number): { pfn: number; fresh: boolean } {
   const cached = k.swap.cache[slot]!
   if (cached > 0) return { pfn: cached, fresh: false }
   // Nobody names the slot any more, or it waits in a per-CPU cache.

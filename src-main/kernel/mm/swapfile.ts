@@ -14,6 +14,7 @@ import { PG_dirty, PG_isolated, PG_locked, PG_lru, PG_swapcache, PG_writeback, t
 import { COST } from '../costs'
 import { charge, trace } from '../task'
 import { mem_cgroup_uncharge_swap } from './memcontrol'
+import { zswap_invalidate } from './zswap'
 export { mem_cgroup_swap_full } from './memcontrol'
 import { release_page } from './swap'
 import { delete_from_swap_cache } from './swap_state'
@@ -329,6 +330,7 @@ function swap_entry_range_free(k: Kernel, slot: number): void {
   k.swap.map[slot] = 0
   k.swap.cache[slot] = 0
   k.swap.content[slot] = 0
+  if (k.swap.zswap[slot] !== 0) zswap_invalidate(k, slot)
   k.swap_info.inuse[area]!--
   cluster_dec(k, area, slot - k.swap_info.start[area]!)
   swap_vars(k).full_told = false

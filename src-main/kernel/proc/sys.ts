@@ -11,6 +11,7 @@ import { buddyinfo_nodes, node_meminfo } from './node'
 import { block_stat, dev_numbers, device_name } from './block'
 import { cgroup_folder } from './cgroup'
 import { ksm_attributes } from './sys_ksm'
+import { zswap_attributes } from './sys_zswap'
 import { hugepages_attributes, type Attribute, type Tree } from './sys_hugepages'
 import { slab_folder } from './slab'
 import { vmstat_text } from './system'
@@ -61,6 +62,7 @@ function tree(k: Kernel): Tree {
   block_attributes(k, map)
   hugepages_attributes(k, map)
   ksm_attributes(map)
+  zswap_attributes(map)
   for (const [path, choice] of Object.entries(CHOICES)) map.set(path, choice_attribute(choice))
   for (const [path, number] of Object.entries(NUMBERS)) map.set(path, number_attribute(number))
   map.set('devices/system/node/online', { read: () => '0\n' })

@@ -5,6 +5,7 @@ import { kswapd_step } from '../mm/vmscan'
 import { kcompactd_step } from '../mm/kcompactd'
 import { khugepaged_step } from '../mm/khugepaged'
 import { ksmd_step } from '../mm/ksm'
+import { zswap_shrink_step } from '../mm/zswap'
 import { flusher_step } from '../mm/fs_writeback'
 import { oom_reaper_step } from '../mm/oom_kill'
 
@@ -13,6 +14,7 @@ const STEPS = {
   kcompactd: kcompactd_step,
   khugepaged: khugepaged_step,
   ksmd: ksmd_step,
+  zswap_shrink: zswap_shrink_step,
   flusher: flusher_step,
   oom_reaper: oom_reaper_step,
 } as const
