@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'src-main/index.ts': ['src-main/app/', 'src-main/engine/client', 'src-main/engine/remote', 'src-shared/'],
   'src-main/serve/': ['src-main/serve/', 'src-main/engine/client', 'src-shared/'],
   'src-main/preload/': ['src-shared/'],
-  'src-main/bin/': ['src-main/bin/'],
+  'src-main/bin/': ['src-main/bin/', 'test/mutants/'],
   'src-renderer/': ['src-renderer/', 'src-shared/'],
 }
 /** And what no part but these may: the desktop shell is not part of the engine. */

@@ -21,8 +21,8 @@ import type { Kernel } from '../kernel/kernel'
 const MAX_DEPTH = 12
 
 /**
- * Writes (or rewrites in place: open files stay valid) `proc/` and `sys/` below `out`. PID folders are made in descending
- * order, since tmpfs lists the newest first; those of processes that are gone are removed.
+ * Writes (or rewrites in place: open files stay valid) `proc/` and `sys/` below `out`. What a folder lists first is made
+ * last, since tmpfs lists the newest first; folders of processes that are gone are removed.
  */
 export function writeProcTree(k: Kernel, out: string): void {
   for (const top of ['/proc', '/sys']) writeFolder(k, top, join(out, top), 0)
@@ -34,7 +34,7 @@ function writeFolder(k: Kernel, path: string, to: string, depth: number): void {
   mkdirSync(to, { recursive: true })
   const wanted = new Set(names)
   for (const name of readdirSync(to)) if (!wanted.has(name)) rmSync(join(to, name), { recursive: true, force: true })
-  for (const name of [...names].sort(newestPidFirst)) writeEntry(k, `${path}/${name}`, join(to, name), depth)
+  for (const name of [...names].reverse().sort(newestPidFirst)) writeEntry(k, `${path}/${name}`, join(to, name), depth)
 }
 
 function newestPidFirst(a: string, b: string): number {

@@ -9,7 +9,7 @@ import { ps } from './ps'
 import { renice } from './renice'
 import { slabtop } from './slabtop'
 import { smem } from './smem'
-import { stress } from './stress'
+import { stress, stressNg } from './stress'
 import { swapoff, swapon } from './swap'
 import { dmesg } from './dmesg'
 import { sysctl } from './sysctl'
@@ -21,7 +21,7 @@ import { watch } from './watch'
 
 const list: readonly Tool[] = [
   free, vmstat, slabtop, ps, top, pmap, smem, uptime, kill, killall, pkill, pgrep, pidof, renice, swapon, swapoff, sysctl, dmesg,
-  stress, { ...stress, name: 'stress-ng' }, watch, uname, nproc, hostname, whoami, helpOn(() => TOOLS.values()),
+  stress, stressNg, watch, uname, nproc, hostname, whoami, helpOn(() => TOOLS.values()),
 ] // prettier-ignore
 
 export const TOOLS: ReadonlyMap<string, Tool> = new Map(list.map((tool) => [tool.name, tool]))

@@ -105,7 +105,7 @@ function show(io: Io, flags: ReadonlySet<string>, wanted: string | undefined): v
   const unknown = names.find((name) => cells[name] === undefined)
   if (unknown !== undefined) throw new UsageError(`unknown column: ${unknown}`)
   const rows = [...(flags.has('2') ? [] : [names]), ...list.map((a) => names.map((name) => cells[name]!(a)))]
-  const widths = names.map((_, i) => (flags.has('3') ? 0 : Math.max(...rows.map((r) => r[i]!.length))))
+  const widths = names.map((_, i) => (flags.has('3') ? 0 : Math.max(...[names, ...rows].map((r) => r[i]!.length))))
   const isText = (i: number): boolean => names[i] === 'NAME' || names[i] === 'TYPE'
   for (const row of rows)
     io.out(`${row.map((c, i) => (isText(i) ? c.padEnd(widths[i]!) : c.padStart(widths[i]!))).join(' ')}\n`)

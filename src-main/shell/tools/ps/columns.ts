@@ -68,7 +68,7 @@ const seconds: Value = (p) => Math.trunc(ticks(p) / HZ)
 const two = (n: number): string => String(n).padStart(2, '0')
 
 const args = command('COMMAND', 27, commandLine)
-const comm = command('COMMAND', 15, (p) => p.stat.comm + (p.stat.state === 'Z' ? ' <defunct>' : ''))
+const comm = command('COMMAND', 15, (p) => p.stat.comm)
 const time = column('TIME', 8, 'right', (p, w) => timeText(seconds(p, w)), seconds)
 const state = column('S', 1, 'left', (p) => p.stat.state)
 const tty = column('TT', 8, 'left', () => '?')
@@ -88,8 +88,8 @@ export const COLUMNS: Readonly<Record<string, Column>> = {
   group: group('GROUP', gid), egroup: group('EGROUP', gid), rgroup: group('RGROUP', gid), sgroup: group('SGROUP', gid), fgroup: group('FGROUP', gid), fsgroup: group('FSGROUP', gid), svgroup: group('SVGROUP', gid),
   gid: number('GID', 5, gid), egid: number('EGID', 5, gid), rgid: number('RGID', 5, gid), sgid: number('SGID', 5, gid), svgid: number('SVGID', 5, gid), fgid: number('FGID', 5, gid), fsgid: number('FSGID', 5, gid),
   pcpu: column('%CPU', 4, 'right', (p, w) => tenths(cpuShare(p, w)), cpuShare), '%cpu': column('%CPU', 4, 'right', (p, w) => tenths(cpuShare(p, w)), cpuShare),
-  pmem: column('%MEM', 4, 'right', (p, w) => tenths(memShare(p, w)), (p) => p.status.get('VmRSS') ?? 0), '%mem': column('%MEM', 4, 'right', (p, w) => tenths(memShare(p, w)), (p) => p.status.get('VmRSS') ?? 0),
-  c: number('C', 2, (p, w) => Math.min(99, Math.trunc(cpuShare(p, w) / 10))), util: number('C', 2, (p, w) => Math.min(99, Math.trunc(cpuShare(p, w) / 10))), cp: number('CP', 3, (p, w) => Math.min(999, cpuShare(p, w))),
+  pmem: column('%MEM', 4, 'right', (p, w) => tenths(memShare(p, w)).padStart(4), (p) => p.status.get('VmRSS') ?? 0), '%mem': column('%MEM', 4, 'right', (p, w) => tenths(memShare(p, w)).padStart(4), (p) => p.status.get('VmRSS') ?? 0),
+  c: column('C', 2, 'right', (p, w) => String(Math.min(99, Math.trunc(cpuShare(p, w) / 10))).padStart(2), cpuShare), util: column('C', 2, 'right', (p, w) => String(Math.min(99, Math.trunc(cpuShare(p, w) / 10))).padStart(2), cpuShare), cp: number('CP', 3, (p, w) => Math.min(999, cpuShare(p, w))),
   vsz: kB('VSZ', 6, 'VmSize'), vsize: number('VSZ', 6, (p) => Math.trunc(p.stat.field(23) / 1024)), rss: kB('RSS', 5, 'VmRSS'), rssize: kB('RSS', 5, 'VmRSS'), rsz: kB('RSZ', 5, 'VmRSS'),
   sz: number('SZ', 5, (p) => Math.trunc((p.status.get('VmSize') ?? 0) / 4)), size: number('SIZE', 5, (p) => (p.status.get('VmData') ?? 0) + (p.status.get('VmStk') ?? 0)), m_size: field('SIZE', 5, 23),
   drs: number('DRS', 5, (p) => Math.trunc((p.stat.field(23) - code(p)) / 1024)), m_drs: number('DRS', 5, (p) => Math.trunc((p.stat.field(23) - code(p)) / 1024)),
