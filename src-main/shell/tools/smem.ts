@@ -104,7 +104,8 @@ function byProcess(table: Table, list: readonly One[], name: (uid: number) => Ce
   return show(table, rows, 'pid user command swap uss pss rss', 'pss', {
     pid: { header: 'PID', width: 5, of: ({ p }) => p.pid, total: (cells) => cells.length },
     user: { header: 'User', width: -8, of: ({ p }) => name(p.uid), total: different },
-    name: { header: 'Name', width: -24, cut: true, of: ({ p }) => p.stat.comm },
+    // smem takes a name to end at its first bracket.
+    name: { header: 'Name', width: -24, cut: true, of: ({ p }) => p.stat.comm.replace(/\).*$/, '') },
     command: { header: 'Command', width: -27, cut: true, of: ({ command }) => command },
     maps: { header: 'Maps', width: 5, of: ({ areas }) => areas.length, total: 'sum' },
     ...amounts(({ sums }) => sums),

@@ -16,10 +16,9 @@ export const sysctl: Tool = {
   run(args, io) {
     const { flags, values, rest } = getopt('sysctl', args, 'bneNwfp::qoxaAXr:Vdh', LONG)
     const pattern = values.has('r') ? new RegExp(values.get('r')!) : null
-    const show = (path: string): number => showOne(path, flags, io)
     if (flags.has('a') || flags.has('A') || flags.has('X')) {
       const names = below(io.inside, SYS).filter((path) => pattern === null || pattern.test(dotted(path)))
-      for (const path of names) show(path)
+      for (const path of names) showOne(path, flags, io, true)
       return 0
     }
     if (rest.length === 0) throw new OptionError('', 1)
@@ -27,7 +26,7 @@ export const sysctl: Tool = {
     for (const word of rest) {
       const isSetting = flags.has('w') || word.includes('=')
       if (isSetting) status |= setOne(word, flags, io)
-      else for (const path of matching(io, pathOf(word), flags)) status |= path === null ? 1 : show(path)
+      else status |= showAll(pathOf(word), flags, io)
     }
     return status
   },
@@ -52,7 +51,14 @@ function matching(io: Io, path: string, flags: ReadonlySet<string>): (string | n
   return flags.has('e') ? [] : [null]
 }
 
-function showOne(path: string, flags: ReadonlySet<string>, io: Io): number {
+function showAll(path: string, flags: ReadonlySet<string>, io: Io): number {
+  const found = matching(io, path, flags)
+  const isList = found.length !== 1 || found[0] !== path
+  return found.reduce((status, one) => status | (one === null ? 1 : showOne(one, flags, io, isList)), 0)
+}
+
+/** In a list, what can't be read is left out. */
+function showOne(path: string, flags: ReadonlySet<string>, io: Io, isList: boolean): number {
   const name = dotted(path)
   try {
     const value = io.inside.read(path)
@@ -64,6 +70,7 @@ function showOne(path: string, flags: ReadonlySet<string>, io: Io): number {
     return 0
   } catch (error) {
     if (!(error instanceof Errno)) throw error
+    if (isList) return 0
     if (error.code === 'EACCES') io.err(`sysctl: permission denied on key '${name}'\n`)
     else if (error.code !== 'EPERM' && error.code !== 'EIO') io.err(`sysctl: reading key "${name}": ${textOf(error)}\n`)
     return 1
