@@ -1,9 +1,6 @@
 /** The system calls of lab tasks, on `k.var.current`: a value, or a negative errno. */
 import { FS_EXT4, FS_TMPFS } from '../kernel/mm/inode'
 import { O_RDONLY, O_RDWR } from '../kernel/mm/file_table'
-import { filemap_write_and_wait } from '../kernel/mm/fs_writeback'
-import { find_vma } from '../kernel/mm/vma'
-import { ENOMEM } from '../kernel/uapi'
 import * as files from '../kernel/entry/file'
 import { LAB_PROGRAM } from '../kernel/sched/image'
 import * as s from '../kernel/entry/syscall'
@@ -11,7 +8,7 @@ import { sys_swapoff, sys_swapon } from '../kernel/entry/swap'
 import { sysctl_write } from '../kernel/entry/sysctl'
 import { proc_read, proc_stat, proc_write } from '../kernel/proc'
 import { cgroup_make } from '../kernel/proc/cgroup'
-import { string_id, VM_SHARED, type Kernel } from '../kernel/kernel'
+import { string_id, type Kernel } from '../kernel/kernel'
 import { next_device_name } from '../kernel/block/device'
 import { task_blocked } from '../kernel/task'
 import { readMatching } from './glob'
@@ -47,16 +44,8 @@ export function munlock(k: Kernel, part: Part): number {
 export function mincore(k: Kernel, part: Part): number {
   return s.sys_mincore(k, part.start, part.length)
 }
-/** Writes the dirty pages of the files that are mapped shared in the range, and waits. */
 export function msync(k: Kernel, part: Part): number {
-  const mm = k.task.mm[k.var.current]!
-  let vma = find_vma(k, mm, part.start)
-  if (vma === 0) return -ENOMEM
-  for (; vma !== 0 && k.vma.vm_start[vma]! < part.start + part.length; vma = k.vma.next[vma]!) {
-    const file = k.vma.vm_file[vma]!
-    if (file !== 0 && (k.vma.vm_flags[vma]! & VM_SHARED) !== 0) filemap_write_and_wait(k, k.file.inode[file]!)
-  }
-  return 0
+  return s.sys_msync(k, part.start, part.length)
 }
 export function setuid(k: Kernel, uid: number): number {
   return s.sys_setuid(k, uid)

@@ -108,3 +108,54 @@ test('huge pages are reserved by mmap, taken by touching, surplus while too many
 `,
   )
 })
+
+test('msync writes the pages of its range only, and says where nothing is mapped', () => {
+  holds(
+    '{ ram: 256MiB }',
+    `
+  - createFile: { as: f, size: 4MiB, fs: ext4, cached: true }
+  - mmap: { as: p, length: 4MiB, flags: [shared], file: f }
+  - { touch: { area: p, access: write }, expect: { Dirty: { near: 4096, within: 16 } } }
+  - { msync: { area: p, from: 1MiB, length: 1MiB }, expect: { nr_written: 256, Dirty: { near: 3072, within: 16 } } }
+  - { touch: { area: p, access: write }, expect: { minflt: 256 } }
+  - munmap: { area: p, from: 2MiB, length: 4KiB }
+  - { msync: { area: p }, expect: { result: ENOMEM, nr_written: 1023 } }
+  - { msync: { area: p, from: 1 }, expect: { result: EINVAL } }
+`,
+  )
+})
+
+test('locked areas are neither freed nor paged out by advice; of hugetlb areas whole pages only', () => {
+  holds(
+    '{ ram: 256MiB, swap: [{ size: 128MiB }] }',
+    `
+  - mmap: { as: l, length: 1MiB, flags: [private, anonymous, locked] }
+  - { madvise: { area: l, advice: dontneed }, expect: { result: EINVAL } }
+  - { madvise: { area: l, advice: free }, expect: { result: EINVAL } }
+  - { madvise: { area: l, advice: pageout }, expect: { result: EINVAL } }
+  - { madvise: { area: l, advice: cold }, expect: { result: EINVAL } }
+  - sysctl: { vm.nr_hugepages: 2 }
+  - mmap: { as: h, length: 4MiB, flags: [private, anonymous, hugetlb] }
+  - { touch: { area: h, access: write, stride: 2MiB }, expect: { HugePages_Free: 0 } }
+  - { madvise: { area: h, from: 4KiB, length: 8KiB, advice: dontneed }, expect: { result: EINVAL } }
+  - { madvise: { area: h, length: 3MiB, advice: dontneed }, expect: { result: ok, HugePages_Free: 1 } }
+  - { madvise: { area: h, advice: free }, expect: { result: EINVAL } }
+`,
+  )
+})
+
+test('fork copies the entries of a private file mapping only once it has pages of its own', () => {
+  holds(
+    '{ ram: 256MiB }',
+    `
+  - createFile: { as: f, size: 1MiB, fs: ext4, cached: true }
+  - mmap: { as: p, at: "0x10000000", length: 1MiB, flags: [private, fixed], file: f }
+  - { touch: { area: p, access: read }, expect: { minflt: 16 } }
+  - fork: { as: c1 }
+  - in: { task: c1, steps: [{ touch: { area: p, access: read }, expect: { minflt: 16 } }, { exit: 0 }] }
+  - { touch: { area: p, access: write, length: 4KiB }, expect: { minflt: 1 } }
+  - fork: { as: c2 }
+  - in: { task: c2, steps: [{ touch: { area: p, access: read }, expect: { minflt: 0 } }, { touch: { area: p, access: write }, expect: { minflt: 256 } }, { exit: 0 }] }
+`,
+  )
+})

@@ -28,6 +28,7 @@ import { do_mlock, do_mlockall, do_munlock, do_munlockall } from '../mm/mlock'
 import { do_munmap, vm_mmap } from '../mm/mmap'
 import { do_mprotect } from '../mm/mprotect'
 import { do_mremap } from '../mm/mremap'
+import { do_msync } from '../mm/msync'
 import { do_execve } from '../sched/exec'
 import { do_exit, do_wait } from '../sched/exit'
 import { copy_process } from '../sched/fork'
@@ -74,6 +75,11 @@ export function sys_brk(k: Kernel, brk: number): number {
 export function sys_mprotect(k: Kernel, addr: number, length: number, prot: number): number {
   enter(k)
   return do_mprotect(k, current_mm(k), addr, length, prot)
+}
+
+export function sys_msync(k: Kernel, addr: number, length: number): number {
+  enter(k)
+  return do_msync(k, current_mm(k), addr, length)
 }
 
 export function sys_madvise(k: Kernel, addr: number, length: number, advice: number): number {

@@ -186,11 +186,11 @@ export function writeback_single_inode(k: Kernel, inode: number, nr: number): nu
   return written
 }
 
-function do_writepages(k: Kernel, inode: number, from: number, nr: number): number {
+function do_writepages(k: Kernel, inode: number, from: number, nr: number, last = MAX_INDEX): number {
   let written = 0
   let first = -1
   let count = 0
-  for (let index = xa_find(k, inode, from, MAX_INDEX, 'dirty'); index >= 0 && written < nr;) {
+  for (let index = xa_find(k, inode, from, last, 'dirty'); index >= 0 && written < nr;) {
     const pfn = xa_load(k, inode, index)
     wait_writeback(k, pfn)
     if (clear_page_dirty_for_io(k, pfn)) {
@@ -205,7 +205,7 @@ function do_writepages(k: Kernel, inode: number, from: number, nr: number): numb
       written++
     }
     k.inode.writeback_index[inode] = index + 1
-    index = xa_find(k, inode, index + 1, MAX_INDEX, 'dirty')
+    index = xa_find(k, inode, index + 1, last, 'dirty')
   }
   if (count > 0) submit_file_bio(k, inode, WRITE, first, count)
   return written
@@ -225,6 +225,21 @@ export function filemap_write_and_wait(k: Kernel, inode: number): void {
     const index = xa_find(k, inode, 0, MAX_INDEX, 'writeback')
     if (index < 0) return
     wait_writeback(k, xa_load(k, inode, index))
+  }
+}
+/** file_write_and_wait_range: the dirty pages `first` … `last` of a file; where its turns of writeback go on stays. */
+export function file_write_and_wait_range(k: Kernel, inode: number, first: number, last: number): void {
+  const turn = k.inode.writeback_index[inode]!
+  if (k.inode.nr_dirty[inode]! > 0 && do_writepages(k, inode, first, MAX_INDEX, last) > 0) {
+    k.inode.writeback_index[inode] = turn
+    if (k.inode.nr_dirty[inode] === 0) {
+      wb_remove(k, inode)
+      inode_add_lru(k, inode)
+    }
+  }
+  for (let index = xa_find(k, inode, first, last, 'writeback'); index >= 0;) {
+    wait_writeback(k, xa_load(k, inode, index))
+    index = xa_find(k, inode, index + 1, last, 'writeback')
   }
 }
 /** sync(2). */

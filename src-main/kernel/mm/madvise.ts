@@ -66,6 +66,7 @@ import {
 } from '../uapi'
 import { force_page_cache_ra } from './readahead'
 import { faultin_vma_page_range } from './gup'
+import { vma_kernel_pagesize } from './hugetlb'
 import { __split_huge_pmd, deactivate_huge_pmd, free_huge_pmd } from './huge_memory'
 import { khugepaged_enter_vma, madvise_collapse } from './khugepaged'
 import { __ksm_enter } from './ksm'
@@ -138,11 +139,14 @@ function madvise_vma_behavior(
       return or_error(madvise_cold_or_pageout(k, vma, start, end, false), vma)
     case MADV_PAGEOUT:
       return or_error(madvise_cold_or_pageout(k, vma, start, end, true), vma)
-    case MADV_DONTNEED:
-      if ((flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL
-      zap_page_range(k, vma, start, end)
+    case MADV_DONTNEED: {
+      const to = dontneed_end(k, vma, start, end)
+      if (to < 0) return to
+      if (to > start) zap_page_range(k, vma, start, to)
       return vma
+    }
     case MADV_FREE:
+      if ((flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL
       return or_error(madvise_free_single_vma(k, vma, start, end), vma)
     case MADV_COLLAPSE:
       return or_error(madvise_collapse(k, vma, start, end), vma)
@@ -154,6 +158,13 @@ function madvise_vma_behavior(
   }
   const changed = advised_flags(flags, advice)
   return changed < 0 ? changed : madvise_update_vma(k, mm, vma, prev, start, end, changed)
+}
+/** Locked areas stay. Of huge pages whole ones go: the start has to be one's, the end is rounded down. */
+function dontneed_end(k: Kernel, vma: number, start: number, end: number): number {
+  const flags = k.vma.vm_flags[vma]!
+  if ((flags & VM_HUGETLB) === 0) return (flags & (VM_LOCKED | VM_PFNMAP)) !== 0 ? -EINVAL : end
+  const size = vma_kernel_pagesize(k, vma)
+  return start % size !== 0 ? -EINVAL : Math.floor(end / size) * size
 }
 function or_error(ret: number, vma: number): number {
   return ret < 0 ? ret : vma
