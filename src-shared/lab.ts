@@ -201,7 +201,12 @@ export const OPERATIONS = {
   setuid: z.strictObject({ uid: count }),
   sysctl: z.record(z.string(), z.union([z.number(), z.string()])),
   writeFile: z.strictObject({ path: z.string(), text: z.union([z.string(), z.number()]).transform(String) }),
-  readFile: z.strictObject({ path: z.string() }),
+  readFile: z.strictObject({
+    path: z.string(),
+    address: address.optional(),
+    area: name.optional(),
+    offset: z.union([size, z.number()]).optional(),
+  }),
   swapon: z.strictObject({
     size,
     device: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),

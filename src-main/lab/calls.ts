@@ -12,6 +12,7 @@ import { string_id, type Kernel } from '../kernel/kernel'
 import { next_device_name } from '../kernel/block/device'
 import { task_blocked } from '../kernel/task'
 import { readMatching } from './glob'
+import { readWord } from './words'
 
 interface Part {
   readonly start: number
@@ -111,6 +112,10 @@ export function sysctl(k: Kernel, name: string, text: string): number {
 export function readFile(k: Kernel, path: string): string | number {
   const self = k.task.pid[k.var.current]!
   return path.includes('*') ? readMatching(k, path, self) : proc_read(k, path, self, true)
+}
+/** The word of one page of the current task's address space. */
+export function readPageWord(k: Kernel, path: string, at: number): string | number {
+  return readWord(k, path, at, k.task.pid[k.var.current]!)
 }
 export function writeFile(k: Kernel, path: string, text: string): number {
   return proc_write(k, path, text, k.task.pid[k.var.current]!)

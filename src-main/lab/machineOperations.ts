@@ -1,7 +1,7 @@
 /** Operations on the machine: sysctls, files of /proc, /sys and cgroup, swap areas, caches, compaction. */
 import { parseSize } from '@shared/units'
 import * as sys from './calls'
-import { call, LabError, once, outcome, type Implementation } from './operations'
+import { addressOf, areaOf, call, LabError, once, outcome, type Implementation } from './operations'
 import type { Lab } from './runner'
 
 /** `/proc/{child}/status`: the pid of a lab task stands in braces. */
@@ -23,10 +23,12 @@ export const machineOperations = {
       return 0
     }),
   writeFile: ({ k, lab }, a) => call(k, () => sys.writeFile(k, fill(lab, a.path), a.text)),
-  readFile: ({ k, lab }, a) =>
+  readFile: ({ k, lab, task }, a) =>
     once(() => {
       const path = fill(lab, a.path)
-      const text = sys.readFile(k, path)
+      const start = a.area === undefined ? a.address && addressOf(a.address) : areaOf(task, a.area).start
+      const text =
+        start === undefined ? sys.readFile(k, path) : sys.readPageWord(k, path, start + Number(a.offset ?? 0))
       return typeof text === 'string' ? { path, text } : outcome(text, { path })
     }),
   swapon: ({ k }, a) => call(k, () => sys.swapon(k, a.size, a.device, a.priority)),

@@ -7,6 +7,7 @@
 import {
   PG_active,
   PG_anon,
+  PG_anon_exclusive,
   PG_buddy,
   PG_dirty,
   PG_head,
@@ -42,6 +43,7 @@ import { pte_offset, task_size } from '../arch/x86/pgtable'
 import { mapped_entry } from '../mm/gup'
 import { thp } from '../mm/huge_memory'
 import { vma_kernel_pagesize } from '../mm/hugetlb'
+import { ZERO_PFN } from '../mm/memory'
 import { memory_map } from '../mm/mm_init'
 import { compound_head } from '../mm/page_alloc'
 import { page_mapcount, page_mapped } from '../mm/rmap'
@@ -207,6 +209,8 @@ const KPF_ZERO_PAGE = 1 << 24
 /** High half. */
 const KPF_RESERVED = 1 << 0
 const KPF_MLOCKED = 1 << 1
+/** PG_mappedtodisk; of an anonymous page the same flag says that it belongs to one process (PG_anon_exclusive). */
+const KPF_MAPPEDTODISK = 1 << 2
 const KPF_PRIVATE = 1 << 3
 
 export function kpageflags_read(k: Kernel, offset: number, length: number): Uint8Array | number {
@@ -236,7 +240,7 @@ function free_block_end(k: Kernel, pfn: number): number {
 }
 
 function stable_page_flags(k: Kernel, pfn: number, flags: number): number {
-  let u = 0
+  let u = pfn === ZERO_PFN ? KPF_ZERO_PAGE : 0
   for (const [bit, kpf] of KPF) if ((flags & bit) !== 0) u |= 1 << kpf
   if ((flags & PG_slab) === 0 && page_mapped(k, pfn)) u |= KPF_MMAP
   if ((flags & (PG_head | PG_tail)) !== 0 && (flags & PG_hugetlb) === 0) {
@@ -249,5 +253,6 @@ function stable_page_flags(k: Kernel, pfn: number, flags: number): number {
 function high_flags(flags: number): number {
   const reserved = (flags & PG_reserved) !== 0 ? KPF_RESERVED : 0
   const mlocked = (flags & PG_mlocked) !== 0 ? KPF_MLOCKED : 0
-  return reserved | mlocked | ((flags & PG_private) !== 0 ? KPF_PRIVATE : 0)
+  const exclusive = (flags & PG_anon_exclusive) !== 0 ? KPF_MAPPEDTODISK : 0
+  return reserved | mlocked | exclusive | ((flags & PG_private) !== 0 ? KPF_PRIVATE : 0)
 }

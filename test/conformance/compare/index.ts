@@ -9,6 +9,7 @@ import { compareFormats } from './formats'
 import { compareOom } from './oom'
 import { compareOvercommit } from './overcommit'
 import { comparePsi } from './psi'
+import { comparePagemap } from './pagemap'
 import { compareSignals } from './signals'
 import { compareSlab } from './slab'
 import { compareSteps } from './steps'
@@ -30,6 +31,7 @@ const COMPARATORS: readonly (readonly [RegExp, Comparator])[] = [
   [/^formats$/, compareFormats],
   [/^psi\//, comparePsi],
   [/^writeback\//, compareWriteback],
+  [/^formats$/, comparePagemap],
 ]
 
 /** An experiment of whose figures none can be compared yet counts as one wrong figure, and says so. */
