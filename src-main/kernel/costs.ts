@@ -80,6 +80,8 @@ export const COST = {
   tlb_flush_page: 120,
   tlb_flush_all: 250,
   oom_task: 300,
+  /** A report of the OOM killer: the walk up the stack and some sixty lines into the log. */
+  oom_report: 300_000,
   /** A core's clock: cycles of TLB misses and walks become ns with this (cycles per 1000 ns). */
   cycles_per_us: 3_000,
   /** Cycles (h): first-level hit (hidden), second-level hit, one level of a walk found in L1/L2/L3 or in memory. */

@@ -74,6 +74,7 @@ export function gfp_text(gfp: number): string {
 /** Prints the report; `victim` 0 when there is none. Returns its lines. */
 export function dump_header(k: Kernel, oc: OomControl, victim: number): string[] {
   const from = k.log.length
+  charge(k, COST.oom_report)
   const t = k.var.current
   const adj = t === 0 ? 0 : k.task.oom_score_adj[t]!
   const order = `order=${oc.order}, oom_score_adj=${adj}`
