@@ -46,4 +46,37 @@ export const MUTANTS = [
     to: 'if (migratetype === MIGRATE_ISOLATE) __mod_zone_freepage_state(k, zone, 1 << order)',
     tests: ['test/kernel/mm/page_alloc.test.ts'],
   },
+  // ------------------------------------------------------------------ faults and advice
+  {
+    module: 'faults',
+    what: 'a page that is exclusive is looked at as any other when it is written',
+    file: 'mm/wp.ts',
+    from: 'if ((flags[pfn]! & PG_anon_exclusive) !== 0) return true',
+    to: '',
+    tests: ['test/kernel/mm/swap_fault.test.ts'],
+  },
+  {
+    module: 'faults',
+    what: 'populating leaves pages in the batches of the CPU',
+    file: 'mm/gup.ts',
+    from: '  lru_add_drain(k)',
+    to: '',
+    tests: ['test/lab/memory.test.ts'],
+  },
+  {
+    module: 'faults',
+    what: 'MADV_FREE takes locked areas',
+    file: 'mm/madvise.ts',
+    from: 'case MADV_FREE:\n      if ((flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL',
+    to: 'case MADV_FREE:',
+    tests: ['test/lab/memory.test.ts'],
+  },
+  {
+    module: 'faults',
+    what: 'msync writes the rest of the file, too',
+    file: 'mm/msync.ts',
+    from: 'first + (to - at) / 4096 - 1)',
+    to: 'first + 2 ** 30)',
+    tests: ['test/lab/memory.test.ts'],
+  },
 ]
