@@ -16,6 +16,9 @@ import {
   type Kernel,
 } from '../kernel'
 import { PMD_SIZE, pmd_offset, PTRS } from '../arch/x86/pgtable'
+import { mapped_entry } from '../mm/gup'
+import { vma_kernel_pagesize } from '../mm/hugetlb'
+import { is_vm_hugetlb_page } from '../mm/vma'
 import { page_mapcount } from '../mm/rmap'
 import { inode_path } from './names'
 import { area_name } from './smaps'
@@ -54,19 +57,23 @@ function area_line(k: Kernel, mm: number, vma: number): string {
   if (md.swapcache > 0) words.push(`swapcache=${md.swapcache}`)
   if (md.active < md.pages && !hugetlb) words.push(`active=${md.active}`)
   if (md.writeback > 0) words.push(`writeback=${md.writeback}`)
-  return `${words.join(' ')} N0=${md.pages} kernelpagesize_kB=${hugetlb ? 2048 : 4}`
+  return `${words.join(' ')} N0=${md.pages} kernelpagesize_kB=${vma_kernel_pagesize(k, vma) / 1024}`
 }
 
 function gather(k: Kernel, mm: number, vma: number): NumaMaps {
   const md: NumaMaps = { pages: 0, anon: 0, active: 0, writeback: 0, mapcount_max: 0, dirty: 0, swapcache: 0 }
   if ((k.vma.vm_flags[vma]! & VM_PFNMAP) !== 0) return md
-  const nr = (k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0 ? 1 : PTRS
   const end = k.vma.vm_end[vma]!
+  if (is_vm_hugetlb_page(k, vma)) {
+    const size = vma_kernel_pagesize(k, vma)
+    for (let addr = k.vma.vm_start[vma]!; addr < end; addr += size) add(k, md, mapped_entry(k, mm, addr), 1)
+    return md
+  }
   for (let addr = k.vma.vm_start[vma]!; addr < end;) {
     const stop = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const slot = pmd_offset(k, mm, addr)
     const pmd = slot === 0 ? 0 : k.pt.entry[slot]!
-    if ((pmd & PTE_PS) !== 0) add(k, md, pmd, nr)
+    if ((pmd & PTE_PS) !== 0) add(k, md, pmd, PTRS)
     else if ((pmd & PTE_P) !== 0) {
       const first = (pmd >>> PTE_SHIFT) * PTRS + (Math.floor(addr / 4096) & 511)
       for (let i = 0; i < (stop - addr) / 4096; i++) add(k, md, k.pt.entry[first + i]!, 1)
