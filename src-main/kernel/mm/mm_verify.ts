@@ -53,8 +53,11 @@ export function verify_mm(k: Kernel): void {
   const mapped = new Uint16Array(k.page.meta.high)
   const found: Found = { mapped, huge: new Map(), swap: new Map(), pool: new Map(), tables: 0, committed: 0 }
   for (const mm of live_mms(k)) {
+    // Looking areas up remembers the last one: a check leaves no trace.
+    const last = k.mm.vma_cache[mm]!
     verify_areas(k, mm, found)
     verify_tables(k, mm, found)
+    k.mm.vma_cache[mm] = last
   }
   assert(found.tables === k.vmstat[C.nr_page_table_pages], 'verify_mm: nr_page_table_pages')
   verify_anon_vmas(k)
