@@ -18,7 +18,7 @@ export interface Screen {
   /** What a key does; nothing for those that only look again. */
   readonly press?: (key: string, ask: Ask) => void | Promise<void>
   /** Row of questions and of what is said, from 0. */
-  readonly noteRow?: number
+  readonly noteRow?: () => number
   /** Ends after so many pictures. */
   readonly count?: number
 }
@@ -30,7 +30,7 @@ const ANY_STYLE = /\x1b\[[\d;]*m/g
 const RESET = '\x1b[0m'
 
 export async function screen(io: ScreenIo, options: Screen): Promise<number> {
-  const { draw, press, everyMs, noteRow = 0, count = Infinity } = options
+  const { draw, press, everyMs, noteRow = () => 0, count = Infinity } = options
   const quit = new AbortController()
   let question: { text: string; typed: string; done: (line: string | null) => void } | null = null
   let isDrawing = false
@@ -40,9 +40,9 @@ export async function screen(io: ScreenIo, options: Screen): Promise<number> {
     isDrawing = true
     const lines = (await draw()).split('\n').slice(0, io.rows)
     isDrawing = false
-    if (question !== null) lines[noteRow] = `\x1b[1m${question.text} ${question.typed}`
+    if (question !== null) lines[noteRow()] = `\x1b[1m${question.text} ${question.typed}`
     const shown = lines.map((line) => `${cut(line, io.cols)}\x1b[K`)
-    const cursor = question === null ? '' : `\x1b[${noteRow + 1};${question.text.length + question.typed.length + 2}H\x1b[?25h` // prettier-ignore
+    const cursor = question === null ? '' : `\x1b[${noteRow() + 1};${question.text.length + question.typed.length + 2}H\x1b[?25h` // prettier-ignore
     io.out(`\x1b[?25l\x1b[H${shown.join('\n')}${shown.length < io.rows ? '\x1b[J' : ''}${cursor}`)
   }
   const ask: Ask = (text) =>

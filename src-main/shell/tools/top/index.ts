@@ -14,7 +14,7 @@ const LONG = {
 /** The first picture shows what the time after the start brought. */
 const PRIME_MS = 150
 const [BATCH_COLS, WIDEST] = [80, 512]
-const HEADER = '\x1b[7m'
+const HEADER = '\x1b[30;47m'
 const BOLD = '\x1b[1m'
 
 export const top: Tool = {
@@ -42,7 +42,7 @@ export const top: Tool = {
     if (!io.tty || flags.has('b')) return batch(io, draw, state, count, colsOf(values, flags))
     return screen(io, {
       everyMs: () => state.delay * 1000,
-      noteRow: 5,
+      noteRow: () => state.noteRow,
       count,
       draw: () => (state.help === null ? styled(draw(io.cols + 1), io, state) : state.help),
       press: (key, ask) => pressed(key, ask, state, io),
@@ -92,7 +92,7 @@ function stateOf(flags: ReadonlySet<string>, values: ReadonlyMap<string, string>
     from: 0,
     max: Infinity,
   }
-  return { view, delay: values.has('d') ? delayOf(values.get('d')!) : 3, help: null, note: '' }
+  return { view, delay: values.has('d') ? delayOf(values.get('d')!) : 3, help: null, note: '', noteRow: 5 }
 }
 
 function pidOf(text: string): number {
@@ -135,13 +135,14 @@ async function batch(
 }
 
 /** Bold for what runs, reversed for the header; the note stands between summary and header. */
-function styled(lines: readonly string[], io: Io, { note }: State): string {
+function styled(lines: readonly string[], io: Io, state: State): string {
   const head = lines.findIndex((line) => line.includes(' PID USER '))
+  state.noteRow = head - 1
   return lines
     .slice(0, io.rows)
     .map((line, i) => {
       if (i === head) return HEADER + line.padEnd(io.cols)
-      if (i === head - 1) return BOLD + note
+      if (i === head - 1) return BOLD + state.note
       return i > head && / R +[\d.]+ +[\d.]+ +\S+ \S/.test(line.slice(40)) ? BOLD + line : line
     })
     .join('\n')

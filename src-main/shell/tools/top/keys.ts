@@ -13,6 +13,8 @@ export interface State {
   help: string | null
   /** What was last done or refused. */
   note: string
+  /** The row for it: the empty one above the header. */
+  noteRow: number
 }
 
 /** The order in which < and > go through the columns. */
