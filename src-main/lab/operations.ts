@@ -212,7 +212,7 @@ function* brk({ k, task }: Context, a: ArgumentsOf<'brk'>): Running {
 
 function* probeMmap({ k }: Context, a: ArgumentsOf<'probeMmap'>): Running {
   const MiB = 2 ** 20
-  const flags = flagsOf(a.flags)
+  const flags = kindOf(flagsOf(a.flags))
   const tryMap = (bytes: number): number => sys.mmap(k, 0, bytes, protOf(a.prot), flags, -1, 0)
   if (a.chunk > 0) {
     const got: number[] = []

@@ -94,8 +94,10 @@ test('a mapping that says private but not anonymous, without a file, is refused;
   - mmap: { as: a, length: 4KiB, flags: [anonymous] }
   - mmap: { as: a, length: 4KiB, flags: [noreserve] }
   - mmap: { as: a, length: 4KiB, flags: [private, anonymous, 32bit] }
+  - probeMmap: { flags: [noreserve], chunk: 1MiB, max: 4MiB }
 `)
-  expect(lines.map((l) => l.result)).toEqual(['EBADF', 'EINVAL', 'ok', 'ok'])
+  expect(lines.map((l) => l.result)).toEqual(['EBADF', 'EINVAL', 'ok', 'ok', 'ok'])
+  expect(lines[4]!.value).toBe(4)
   expect(lines[3]!.addr).toBe('0x40000000')
 })
 
