@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { MUTANTS } from '../../test/mutants/mutants.mjs'
-import { node, root } from './project.mjs'
+import { MUTANTS } from './mutants.mjs'
+import { node, root } from '../../src-main/bin/project.mjs'
 
 const LIMIT_MS = 180_000
 const word = process.argv[2] ?? ''
