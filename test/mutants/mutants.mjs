@@ -78,6 +78,7 @@ export const MUTANTS = [
     from: 'first + (to - at) / 4096 - 1)',
     to: 'first + 2 ** 30)',
     tests: ['test/lab/memory.test.ts'],
+  },
 
   // ------------------------------------------------------------------ SLUB
   {
