@@ -84,7 +84,8 @@ async function compareAll({ name, source, at }, dir) {
   mkdirSync(dir)
   memscope('procfs', source, '--at', at, '--out', dir)
   const pid = memscope('exec', source, '--at', at, '--', 'ps -eo pid= --sort -rss | head -1').trim()
-  const commands = [...EXACT, ...SMEM].map((c) => c.replace('PID', pid))
+  const templates = [...EXACT, ...SMEM]
+  const commands = templates.map((c) => c.replace('PID', pid))
   const asked = [...QUESTIONS, 'cat /etc/passwd', 'cat /etc/group', ...commands]
   const answers = unbatch(memscope('exec', source, '--at', at, '--still', '--', batch(asked)), asked)
   const [passwd, group] = answers.splice(QUESTIONS.length, 2)
@@ -93,6 +94,7 @@ async function compareAll({ name, source, at }, dir) {
   const facts = factsOf(answers.splice(0, QUESTIONS.length))
   const monitors = Promise.all(MONITORS.map((monitor) => lookAt(monitor, dir, facts, name)))
   const exact = await inLanes(answers, (answer) => compareOne(answer, dir, name))
+  for (const [i, row] of exact.entries()) row.template = templates[i]
   return [...exact, ...(await monitors)]
 }
 
@@ -182,7 +184,7 @@ function report(rows, started) {
 function table(rows) {
   const byCommand = new Map()
   for (const row of rows) {
-    const key = row.command === '(totals)' ? row.tool : row.command.replace(/ \d{2,4}\b/, ' PID')
+    const key = row.template ?? row.tool
     byCommand.set(key, [...(byCommand.get(key) ?? []), row])
   }
   const lines = [['tool', 'version', ...SCENARIOS.flatMap(({ name }) => [`${name}: lines`, 'differences'])]]
