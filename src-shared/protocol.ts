@@ -75,6 +75,8 @@ export const commandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('makeDir'), path: z.string().max(4096) }),
   z.object({ type: z.literal('removeDir'), path: z.string().max(4096) }),
   z.object({ type: z.literal('readFile'), path: z.string().max(4096) }),
+  /** The names in a folder of /proc or /sys; folders end in a slash, links in `@`. */
+  z.object({ type: z.literal('listFolder'), path: z.string().max(4096) }),
   z.object({ type: z.literal('writeFile'), path: z.string().max(4096), text: z.string().max(65536) }),
   /** Run a lab program (its YAML text) on a machine of its own; `progress` pushes say how far it is. */
   z.object({ type: z.literal('lab'), yaml: z.string().max(1 << 20) }),

@@ -48,7 +48,7 @@ export async function serve(engine: EngineClient, options: ServeOptions): Promis
     if (refused !== null) return void response.writeHead(403, { 'content-type': 'text/plain' }).end(`${refused}\n`)
     if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end()
     response.setHeader('set-cookie', `${cookieName(http)}=${token}; HttpOnly; SameSite=Strict; Path=/`)
-    if (/^\/(proc|sys)\//.test(urlOf(request)!.pathname)) return void sendKernelFile(request, response, engine)
+    if (/^\/(proc|sys)(\/|$)/.test(urlOf(request)!.pathname)) return void sendKernelFile(request, response, engine)
     // The page brings its own icon; browsers ask nevertheless.
     if (request.url === '/favicon.ico') return void response.writeHead(204).end()
     files(request, response, () => void response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n'))
@@ -77,16 +77,36 @@ export async function serve(engine: EngineClient, options: ServeOptions): Promis
   }
 }
 
-/** The machine's /proc and /sys, read-only: `curl ADDRESS/proc/meminfo?token=…`. */
+/**
+ * The machine's /proc and /sys, read-only: `curl ADDRESS/proc/meminfo?token=…`. A folder is its names, a line each, with
+ * a slash behind folders and an @ behind links. Files that are no text come as bytes, their first MiB.
+ */
 async function sendKernelFile(request: IncomingMessage, response: ServerResponse, engine: EngineClient): Promise<void> {
-  const path = urlOf(request)!.pathname
-  const result = await engine.request({ type: 'readFile', path })
-  const text = result.ok ? String(result.value) : `${result.error}\n`
-  response.writeHead(result.ok ? 200 : 404, {
-    'content-type': 'text/plain; charset=utf-8',
+  const path = decoded(urlOf(request)!.pathname)
+  let result = await engine.request({ type: 'readFile', path })
+  if (!result.ok && result.error.startsWith('EISDIR')) {
+    result = await engine.request({ type: 'listFolder', path })
+    if (result.ok) result = { ok: true, value: (result.value as string[]).map((name) => `${name}\n`).join('') }
+  }
+  const bytes = BYTES.test(path)
+  response.writeHead(result.ok ? 200 : statusOf(result.error), {
+    'content-type': result.ok && bytes ? 'application/octet-stream' : 'text/plain; charset=utf-8',
     'cache-control': 'no-store',
   })
-  response.end(text)
+  response.end(result.ok ? Buffer.from(String(result.value), bytes ? 'latin1' : 'utf8') : `${result.error}\n`)
+}
+const BYTES = /\/(pagemap|kpage(count|flags|cgroup))$/
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+/** What the kernel refuses is forbidden; what it has not is not found. */
+function statusOf(error: string): number {
+  return /^(EACCES|EPERM|EINVAL)/.test(error) ? 403 : 404
 }
 
 function setHeaders(response: ServerResponse): void {

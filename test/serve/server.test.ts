@@ -71,6 +71,31 @@ describe('a page', () => {
     expect((await fetch(`${address.origin}/proc/meminfo`)).status).toBe(403)
   })
 
+  test('may be a folder of it: its names', async () => {
+    engine.answers['readFile'] = { ok: false, error: 'EISDIR: /proc: Is a directory' }
+    engine.answers['listFolder'] = { ok: true, value: ['1/', 'self@', 'meminfo'] }
+    const response = await fetch(`${address.origin}/proc${address.search}`)
+    expect(await response.text()).toBe('1/\nself@\nmeminfo\n')
+    expect(engine.asked.map(({ type }) => type)).toEqual(['readFile', 'listFolder'])
+  })
+
+  test('says what the kernel says where there is none, or where it refuses', async () => {
+    engine.answers['readFile'] = { ok: false, error: 'ENOENT: /proc/x: No such file or directory' }
+    const none = await fetch(`${address.origin}/proc/x${address.search}`)
+    expect([none.status, await none.text()]).toEqual([404, 'ENOENT: /proc/x: No such file or directory\n'])
+    engine.answers['readFile'] = { ok: false, error: 'EACCES: /proc/sys/vm/drop_caches: Permission denied' }
+    expect((await fetch(`${address.origin}/proc/sys/vm/drop_caches${address.search}`)).status).toBe(403)
+  })
+
+  test('cannot be written', async () => {
+    const response = await fetch(`${address.origin}/proc/sys/vm/swappiness${address.search}`, {
+      method: 'PUT',
+      body: '1',
+    })
+    expect(response.status).toBe(405)
+    expect(engine.asked).toEqual([])
+  })
+
   test('is refused, and nothing worse, where the address is none', async () => {
     for (const path of ['//', 'http://[', '*', '/proc/%ff', '/%ff']) {
       expect([403, 404]).toContain(await statusOf({}, path))

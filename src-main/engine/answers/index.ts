@@ -7,7 +7,7 @@ import { pushWatch, shownMachine, Superseded } from '../view'
 import { hello } from './hello'
 import { lab, labCancel } from './lab'
 import { loadScenario } from './load'
-import { command, programs, readFile, scenarios, sysctls } from './machine'
+import { command, listFolder, programs, readFile, scenarios, sysctls } from './machine'
 import { closeRecording, events, exportRecording, history, openRecording, recordings } from './past'
 import { branch, goLive, pause, play, resume, seek, setSpeed, step } from './time'
 
@@ -42,6 +42,7 @@ const ANSWERS: Answers = {
   removeDir: command,
   sysctls,
   readFile,
+  listFolder,
   lab,
   labCancel,
   watch,

@@ -2,7 +2,7 @@
 import type { CommandOf, Result, TraceEvent } from '@shared/protocol'
 import { errno_name } from '../../kernel/entry/errno'
 import { SYSCTLS } from '../../kernel/entry/sysctl'
-import { proc_read } from '../../kernel/proc'
+import { proc_list, proc_read, proc_stat } from '../../kernel/proc'
 import { PROGRAM_INFOS } from '../../workload'
 import { ERRNO_TEXT } from '../../shell/inside'
 import { GROUP, PASSWD } from '../../shell/users'
@@ -49,8 +49,23 @@ export async function readFile(s: Session, { path }: CommandOf<'readFile'>): Pro
   if (path === '/etc/group') return { ok: true, value: GROUP }
   const text = proc_read((await shownMachine(s)).k, path)
   if (typeof text === 'string') return { ok: true, value: text }
-  const errno = errno_name(text)
-  return fail(`${errno}: ${path}: ${ERRNO_TEXT[errno] ?? errno}`)
+  return fail(refusal(text, path))
+}
+
+export async function listFolder(s: Session, { path }: CommandOf<'listFolder'>): Promise<Result<string[]>> {
+  const { k } = await shownMachine(s)
+  const names = proc_list(k, path)
+  if (typeof names === 'number') return fail(refusal(names, path))
+  const mark = (name: string): string => {
+    const stat = proc_stat(k, `${path}/${name}`)
+    return typeof stat === 'number' || stat.kind === 'file' ? name : `${name}${stat.kind === 'dir' ? '/' : '@'}`
+  }
+  return { ok: true, value: names.map(mark) }
+}
+
+function refusal(errno: number, path: string): string {
+  const name = errno_name(errno)
+  return `${name}: ${path}: ${ERRNO_TEXT[name] ?? name}`
 }
 
 /** Every sysctl with its value at the shown instant. */

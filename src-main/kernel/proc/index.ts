@@ -71,6 +71,11 @@ export function proc_rmdir(k: Kernel, path: string): number {
   return rmdir_in(walk(tree(k, 1), parent, true), name)
 }
 
+/** The trees for those who read all of them: a walk from folder to folder, without a path to look up for each file. */
+export function proc_tree(k: Kernel): DirNode {
+  return tree(k, 1)
+}
+
 function parent_of(path: string): [string, string] {
   const clean = path.replace(/\/+$/, '')
   const at = clean.lastIndexOf('/')

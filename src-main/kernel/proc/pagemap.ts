@@ -86,12 +86,13 @@ export function pagemap_read(k: Kernel, mm: number, offset: number, length: numb
   const asked = range(offset, length, mm === 0 ? 0 : task_size(k) / 4096)
   if (typeof asked === 'number') return asked
   const out = words(asked.nr)
-  for (let i = 0; i < asked.nr;) {
-    const addr = (asked.first + i) * 4096
-    const vma = find_vma(k, mm, addr)
-    const start = vma === 0 ? Infinity : k.vma.vm_start[vma]!
-    if (start > addr) i += Math.min(asked.nr - i, (start - addr) / 4096)
-    else pagemap_entry(k, mm, vma, addr, out, i++)
+  const end = (asked.first + asked.nr) * 4096
+  const { vm_start, vm_end, next } = k.vma
+  // By the list, for find_vma would leave a trace in the address space.
+  for (let vma = asked.nr === 0 ? 0 : k.mm.vma_head[mm]!; vma !== 0 && vm_start[vma]! < end; vma = next[vma]!) {
+    const from = Math.max(vm_start[vma]!, asked.first * 4096)
+    const to = Math.min(vm_end[vma]!, end)
+    for (let addr = from; addr < to; addr += 4096) pagemap_entry(k, mm, vma, addr, out, addr / 4096 - asked.first)
   }
   return out.bytes
 }
