@@ -158,3 +158,66 @@ test('a task that a signal ends says which', () => {
 `)
   expect(lines.find((line) => line.op === 'pause')?.result).toBe('SIGTERM')
 })
+
+test('stat brings a tree into the dentry and inode caches, once', () => {
+  const { lines } = lab(`
+  - createFile: { as: tree, size: 4KiB, count: 300 }
+  - stat: { file: tree }
+  - stat: { file: tree }
+  - stat: { file: tree }
+`)
+  const slab = lines.map((l) => l.meminfo['SReclaimable']!)
+  expect(slab[1]! - slab[0]!).toBeGreaterThan(300)
+  expect(slab.slice(2)).toEqual([slab[1], slab[1]])
+  expect(lines[1]!.meminfo['Buffers']).toBeGreaterThan(0)
+})
+
+test('a load before each store takes the zero page first, then a page of its own', () => {
+  const { lines } = lab(`
+  - mmap: { as: a, length: 1MiB }
+  - touch: { area: a, access: readWrite }
+  - touch: { area: a, access: readWrite, order: random }
+`)
+  expect(lines.map((l) => l.minflt)).toEqual([0, 512, 0])
+})
+
+test('a slower CPU takes longer for the same', () => {
+  const run = (slowdown: number): LabResult =>
+    lab(
+      '  - mmap: { as: a, length: 4MiB }\n  - touch: { area: a, access: write }',
+      `{ ram: 256MiB, slowdown: ${slowdown} }`,
+    )
+  const [fast, slow] = [run(1), run(10)]
+  expect(slow.lines[1]!.minflt).toBe(fast.lines[1]!.minflt)
+  expect((slow.lines[1]!.ms - slow.lines[0]!.ms) / (fast.lines[1]!.ms - fast.lines[0]!.ms)).toBeCloseTo(10, 0)
+})
+
+test('a mapping of a disk file of 2 MiB or more lies where huge entries could map it', () => {
+  const { lines } = lab(`
+  - createFile: { as: f, size: 8MiB }
+  - mmap: { as: m, length: 8MiB, prot: r, flags: [shared], file: f }
+  - mmap: { as: part, length: 4MiB, prot: r, flags: [private], file: f, offset: 4KiB }
+  - mmap: { as: small, length: 64KiB, prot: r, flags: [private], file: f }
+  - touch: { area: m, access: read }
+`)
+  expect(Number(lines[1]!.addr) % 2 ** 21).toBe(0)
+  expect(Number(lines[2]!.addr) % 2 ** 21).toBe(4096)
+  expect(Number(lines[3]!.addr) % 2 ** 21).not.toBe(0)
+  // 32 pages a window: a fault that waits at its start and one without a wait in its middle, as measured.
+  expect([lines[4]!.minflt, lines[4]!.majflt]).toEqual([64, 65])
+})
+
+test('the flusher stops under the background threshold; what is left goes five seconds later', () => {
+  const { lines } = lab(
+    `
+  - createFile: { as: f, size: 0 }
+  - write: { file: f, length: 44MiB, chunk: 1MiB }
+  - sleep: 1s
+  - sleep: 5s
+`,
+    '{ ram: 512MiB, disk: nvme }',
+  )
+  // Turns of 8 MiB: an eighth of the dirty limit that boot set, before all of memory was there.
+  expect(lines[2]!.meminfo['Dirty']).toBe(36 * 1024)
+  expect(lines[3]!.meminfo['Dirty']).toBe(0)
+})

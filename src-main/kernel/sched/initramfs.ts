@@ -8,7 +8,8 @@ import { file_bytes, LAB_IMAGE, LAB_PROGRAM, register_image, SHELL_IMAGE } from 
 const INIT = '/sbin/init'
 
 export function unpack_initramfs(k: Kernel): void {
-  shmem_populate(k, vfs_create(k, INIT, file_bytes(SHELL_IMAGE), FS_TMPFS))
-  shmem_populate(k, vfs_create(k, LAB_PROGRAM, file_bytes(LAB_IMAGE), FS_TMPFS))
+  // The tools that the start-up script ran have left the shell's pages active; the lab program was only written.
+  shmem_populate(k, vfs_create(k, INIT, file_bytes(SHELL_IMAGE), FS_TMPFS), true)
+  shmem_populate(k, vfs_create(k, LAB_PROGRAM, file_bytes(LAB_IMAGE), FS_TMPFS), false)
   register_image(k, INIT, SHELL_IMAGE)
 }
