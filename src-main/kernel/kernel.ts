@@ -655,6 +655,8 @@ export function open_kernel(config: MachineConfig) {
     }),
     fd: open_table(arena, 'fd', 1 << 20, { task: 'i32', next: 'i32', fd: 'i32', file: 'i32' }),
     /** XArray nodes: 64 slots; a slot holds 0, pfn (>0), or a shadow or swap value (<0). */
+    /** Buffer heads of a page, one a block (row = page.private of a page with PG_private): slab objects. */
+    buffers: open_table(arena, 'buffers', frames + 1, { bh: ['i32', 4] }),
     xa: open_table(arena, 'xa', 1 << 18, {
       slot: ['i32', 64],
       parent: 'i32',

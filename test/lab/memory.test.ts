@@ -159,3 +159,27 @@ test('fork copies the entries of a private file mapping only once it has pages o
 `,
   )
 })
+
+test('a written page of a small ext4 has a buffer head for each of its four blocks, until it is dropped', () => {
+  const loaded = parseLab(
+    `memscope: lab/1
+machine: { ram: 128MiB }
+steps:
+  - createFile: { as: f, size: 4KiB, fs: ext4 }
+  - readFile: { path: /proc/slabinfo }
+  - write: { file: f, length: 4MiB }
+  - readFile: { path: /proc/slabinfo }
+  - sync: {}
+  - dropCaches: { mode: 1 }
+  - readFile: { path: /proc/slabinfo }
+`,
+    'p.yaml',
+  )
+  if (!loaded.ok) throw new Error(loaded.error)
+  const heads = runLab(loaded.value, { verify: true })
+    .lines.filter((line) => line.op === 'readFile')
+    .map((line) => Number(/^buffer_head +(\d+)/m.exec(line.text ?? '')![1]))
+  expect(heads[1]! - heads[0]!).toBeGreaterThanOrEqual(4 * 1024 - 39)
+  expect(heads[1]! - heads[0]!).toBeLessThanOrEqual(4 * 1024 + 39)
+  expect(heads[2]! - heads[0]!).toBeLessThan(8 * 39)
+})

@@ -8,7 +8,7 @@ import { FS_BDEV, I_LRU, inode_cached, is_shmem } from './inode'
 const MAX_INDEX = 2 ** 31 - 1
 
 export function verify_filemap(k: Kernel): void {
-  const sum = { pages: 0, shmem: 0, dirty: 0, writeback: 0, bdev: 0, nodes: 0, lru: 0 }
+  const sum = { pages: 0, shmem: 0, dirty: 0, writeback: 0, bdev: 0, nodes: 0, lru: 0, buffers: 0 }
   for (let inode = 1; inode < k.inode.meta.high; inode++) {
     if (k.inode.fs[inode] === 0) continue
     verify_inode(k, inode, sum)
@@ -19,6 +19,7 @@ export function verify_filemap(k: Kernel): void {
   assert(k.var.blockdev_pages === sum.bdev, 'filemap: blockdev_pages')
   assert(k.xa.meta.nr_live === sum.nodes, 'filemap: nodes')
   assert(k.list_lru.nr[2] === sum.lru, 'filemap: inode LRU')
+  assert(k.buffers.meta.nr_live === sum.buffers, 'filemap: pages with buffer heads')
   let writeback = 0
   for (let pfn = 1; pfn < k.page.meta.high; pfn++) if ((k.page.flags[pfn]! & PG_writeback) !== 0) writeback++
   assert(k.vmstat[C.nr_writeback] === writeback, 'filemap: nr_writeback')
@@ -34,6 +35,7 @@ interface Sum {
   bdev: number
   nodes: number
   lru: number
+  buffers: number
 }
 
 function verify_inode(k: Kernel, inode: number, sum: Sum): void {
@@ -54,6 +56,7 @@ function verify_inode(k: Kernel, inode: number, sum: Sum): void {
     assert((flags & PG_swapcache) === 0, 'filemap: a page of a file is in the swap cache')
     assert(((flags & PG_swapbacked) !== 0) === shmem, 'filemap: swap-backed pages are those of tmpfs')
     assert((flags & PG_private) !== 0 || k.page.private[pfn] === 0, 'filemap: a buffer without its mark')
+    if ((flags & PG_private) !== 0) sum.buffers++
     if (shmem) continue
     if ((flags & PG_dirty) !== 0) dirty++
     if ((flags & PG_writeback) !== 0) writeback++
