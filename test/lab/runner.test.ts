@@ -221,3 +221,16 @@ test('the flusher stops under the background threshold; what is left goes five s
   expect(lines[2]!.meminfo['Dirty']).toBe(36 * 1024)
   expect(lines[3]!.meminfo['Dirty']).toBe(0)
 })
+
+test('a writer over the dirty limit of the node does not reclaim while memory is free', () => {
+  const { lines } = lab(
+    `
+  - mmap: { as: a, length: 170MiB }
+  - touch: { area: a, access: write }
+  - createFile: { as: f, size: 0 }
+  - write: { file: f, length: 12MiB }
+`,
+    '{ ram: 256MiB, disk: hdd }',
+  )
+  expect(lines[3]!.vmstat['allocstall_movable'] ?? 0).toBeLessThan(64)
+})

@@ -121,7 +121,8 @@ export function get_page_from_freelist(k: Kernel, gfp: number, order: number, al
   const highest = gfp_zone(gfp)
   const preferred = preferred_zone(k, gfp)
   const migratetype = gfp_migratetype(gfp)
-  const spread_dirty = (gfp & __GFP_WRITE) !== 0
+  // Pages to write into are spread by the fast path only: the slow one gives what there is.
+  const spread_dirty = (gfp & __GFP_WRITE) !== 0 && (alloc_flags & ALLOC_WMARK_MASK) === ALLOC_WMARK_LOW
   for (;;) {
     for (let zone = preferred; zone >= 0; zone--) {
       if (k.zone.managed_pages[zone + 1] === 0) continue

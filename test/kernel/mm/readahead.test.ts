@@ -10,6 +10,10 @@ describe('readahead', () => {
     expect(get_next_ra_size(12, 32)).toBe(24)
   })
 
+  it('rounds a first window up to a power of two before it widens it', () => {
+    expect([1, 3, 5, 9].map((pages) => get_init_ra_size(pages, 32))).toEqual([4, 8, 16, 32])
+  })
+
   it('reads one page for a small read far away', () => {
     const r = lab(`
 machine: { ram: 128MiB, swap: [], thp: never }
