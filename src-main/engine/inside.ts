@@ -1,6 +1,6 @@
 /** The machine as its shell sees it: /proc and /sys by path, and system calls as entries of the command log. */
 import type { Result } from '@shared/protocol'
-import { proc_list, proc_read, proc_stat, proc_write } from '../kernel/proc'
+import { proc_list, proc_read, proc_stat } from '../kernel/proc'
 import { errno_name } from '../kernel/entry/errno'
 import { Errno, type Act, type Entry, type Inside } from '../shell/inside'
 import { carryOut, nowMs, type Machine, type MachineCommand } from './machine'
@@ -68,9 +68,4 @@ export function runningInside(m: Machine, advanceTo: (ms: number) => void): Insi
       return Promise.resolve()
     },
   })
-}
-
-/** proc_write for those who already are in the log's hands. */
-export function writeNow(m: Machine, path: string, text: string): number {
-  return proc_write(m.k, path, text)
 }

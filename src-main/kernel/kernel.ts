@@ -10,7 +10,6 @@ import { open_arena, open_table } from './lib/arena'
 import { MACHINE, VMSTAT } from '@shared/counters'
 
 export const PAGE_SIZE = 4096
-export const PAGE_SHIFT = 12
 export const MAX_ORDER = 11
 export const PAGEBLOCK_ORDER = 9
 export const HZ = 250

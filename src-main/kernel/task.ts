@@ -21,7 +21,6 @@ import {
   TASK_ZOMBIE,
   type Kernel,
 } from './kernel'
-import { COST } from './costs'
 import { SIGCHLD, SIGCONT, SIGKILL } from './uapi'
 import { timer_add, timer_del } from './lib/timer'
 
@@ -122,8 +121,6 @@ export function charge(k: Kernel, cost: number): void {
     k.cpu.system[v.cpu + 1]! += ns
   } else k.cpu.softirq[v.cpu + 1]! += ns
 }
-export const charge_system = charge
-
 /** The running task spends `ns` in user mode. */
 export function charge_user(k: Kernel, cost: number): void {
   const v = k.var
@@ -320,14 +317,6 @@ export function first_task(k: Kernel): number {
 export function next_task(k: Kernel, t: number): number {
   return k.task.list_next[t]!
 }
-export function for_each_task(k: Kernel, visit: (t: number) => void): void {
-  for (let t = k.var.task_head; t !== 0;) {
-    const next = k.task.list_next[t]!
-    visit(t)
-    t = next
-  }
-}
-
 /** The next free process number (kernel/pid.c: cyclic, restarts at 300); 0 when there is none. */
 export function alloc_pid(k: Kernel): number {
   const max = k.var.sysctl['kernel.pid_max'] ?? 32768
@@ -539,9 +528,4 @@ export function printk(k: Kernel, text: string): void {
 /** Tells the engine that something happened; the time is added. */
 export function trace(k: Kernel, event: Omit<TraceEvent, 'ms'>): void {
   k.trace.push({ ms: k.var.now / 1e6, ...event })
-}
-
-/** The work of waking somebody from an interrupt. */
-export function charge_wakeup(k: Kernel): void {
-  charge(k, COST.wakeup)
 }

@@ -22,7 +22,7 @@ import {
 } from '../mm/file_table'
 import { filemap_read, find_page, mapping_gfp, page_cache_alloc, read_cache_page } from '../mm/filemap'
 import { filemap_write_and_wait, sync_filesystem } from '../mm/fs_writeback'
-import { extend_blocks, FS_EXT4, FS_TMPFS, I_DIR, igrab, iput, is_shmem } from '../mm/inode'
+import { extend_blocks, FS_EXT4, FS_TMPFS, I_DIR, is_shmem } from '../mm/inode'
 import { folio_wait_nested } from '../mm/page_io'
 import { balance_dirty_pages_ratelimited, set_page_dirty } from '../mm/page_writeback'
 import { force_page_cache_ra } from '../mm/readahead'
@@ -197,26 +197,12 @@ export function sys_fadvise(
   return 0
 }
 
-/** sendfile: the pages of a file go out (to a socket), from the page cache. */
-export function sys_sendfile(k: Kernel, fd: number, offset: number, count: number): number {
-  return sys_read(k, fd, count, offset)
-}
-
 // ---------------------------------------------------------------- for those who map
 
 /** The open file of a descriptor of the running task, with a reference for the caller; 0 when there is none. */
 export function fget(k: Kernel, fd: number): number {
   const file = fdget(k, k.var.current, fd)
   if (file !== 0) k.file.refcount[file]!++
-  return file
-}
-/** Opens a file for the kernel itself (exec); 0 when it does not exist. */
-export function open_exec(k: Kernel, path: string): number {
-  const inode = path_lookup(k, path)
-  if (inode === 0) return 0
-  igrab(k, inode)
-  const file = alloc_file(k, inode, 0)
-  iput(k, inode)
   return file
 }
 export { fput }

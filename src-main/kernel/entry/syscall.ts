@@ -6,7 +6,7 @@
 import { M } from '@shared/counters'
 import { type Kernel } from '../kernel'
 import { COST } from '../costs'
-import { charge, current_mm, find_task_by_pid, send_signal, sleep_interruptible, WAIT_SLEEP } from '../task'
+import { charge, current_mm, find_task_by_pid, send_signal } from '../task'
 import {
   EBADF,
   EINVAL,
@@ -129,11 +129,6 @@ export function sys_setrlimit(k: Kernel, resource: number, soft: number): number
   enter(k)
   return set_limit(k, k.var.current, resource, soft)
 }
-export function sys_prlimit(k: Kernel, pid: number, resource: number, soft: number): number {
-  enter(k)
-  const t = pid === 0 ? k.var.current : find_task_by_pid(k, pid)
-  return t === 0 ? -ESRCH : set_limit(k, t, resource, soft)
-}
 function set_limit(k: Kernel, t: number, resource: number, soft: number): number {
   switch (resource) {
     case RLIMIT_STACK:
@@ -159,11 +154,6 @@ export function sys_setuid(k: Kernel, uid: number): number {
   k.task.uid[t] = uid
   k.task.gid[t] = uid
   return 0
-}
-
-export function sys_getpid(k: Kernel): number {
-  enter(k)
-  return k.task.tgid[k.var.current]!
 }
 
 // ---------------------------------------------------------------- processes
@@ -213,12 +203,6 @@ export function sys_sigaction(k: Kernel, sig: number, handled: boolean): number 
   enter(k)
   if (sig < 1 || sig > 64 || sig === SIGKILL || sig === SIGSTOP) return -EINVAL
   set_handler(k, k.var.current, sig, handled)
-  return 0
-}
-
-export function sys_nanosleep(k: Kernel, ns: number): number {
-  enter(k)
-  if (ns > 0) sleep_interruptible(k, k.var.now + ns, WAIT_SLEEP, 0, 'hrtimer_nanosleep')
   return 0
 }
 

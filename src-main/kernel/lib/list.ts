@@ -31,17 +31,6 @@ export function list_add_tail(heads: Heads, list: number, links: Links, x: numbe
   heads.tail[list] = x
 }
 
-/** Puts `x` after `at`; at 0 means first. */
-export function list_add_after(heads: Heads, list: number, links: Links, at: number, x: number): void {
-  if (at === 0) return list_add(heads, list, links, x)
-  const after = links.next[at]!
-  if (after === 0) return list_add_tail(heads, list, links, x)
-  links.next[at] = x
-  links.prev[x] = at
-  links.next[x] = after
-  links.prev[after] = x
-}
-
 export function list_del(heads: Heads, list: number, links: Links, x: number): void {
   const next = links.next[x]!
   const prev = links.prev[x]!
@@ -51,18 +40,4 @@ export function list_del(heads: Heads, list: number, links: Links, x: number): v
   else heads.tail[list] = prev
   links.next[x] = 0
   links.prev[x] = 0
-}
-
-/** Moves all of list `from` behind the last element of list `to`, of the same heads. */
-export function list_splice_tail(heads: Heads, from: number, to: number, links: Links): void {
-  const first = heads.head[from]!
-  if (first === 0) return
-  const last = heads.tail[to]!
-  if (last !== 0) {
-    links.next[last] = first
-    links.prev[first] = last
-  } else heads.head[to] = first
-  heads.tail[to] = heads.tail[from]!
-  heads.head[from] = 0
-  heads.tail[from] = 0
 }

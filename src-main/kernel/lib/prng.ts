@@ -21,16 +21,6 @@ export function prng_below(k: Kernel, stream: string, n: number): number {
   return n <= 1 ? 0 : prng_next(k, stream) % n
 }
 
-/** A number in from … to, both included. */
-export function prng_between(k: Kernel, stream: string, from: number, to: number): number {
-  return from + prng_below(k, stream, to - from + 1)
-}
-
-/** True once in `n` times on average. */
-export function prng_chance(k: Kernel, stream: string, n: number): boolean {
-  return prng_below(k, stream, n) === 0
-}
-
 /** FNV-1a of seed and name: a stream's first state. */
 export function prng_seed(seed: number, name: string): number {
   let hash = Math.imul(0x811c9dc5 ^ (seed | 0), 0x01000193)

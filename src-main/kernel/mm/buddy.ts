@@ -84,20 +84,6 @@ export function __mod_zone_freepage_state(k: Kernel, zone: number, nr_pages: num
   k.vmstat[C.nr_free_pages]! += nr_pages
 }
 
-export function add_to_free_list(k: Kernel, pfn: number, zone: number, order: number, migratetype: number): void {
-  const page = k.page
-  const area = k.free_area
-  const row = free_list(zone, migratetype, order)
-  const first = area.head[row]!
-  page.flags[pfn] = PG_buddy | (order << PG_ORDER_SHIFT) | (migratetype << TYPE_SHIFT)
-  page.next[pfn] = first
-  page.prev[pfn] = 0
-  if (first !== 0) page.prev[first] = pfn
-  else area.tail[row] = pfn
-  area.head[row] = pfn
-  area.nr_free[row]!++
-}
-
 export function add_to_free_list_tail(k: Kernel, pfn: number, zone: number, order: number, migratetype: number): void {
   const page = k.page
   const area = k.free_area

@@ -29,8 +29,6 @@ export const FS_PROC = 5
 export const I_DIR = 1
 export const I_LRU = 2
 export const I_REFERENCED = 4
-/** Writing is refused while it is executed, and the other way round: not modelled. */
-export const I_NO_CACHE = 8
 /** Shared memory whose whole size counts in Committed_AS; other tmpfs files count by page. */
 export const I_ACCOUNT = 16
 

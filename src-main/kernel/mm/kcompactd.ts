@@ -5,7 +5,7 @@
  * Linux: mm/compaction.c (kcompactd, kcompactd_do_work, proactive_compact_node, fragmentation_score_node).
  */
 import { C } from '@shared/counters'
-import { threads, wake_kthread } from '../task'
+import { wake_kthread } from '../task'
 import { MAX_NR_ZONES, ZONE_NORMAL, type Kernel } from '../kernel'
 import { compact_zone } from './compaction'
 import { compact_control, MIGRATE_SYNC_LIGHT, ORDER_ALL } from './compact_control'
@@ -100,12 +100,6 @@ function proactive_compact(k: Kernel): boolean {
   }
   if (fragmentation_score_node(k) >= before) state.proactive_defer = PROACTIVE_DEFER
   return true
-}
-
-/** How often kcompactd looks, ns. */
-export const HPAGE_FRAG_CHECK_INTERVAL_NS = 500_000_000
-export function kcompactd_thread(k: Kernel): number {
-  return threads(k).kcompactd
 }
 
 /** Per cent of free memory that is not in blocks of a huge page, weighted by the zones' sizes. */

@@ -224,11 +224,6 @@ export function free_page(k: Kernel, pfn: number): void {
 /** free_unref_page of an order-0 page. */
 export const free_unref_page = free_page
 
-/** A batch of order-0 pages: the first `nr` of the list. */
-export function free_unref_page_list(k: Kernel, pfns: ArrayLike<number>, nr: number): void {
-  for (let i = 0; i < nr; i++) free_pages(k, pfns[i]!, 0)
-}
-
 /** Straight into the buddy system, past the per-CPU lists. */
 export function __free_pages_ok(k: Kernel, pfn: number, order: number, fpi_flags: number): void {
   k.vmstat[C.pgfree]! += 1 << order
@@ -294,10 +289,6 @@ export function mod_zone_page_state(k: Kernel, zone: number, item: number, delta
 export function zone_page_state(k: Kernel, zone: number, item: number): number {
   return k.zone.stat[(zone + 1) * NR_ZONE_STATS + item]!
 }
-export function mod_node_page_state(k: Kernel, item: number, delta: number): void {
-  k.vmstat[item]! += delta
-}
-
 /** MemAvailable: what user memory could get without swapping. */
 export function si_mem_available(k: Kernel): number {
   const v = k.vmstat

@@ -315,8 +315,6 @@ export function putback_lru_page(k: Kernel, pfn: number): void {
   k.page.flags[pfn]! &= ~PG_isolated
   lru_cache_add(k, pfn)
 }
-export const folio_putback_lru = putback_lru_page
-
 /** The last user of a page is gone: off the lists, uncharged, back to the allocator (__folio_put). */
 export function release_page(k: Kernel, pfn: number): void {
   const flags = k.page.flags[pfn]!

@@ -7,7 +7,6 @@
 import { C, MEMINFO, type MeminfoName } from '@shared/counters'
 import { type Kernel } from '../kernel'
 import { si_mem_available } from './page_alloc'
-import { global_dirty_limits } from './page_writeback'
 import { pcpu_nr_pages } from './percpu'
 import { si_swapinfo } from './swapfile'
 import { vm_commit_limit } from './util'
@@ -113,12 +112,4 @@ function hole_kb(k: Kernel): number {
   const present = k.zone.present_pages
   // The first MiB is mapped whole; the PCI hole below 4 GiB is not.
   return (spanned[2]! - present[2]! + (spanned[3]! - present[3]!)) * 4
-}
-
-/** Brings the gauges up to date that depend on others: the dirty limits. */
-export function refresh_vm_stats(k: Kernel): void {
-  const v = k.vmstat
-  const { background, thresh } = global_dirty_limits(k)
-  v[C.nr_dirty_background_threshold] = background
-  v[C.nr_dirty_threshold] = thresh
 }

@@ -7,8 +7,6 @@ import {
   PG_anon,
   PTE_A,
   PTE_D,
-  PTE_P,
-  PTE_PROTNONE,
   PTE_PS,
   PTE_SHIFT,
   PTE_SPECIAL,
@@ -187,9 +185,4 @@ export function unmap_mapping_pages(k: Kernel, inode: number, first: number, las
     const start = vm_start[vma]! + (from - pgoff) * 4096
     zap_page_range(k, vma, start, start + (to - from + 1) * 4096, { even_cows })
   }
-}
-
-/** True for an entry that maps a counted page. */
-export function maps_page(entry: number): boolean {
-  return (entry & (PTE_P | PTE_PROTNONE)) !== 0 && (entry & PTE_SPECIAL) === 0
 }

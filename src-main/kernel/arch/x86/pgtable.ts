@@ -42,13 +42,6 @@ export function pte_present(entry: number): boolean {
 export function pte_is_swap(entry: number): boolean {
   return (entry & PTE_SWAP) !== 0
 }
-/** The frame, swap slot or table row of an entry. */
-export function pte_pfn(entry: number): number {
-  return entry >>> PTE_SHIFT
-}
-export function mk_pte(pfn: number, flags: number): number {
-  return (pfn << PTE_SHIFT) | flags
-}
 /** True for an entry that points to a lower table. */
 export function entry_is_table(entry: number): boolean {
   return (entry & (PTE_P | PTE_PS)) === PTE_P

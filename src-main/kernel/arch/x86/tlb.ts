@@ -469,8 +469,3 @@ function invalidate(k: Kernel, cpu: number, mm: number, addr: number): void {
 function forget(w: Int32Array, from: number, n: number, tag: number): void {
   for (let i = from; i < from + n; i++) if (w[i] === tag) w[i] = 0
 }
-
-/** A CPU turns to another address space: with process-context ids nothing is flushed. */
-export function switch_mm(k: Kernel, mm: number): void {
-  k.mm.cpumask[mm * 2 + (k.var.cpu >> 5)]! |= 1 << (k.var.cpu & 31)
-}
