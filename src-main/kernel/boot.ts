@@ -14,6 +14,7 @@ import { default_max_threads } from './limits'
 import { FS_EXT4 } from './mm/inode'
 import { vfs_create } from './mm/dcache'
 import { hugetlb_boot_pages } from './mm/hugetlb_boot'
+import { khugepaged } from './mm/khugepaged'
 import { free_initmem, mm_init } from './mm/page_alloc'
 import { bio_end_io } from './mm/page_io'
 import { swap_init } from './mm/swapon'
@@ -42,6 +43,8 @@ export function boot(config: MachineConfig): Kernel {
   mm_init(k)
   k.var.sysctl['kernel.threads-max'] = default_max_threads(k.var.totalram_pages - hugetlb_boot_pages(k))
   block_init(k)
+  // Made now, so that the first look at its figures changes nothing.
+  khugepaged(k)
   start_init(k)
   time_zero(k)
   psi_init(k)
