@@ -37,8 +37,8 @@ const TRY_SLEEP = 4
 const SHORT = 5
 /** HZ/10. */
 const SHORT_SLEEP_NS = 100_000_000
-/** Pages scanned in one step. */
-const STEP_PAGES = 256
+/** Pages scanned in one step: a batch, after which a task that woke may run (cond_resched). */
+const STEP_PAGES = SWAP_CLUSTER_MAX
 /** No zone asked for: one past the highest index. */
 const NO_ZONE = MAX_NR_ZONES + 1
 
