@@ -34,13 +34,17 @@ export function openExpectations(list: readonly Expectation[]): Expecting {
 }
 
 export function observeSample(state: Expecting, data: Float64Array): void {
-  const { ms } = sampleShape(data)
+  observeCounters(state, sampleShape(data).ms, (name) => data[HEADER.length + S[name]]!)
+}
+
+/** The same, of counters that are kept otherwise. */
+export function observeCounters(state: Expecting, ms: number, read: (name: CounterName) => number): void {
   state.list.forEach((e, i) => {
-    if ('counter' in e && within(e, ms)) put(state.seen[i]!, data[HEADER.length + S[e.counter as CounterName]]!)
+    if ('counter' in e && within(e, ms)) put(state.seen[i]!, read(e.counter as CounterName))
     if ('order' in e)
       for (const name of e.order) {
         if (!(name in S)) continue
-        const value = data[HEADER.length + S[name as CounterName]]!
+        const value = read(name as CounterName)
         const initial = (state.initial[name] ??= value)
         if (value > initial) state.firsts[name] ??= ms
       }

@@ -13,10 +13,14 @@ export interface Console {
 
 export function openConsole(s: Session, id: string, cols: number, rows: number): Console {
   s.consoles.get(id)?.term.close()
+  const begun = { inPast: false }
   const term = openTerm({
-    inside: consoleInside(s),
+    inside: consoleInside(s, begun),
     write: (data) => s.push({ type: 'term', id, data }),
-    ready: async () => void (await shownMachine(s)),
+    ready: async () => {
+      begun.inPast = s.view.ms !== null
+      await shownMachine(s)
+    },
     cols,
     rows,
   })
@@ -25,7 +29,13 @@ export function openConsole(s: Session, id: string, cols: number, rows: number):
   return console
 }
 
-function consoleInside(s: Session): Inside {
+/** What was typed ahead in the past was meant for the past: on the way to the present it is forgotten. */
+export function leavePast(s: Session): void {
+  for (const { term } of s.consoles.values()) term.forget()
+}
+
+/** A command that began in the past goes on looking when the present is shown, but never acts on it. */
+function consoleInside(s: Session, begun: { readonly inPast: boolean }): Inside {
   return insideOf({
     machine() {
       const machine = s.view.ms === null ? s.live : s.past
@@ -33,7 +43,7 @@ function consoleInside(s: Session): Inside {
       return machine
     },
     act(command) {
-      if (s.view.ms !== null)
+      if (s.view.ms !== null || begun.inPast)
         return { ok: false, error: 'EROFS: the past cannot be changed; branch here to go on with other decisions' }
       return giveCommand(s, command)
     },

@@ -12,6 +12,8 @@ import type { Keys } from './tools/screen'
 export interface Term {
   input(data: string): void
   resize(cols: number, rows: number): void
+  /** Forgets the keys typed ahead of the running command. */
+  forget(): void
   close(): void
 }
 export interface TermOptions {
@@ -115,6 +117,9 @@ export function openTerm({ inside, write, ready, cols, rows }: TermOptions): Ter
     input,
     resize(newCols, newRows) {
       Object.assign(size, { cols: newCols, rows: newRows })
+    },
+    forget() {
+      queue.length = 0
     },
     close() {
       isClosed = true

@@ -11,8 +11,7 @@ export interface Cgroup {
 export function cgroups(t: ProcessTable): Cgroup[] {
   const found = new Map<string, { processes: number; rssKB: number; swapKB: number }>()
   for (let i = 0; i < t.length; i++) {
-    const path = cgroupOf(t, i)
-    if (path === '') continue
+    const path = cgroupOf(t, i) || '/'
     const group = found.get(path) ?? { processes: 0, rssKB: 0, swapKB: 0 }
     group.processes++
     group.rssKB += t.get(i, 'VmRSS')

@@ -1,5 +1,6 @@
 /** The forms of the Lab: parameters of programs as they document them, typed values out of typed text. */
 import { paramValue, type ParamSpec, type ProgramInfo } from '@shared/program'
+import type { Expectation } from '@shared/scenario'
 
 /** What the gallery tells of a scenario. */
 export interface Scenario {
@@ -13,8 +14,8 @@ export interface Scenario {
   readonly cpus: number
   /** False for a user's own file. */
   readonly builtin: boolean
-  /** What must hold, in words. */
-  readonly expect?: readonly string[]
+  /** What must hold. */
+  readonly expect?: readonly Expectation[]
 }
 type Told = Omit<Scenario, 'durationMs' | 'ramBytes' | 'builtin'> & {
   readonly durationMs?: number | null

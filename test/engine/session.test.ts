@@ -201,6 +201,26 @@ describe('a session', () => {
     await ask({ type: 'termClose', id: 't' })
   })
 
+  test('what was typed in the past never acts on the present', async () => {
+    await ask({ type: 'seek', ms: 1000 })
+    pushes = []
+    const was = await value<string>({ type: 'readFile', path: '/proc/sys/vm/swappiness' })
+    const other = was.trim() === '7' ? '8' : '7'
+    const write = `sysctl vm.swappiness=${other}\r`
+    await ask({ type: 'termOpen', id: 't', cols: 100, rows: 30 })
+    await ask({ type: 'termInput', id: 't', data: `sleep 5; ${write}` })
+    await ask({ type: 'termInput', id: 't', data: write })
+    await ask({ type: 'goLive' })
+    const screen = (): string =>
+      of('term')
+        .map((p) => p.data)
+        .join('')
+    await until(() => screen().split('root@memscope').length > 2)
+    expect(screen()).not.toContain(`vm.swappiness = ${other}`)
+    expect(await value({ type: 'readFile', path: '/proc/sys/vm/swappiness' })).toBe(was)
+    await ask({ type: 'termClose', id: 't' })
+  })
+
   test('a bug of ours leaves a capsule, and the engine answers', async () => {
     pushes = []
     const programs = s.live!.programs as unknown as { step: () => void }

@@ -472,7 +472,7 @@ function putSeries(data: Float64Array, moment: Moment, tasks: readonly Task[]): 
   set('uptime_ms', moment.ms)
   set('procs_running', 2)
   set('procs_blocked', 1)
-  set('nr_threads', tasks.filter((task) => !task.kthread).length)
+  set('nr_threads', tasks.length)
   set('nr_kthreads', tasks.filter((task) => task.kthread).length)
   data[HEADER.length + S.load1] = 1.84
   data[HEADER.length + S.load5] = 0.92

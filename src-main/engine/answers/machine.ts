@@ -90,7 +90,7 @@ export function scenarios(): Result {
     untilMs: scenario.until,
     ram: scenario.machine.ram,
     cpus: scenario.machine.cpus,
-    expect: scenario.expect.map((e) => e.text),
+    expect: scenario.expect,
     yaml: source,
   }))
   return { ok: true, value: list }

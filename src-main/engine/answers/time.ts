@@ -1,6 +1,7 @@
 /** Answers about time: speed, pause, single steps, seeking, playing, going live, branching. */
 import { performance } from 'node:perf_hooks'
 import type { CommandOf, Result } from '@shared/protocol'
+import { leavePast } from '../consoles'
 import { cutAfter, openHistory } from '../history'
 import { flush, settle, stand, stepOnce, takeText, wake } from '../loop'
 import { isSampleDue, nowMs, sampleOf } from '../machine'
@@ -81,6 +82,7 @@ export function goLive(s: Session): Result {
   s.view.ms = null
   s.view.playing = false
   s.past = null
+  leavePast(s)
   const latest = s.history.whole.at(-1)
   if (latest !== undefined) s.push({ type: 'sample', data: latest })
   pushState(s)
@@ -119,6 +121,7 @@ export async function branch(s: Session, { ms }: CommandOf<'branch'>): Promise<R
   s.past = null
   s.crashed = null
   s.view.ms = null
+  leavePast(s)
   s.branchedAt = at
   s.epoch++
   s.kept.list = s.kept.list.filter((c) => c.ms <= at)
