@@ -3,6 +3,7 @@
  * time 0: kernel threads sleep, pid 1 is ready to run, nothing else exists.
  */
 import { assert } from '@shared/assert'
+import { M } from '@shared/counters'
 import { open_kernel, PF_KTHREAD, string_id, type Kernel, type MachineConfig } from './kernel'
 import { row_touch } from './lib/arena'
 import { timer_del, timer_first } from './lib/timer'
@@ -119,6 +120,8 @@ function time_zero(k: Kernel): void {
       'iowait',
       'softirq',
       'ctxt',
+      'loc',
+      'irq',
       'min_vruntime',
     ] as const)
       k.cpu[column][row] = 0
@@ -128,7 +131,10 @@ function time_zero(k: Kernel): void {
     for (const column of TASK_TIMES) k.task[column][t] = 0
   }
   k.device.pipe_until.fill(0)
+  // total_forks goes on from boot: kernel threads, pid 1, and the idle tasks of all CPUs but the first.
+  const forks = k.machine[M.processes]! + k.config.cpus - 1
   k.machine.fill(0)
+  k.machine[M.processes] = forks
   for (const line of k.log) line[0] = 0
 }
 const TASK_TIMES = [

@@ -856,6 +856,9 @@ export function open_kernel(config: MachineConfig) {
       iowait: 'f64',
       softirq: 'f64',
       ctxt: 'f64',
+      /** Interrupts taken: of the local timer, of disks. */
+      loc: 'f64',
+      irq: 'f64',
       need_resched: 'u8',
       /** The idle task runs: leaving and entering it are context switches. */
       is_idle: 'u8',

@@ -13,7 +13,7 @@ const FIRST: readonly Row[] = [
   ['netns', true, -20],
   ['kworker/0:0-rcu_gp', true, 0],
   ['kworker/0:0H-events_highpri', true, -20],
-  ['kworker/u2:0-events_unbound', true, 0],
+  ['kworker/u%0:0-events_unbound', true, 0],
   ['mm_percpu_wq', true, -20],
   ['rcu_tasks_kthread', true, 0],
   ['rcu_tasks_rude_kthread', true, 0],
@@ -29,10 +29,10 @@ const LAST: readonly Row[] = [
   ['inet_frag_wq', true, -20],
   ['kauditd', false, 0],
   ['khungtaskd', false, 0],
-  ['kworker/u2:1-flush-8:0', true, 0, 'flusher'],
+  ['kworker/u%0:1-flush-8:0', true, 0, 'flusher'],
   ['oom_reaper', false, 0, 'oom_reaper'],
   ['writeback', true, -20],
-  ['kworker/u2:2', true, 0],
+  ['kworker/u%0:2', true, 0],
   ['kcompactd0', false, 0, 'kcompactd'],
   ['ksmd', false, 5, 'ksmd'],
   ['khugepaged', false, 19, 'khugepaged'],
@@ -52,7 +52,7 @@ const LAST: readonly Row[] = [
   ['ipv6_addrconf', true, -20],
   ['kstrp', true, -20],
   ['zswap-shrink', true, -20, 'zswap_shrink'],
-  ['kworker/u3:0', true, -20],
+  ['kworker/u%1:0', true, -20],
 ]
 
 /** kthreadd and its children, all asleep. */
@@ -77,12 +77,17 @@ function huge_pages_possible(k: Kernel): boolean {
 }
 
 function start(k: Kernel, [name, idle, nice, known]: Row, cpu: number): void {
-  const t = kernel_thread(k, name, threads(k).kthreadd)
+  const t = kernel_thread(k, pool_name(k, name), threads(k).kthreadd)
   k.task.nice[t] = nice
   k.task.oom_score_adj[t] = 0
   put_to_sleep(k, t, idle)
   k.task.cpu[t] = cpu
   if (known !== undefined) threads(k)[known] = t
+}
+
+/** Each CPU has two worker pools (normal and nice -20); those of no CPU, `%0` and `%1` here, are numbered after them. */
+function pool_name(k: Kernel, name: string): string {
+  return name.replace(/%(\d)/, (_, n: string) => String(2 * k.config.cpus + Number(n)))
 }
 
 function put_to_sleep(k: Kernel, t: number, idle: boolean): void {

@@ -24,6 +24,7 @@ import {
   VM_FAULT_RETRY,
   VM_FAULT_SIGBUS,
 } from '../mm/vm_fault'
+import { show_signal, show_signal_msg } from './show_signal'
 
 export const ACCESS_READ = 0
 export const ACCESS_WRITE = 1
@@ -42,16 +43,19 @@ function is_canonical(k: Kernel, addr: number): boolean {
 
 /** The running task's access to `addr` found no translation. */
 export function do_page_fault(k: Kernel, addr: number, access: number): number {
-  if (!is_canonical(k, addr)) return force_sig_fault(k, SIGSEGV, SI_KERNEL, 0)
-  if (addr >= task_size(k)) return bad_area(k, SEGV_MAPERR, addr)
+  if (!is_canonical(k, addr)) {
+    show_signal(k)
+    return force_sig_fault(k, SIGSEGV, SI_KERNEL, 0)
+  }
+  if (addr >= task_size(k)) return bad_area(k, SEGV_MAPERR, addr, access)
   const mm = k.task.mm[k.var.current]!
   const vma = find_vma(k, mm, addr)
-  if (vma === 0) return bad_area(k, SEGV_MAPERR, addr)
+  if (vma === 0) return bad_area(k, SEGV_MAPERR, addr, access)
   if (k.vma.vm_start[vma]! > addr) {
-    if ((k.vma.vm_flags[vma]! & VM_GROWSDOWN) === 0) return bad_area(k, SEGV_MAPERR, addr)
-    if (expand_stack(k, mm, vma, addr) < 0) return bad_area(k, SEGV_MAPERR, addr)
+    if ((k.vma.vm_flags[vma]! & VM_GROWSDOWN) === 0) return bad_area(k, SEGV_MAPERR, addr, access)
+    if (expand_stack(k, mm, vma, addr) < 0) return bad_area(k, SEGV_MAPERR, addr, access)
   }
-  if (access_error(k, mm, vma, addr, access)) return bad_area(k, SEGV_ACCERR, addr)
+  if (access_error(k, mm, vma, addr, access)) return bad_area(k, SEGV_ACCERR, addr, access)
   k.var.fault_addr = addr
   const done = resolve(k, vma, addr, access)
   k.var.fault_addr = 0
@@ -93,12 +97,13 @@ function resolve(k: Kernel, vma: number, addr: number, access: number): number {
       tell(k, 'sigbus', addr)
       return force_sig_fault(k, SIGBUS, BUS_ADRERR, addr)
     }
-    return bad_area(k, SEGV_MAPERR, addr)
+    return bad_area(k, SEGV_MAPERR, addr, access)
   }
 }
 
-function bad_area(k: Kernel, code: number, addr: number): number {
+function bad_area(k: Kernel, code: number, addr: number, access: number): number {
   tell(k, 'segfault', addr)
+  show_signal_msg(k, addr, access)
   return force_sig_fault(k, SIGSEGV, code, addr)
 }
 

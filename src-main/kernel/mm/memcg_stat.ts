@@ -44,6 +44,12 @@ export function memcg_event(k: Kernel, memcg: number, event: number): void {
 export function count_memcg_events(k: Kernel, memcg: number, event: number, nr: number): void {
   for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.stat[m * STAT_WIDTH + event]! += nr
 }
+/** Reclaim for a limit counts in the cgroup and all above it; only other reclaim counts in /proc/vmstat too. */
+export function count_reclaim_events(k: Kernel, target: number, memcg: number, event: number, nr: number): void {
+  if (target === 0) k.vmstat[event]! += nr
+  else k.memcg.stat[event]! += nr
+  count_memcg_events(k, memcg, event, nr)
+}
 /** An event of an address space: its owner's cgroup counts it. */
 export function count_memcg_event_mm(k: Kernel, mm: number, event: number): void {
   if (k.memcg.meta.nr_live !== 0) count_memcg_events(k, k.task.cgroup[k.mm.owner[mm]!]!, event, 1)
@@ -53,7 +59,7 @@ export function mod_lruvec_lru_size(k: Kernel, memcg: number, lru: number, nr: n
 }
 /** A counter of a cgroup and all below it; item -1 is its usage in pages. */
 export function memcg_page_state(k: Kernel, memcg: number, item: number): number {
-  if (memcg === 0) return item < 0 ? 0 : k.vmstat[item]!
+  if (memcg === 0) return item < 0 ? 0 : k.vmstat[item]! + k.memcg.stat[item]!
   return item < 0 ? k.memcg.usage[memcg]! : k.memcg.stat[memcg * STAT_WIDTH + item]!
 }
 

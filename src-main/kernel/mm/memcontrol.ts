@@ -50,6 +50,7 @@ import { try_to_free_mem_cgroup_pages } from './vmscan'
 
 export {
   count_memcg_events,
+  count_reclaim_events,
   memcg_event,
   mem_cgroup_print_oom_meminfo,
   memcg_page_state,

@@ -27,6 +27,7 @@ import {
   ZONE_NORMAL,
   type Kernel,
 } from '../kernel'
+import { printk } from '../task'
 import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL, PAGEBLOCK_NR_PAGES, set_pageblock_migratetype } from './buddy'
 import { hugetlb_hstate_alloc_bootmem, hugetlb_init } from './hugetlb_boot'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
@@ -34,6 +35,14 @@ import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { later_chunk_pages, setup_per_cpu_areas } from './percpu'
 import { writeback_set_ratelimit } from './page_writeback'
 import { kmem_cache_init, slab_boot_objects } from './slab_common'
+import {
+  e820_print_table,
+  mem_init_print_info,
+  print_hash,
+  print_workingset,
+  print_zone_ranges,
+  print_zonelists,
+} from './mm_init_log'
 import { init_reserves } from './util'
 import { BPF_PACK_PAGES, vmalloc_boot_pages } from './vmalloc'
 import { init_per_zone_wmark_min, set_recommended_min_free_kbytes } from './watermark'
@@ -70,11 +79,11 @@ const EARLY_FREED: readonly Range[] = [{ start: 0x3307, end: 0x3310 }]
  * first, and where a range begins or ends inside a 2-MiB entry that takes a page table: for the entry of the image, and
  * for its alias in the direct map where write access changes (not for execute, arch/x86/mm/pat/set_memory.c).
  */
-const LATE_FREED: readonly (Range & { readonly splits: number })[] = [
-  { start: 0x3403, end: 0x3600, splits: 1 }, // unused decrypted memory (2036 KiB), not executable
-  { start: 0x3045, end: 0x3307, splits: 2 }, // init text and data (2824 KiB), not executable
-  { start: 0x1e02, end: 0x2000, splits: 2 }, // text / rodata gap (2040 KiB), not executable and writable
-  { start: 0x28eb, end: 0x2a00, splits: 2 }, // rodata / data gap (1108 KiB), writable
+const LATE_FREED: readonly (Range & { readonly splits: number; readonly what: string })[] = [
+  { start: 0x3403, end: 0x3600, splits: 1, what: 'unused decrypted' }, // not executable
+  { start: 0x3045, end: 0x3307, splits: 2, what: 'unused kernel image (initmem)' }, // not executable
+  { start: 0x1e02, end: 0x2000, splits: 2, what: 'unused kernel image (text/rodata gap)' }, // not executable and writable
+  { start: 0x28eb, end: 0x2a00, splits: 2, what: 'unused kernel image (rodata/data gap)' }, // writable
 ]
 
 interface BootMap {
@@ -94,6 +103,7 @@ export function mm_init(k: Kernel): void {
   alloc_pages_of(k, EARLY_INIT_PAGES + BPF_PACK_PAGES)
   dma_atomic_pool_init(k)
   init_reserves(k)
+  print_workingset(k)
   slab_boot_objects(k, 'late')
   mm_init_late(k)
 }
@@ -111,9 +121,12 @@ export function init_zones(k: Kernel): void {
   row_touch(k.pcp, k.config.cpus * MAX_NR_ZONES * 16)
   row_touch(k.pcp_set, k.config.cpus * MAX_NR_ZONES)
   calculate_zone_sizes(k, block)
+  e820_print_table(k, block.memory)
+  print_zone_ranges(k, block.memory)
+  print_zonelists(k, nr_kernel_pages(k))
   reserve_boot_memory(k, block)
   memblock_free_all(k, block)
-  free_reserved_area(k, EARLY_FREED)
+  free_reserved_area(k, EARLY_FREED, 'SMP alternatives')
   init_per_zone_wmark_min(k)
   hugetlb_init(k, (start, end) => count_managed(k, start, end))
   // hugepage_init asks khugepaged for its recommendation; with less than 512 MiB it switches huge pages off instead.
@@ -175,12 +188,20 @@ function reserve_boot_memory(k: Kernel, block: Memblock): void {
   memblock_alloc(block, nr_sections(block) * (SECTION_PAGES >> 6), 512, top)
   setup_per_cpu_areas(k, block, top)
   hugetlb_hstate_alloc_bootmem(k, block)
-  for (const scale of [13, 14]) memblock_alloc(block, hash_pages(k, scale), 1, top)
+  for (const [name, scale] of SYSTEM_HASHES) {
+    memblock_alloc(block, hash_pages(k, scale), 1, top)
+    print_hash(k, name, hash_pages(k, scale))
+  }
   if (!needs_swiotlb(k)) return
   memblock_alloc(block, SWIOTLB_PAGES, 1, DMA32_PFN_END)
   memblock_alloc(block, SWIOTLB_SLOT_PAGES, 1, top)
   memblock_alloc(block, SWIOTLB_AREA_PAGES, 1, top)
 }
+
+const SYSTEM_HASHES = [
+  ['Dentry cache', 13],
+  ['Inode-cache', 14],
+] as const
 
 /** RAM above 4 GiB cannot be reached by 32-bit devices. */
 function needs_swiotlb(k: Kernel): boolean {
@@ -232,6 +253,7 @@ function memblock_free_all(k: Kernel, block: Memblock): void {
   let free = 0
   for (const { start, end } of memblock_free(block)) free += Math.max(0, Math.min(end, deferred) - start)
   writeback_set_ratelimit(k, free)
+  mem_init_print_info(k, free)
 }
 
 /** Struct pages beyond the first section of the highest zone are initialised later, when all CPUs run. */
@@ -264,7 +286,7 @@ function deferred_free_pages(k: Kernel, start: number, end: number): void {
 }
 
 /** Frees reserved frames one by one (free_reserved_page) and counts them as managed. */
-function free_reserved_area(k: Kernel, ranges: readonly Range[]): void {
+function free_reserved_area(k: Kernel, ranges: readonly Range[], what: string): void {
   for (const { start, end } of ranges) {
     for (let pfn = start; pfn < end; pfn++) {
       assert(k.page.flags[pfn] === PG_reserved, 'free_reserved_area: the frame is not reserved')
@@ -272,6 +294,7 @@ function free_reserved_area(k: Kernel, ranges: readonly Range[]): void {
       free_page(k, pfn)
     }
     count_managed(k, start, end)
+    printk(k, `Freeing ${what} memory: ${(end - start) * 4}K`)
   }
 }
 
@@ -286,12 +309,12 @@ function count_managed(k: Kernel, start: number, end: number): void {
 export function free_initmem(k: Kernel): void {
   const { initrd } = k.var.mod['boot_map'] as BootMap
   const cpu = k.var.cpu
-  free_reserved_area(k, [{ start: initrd, end: initrd + INITRD_PAGES }])
+  free_reserved_area(k, [{ start: initrd, end: initrd + INITRD_PAGES }], 'initrd')
   // kernel_init is the second task: it runs beside the boot CPU where there is another.
   k.var.cpu = Math.min(1, k.config.cpus - 1)
   for (const range of LATE_FREED) {
     for (let i = 0; i < range.splits; i++) alloc_pages(k, GFP_KERNEL, 0)
-    free_reserved_area(k, [range])
+    free_reserved_area(k, [range], range.what)
   }
   k.var.cpu = cpu
 }

@@ -34,7 +34,7 @@ import { charge, fatal_signal_pending } from '../task'
 import { try_to_free_buffers } from './buffer'
 import { __filemap_remove_folio, inode_may_shrink } from './filemap'
 import { split_huge_page } from './huge_split'
-import { count_memcg_events, mem_cgroup_swap_full } from './memcontrol'
+import { count_memcg_events, count_reclaim_events, mem_cgroup_swap_full } from './memcontrol'
 import { blk_poll, swap_writepage } from './page_io'
 import { clear_page_dirty_for_io, wakeup_flusher_threads, writepage } from './page_writeback'
 import {
@@ -144,8 +144,7 @@ export function shrink_inactive_list(
   const isolated = file ? C.nr_isolated_file : C.nr_isolated_anon
   k.vmstat[isolated]! += nr_taken
   const scan = sc.kswapd ? C.pgscan_kswapd : C.pgscan_direct
-  if (sc.target === 0) k.vmstat[scan]! += nr_scanned
-  count_memcg_events(k, memcg, scan, nr_scanned)
+  count_reclaim_events(k, sc.target, memcg, scan, nr_scanned)
   k.vmstat[file ? C.pgscan_file : C.pgscan_anon]! += nr_scanned
   if (nr_taken === 0) return 0
 
@@ -163,8 +162,7 @@ export function shrink_inactive_list(
   move_folios_to_lru(k, keep)
   k.vmstat[isolated]! -= nr_taken
   const steal = sc.kswapd ? C.pgsteal_kswapd : C.pgsteal_direct
-  if (sc.target === 0) k.vmstat[steal]! += nr_reclaimed
-  count_memcg_events(k, memcg, steal, nr_reclaimed)
+  count_reclaim_events(k, sc.target, memcg, steal, nr_reclaimed)
   k.vmstat[file ? C.pgsteal_file : C.pgsteal_anon]! += nr_reclaimed
   lru_note_cost(k, memcg, file, stat.nr_pageout)
   // Only dirty pages that no flusher has queued: it is not doing its job.
@@ -397,8 +395,7 @@ export function shrink_active_list(k: Kernel, nr_to_scan: number, memcg: number,
   const { taken, nr_scanned, nr_taken } = isolate_lru_folios(k, nr_to_scan, memcg, sc, lru)
   const isolated = file ? C.nr_isolated_file : C.nr_isolated_anon
   k.vmstat[isolated]! += nr_taken
-  if (sc.target === 0) k.vmstat[C.pgrefill]! += nr_scanned
-  count_memcg_events(k, memcg, C.pgrefill, nr_scanned)
+  count_reclaim_events(k, sc.target, memcg, C.pgrefill, nr_scanned)
   const active: number[] = []
   const inactive: number[] = []
   for (const pfn of taken) {

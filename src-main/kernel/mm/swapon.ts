@@ -8,6 +8,7 @@ import { assert } from '@shared/assert'
 import { string_id, type Kernel } from '../kernel'
 import { add_device, device_rotational, next_device_name, type DeviceKind } from '../block/device'
 import { prng_below } from '../lib/prng'
+import { printk } from '../task'
 import { EINVAL, ENOMEM, EPERM } from '../uapi'
 import { is_shmem } from './inode'
 import { shmem_unuse } from './shmem'
@@ -64,7 +65,16 @@ export function swapon(k: Kernel, bytes: number, kind: DeviceKind, priority?: nu
     setup_clusters(k, area, si.cluster_next[area]!)
   }
   swap_vars(k).full_told = false
+  tell_added(k, area)
   return area
+}
+
+/** One extent, and FS: the kernel has frontswap. */
+function tell_added(k: Kernel, area: number): void {
+  const { pages, prio, name, flags } = k.swap_info
+  const kB = pages[area]! * 4
+  const extent = `extents:1 across:${kB}k ${(flags[area]! & SWP_SOLIDSTATE) !== 0 ? 'SS' : ''}FS`
+  printk(k, `Adding ${kB}k swap on ${k.strings.list[name[area]!]!}.  Priority:${prio[area]} ${extent}`)
 }
 
 /** -2, -3, … for areas without a priority of their own. */

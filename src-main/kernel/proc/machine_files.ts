@@ -1,12 +1,12 @@
 /**
  * Files that describe what the machine is made of: filesystems, devices, misc, iomem, interrupts, softirqs, vmallocinfo
  * and others that are short. Linux: fs/filesystems.c, kernel/irq/proc.c, kernel/resource.c, mm/vmalloc.c. Simplified: of
- * all interrupts only the timer's are modelled.
+ * all interrupts only the timers' and the disks' are modelled.
  */
-import { M } from '@shared/counters'
 import type { Kernel } from '../kernel'
 import { memory_map } from '../mm/mm_init'
 import { first_task, next_task } from '../task'
+import { DISK_IRQ } from './system'
 import { hex } from './text'
 
 export function filesystems_text(k: Kernel): string {
@@ -107,10 +107,6 @@ export function iomem_text(k: Kernel): string {
 
 // ---------------------------------------------------------------- interrupts
 
-/** Timer ticks of a CPU, and of all: the one interrupt of the model. */
-function ticks_per_cpu(k: Kernel): number {
-  return Math.floor(k.machine[M.intr]! / k.config.cpus)
-}
 const ARCH_IRQS: readonly (readonly [string, string])[] = [
   ['NMI', 'Non-maskable interrupts'],
   ['LOC', 'Local timer interrupts'],
@@ -134,22 +130,25 @@ const LATE_IRQS: readonly (readonly [string, string])[] = [
 ]
 export function interrupts_text(k: Kernel): string {
   const cpus = Array.from({ length: k.config.cpus }, (_, i) => i)
-  const each = ticks_per_cpu(k)
-  const row = ([name, text]: readonly [string, string]): string => {
-    const value = name === 'LOC' ? each : 0
-    return `${name}: ${cpus.map(() => String(value).padStart(10)).join(' ')}   ${text}\n`
-  }
+  const row = ([name, text]: readonly [string, string]): string =>
+    `${name}: ${cpus.map((i) => String(name === 'LOC' ? k.cpu.loc[i + 1]! : 0).padStart(10)).join(' ')}   ${text}\n`
+  const disk = cpus.map((i) => String(k.cpu.irq[i + 1]).padStart(10)).join(' ')
+  const lines = `${String(DISK_IRQ).padStart(3)}: ${disk}   PCI-MSI 512000-edge      ${disk_handler(k)}\n`
   const head = `           ${cpus.map((i) => `CPU${i}`.padEnd(11)).join('')}\n`
   const errors = ['ERR', 'MIS'].map((name) => `${name}: ${'0'.padStart(10)}\n`).join('')
-  return head + ARCH_IRQS.map(row).join('') + errors + LATE_IRQS.map(row).join('')
+  return head + lines + ARCH_IRQS.map(row).join('') + errors + LATE_IRQS.map(row).join('')
+}
+
+/** The driver of the root disk. */
+function disk_handler(k: Kernel): string {
+  return k.config.disk === 'nvme' ? 'nvme0q1' : 'ahci[0000:00:1f.2]'
 }
 
 const SOFTIRQS = ['HI', 'TIMER', 'NET_TX', 'NET_RX', 'BLOCK', 'IRQ_POLL', 'TASKLET', 'SCHED', 'HRTIMER', 'RCU'] as const
 export function softirqs_text(k: Kernel): string {
   const cpus = Array.from({ length: k.config.cpus }, (_, i) => i)
-  const each = ticks_per_cpu(k)
   const row = (name: string): string =>
-    `${name.padStart(12)}:${cpus.map(() => ` ${String(name === 'TIMER' ? each : 0).padStart(10)}`).join('')}\n`
+    `${name.padStart(12)}:${cpus.map((i) => ` ${String(name === 'TIMER' ? k.cpu.loc[i + 1]! : 0).padStart(10)}`).join('')}\n`
   return `                    ${cpus.map((i) => `CPU${i}`.padEnd(11)).join('')}\n${SOFTIRQS.map(row).join('')}`
 }
 

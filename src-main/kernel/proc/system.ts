@@ -45,16 +45,20 @@ export function stat_text(k: Kernel): string {
   }
   let text = line('cpu ', sum)
   for (let cpu = 0; cpu < k.config.cpus; cpu++) text += line(`cpu${cpu}`, (c) => c[cpu + 1]!)
-  const intr = k.machine[M.intr]!
   // The local timer's are in the sum and in no line of the interrupt controller.
-  text += `intr ${intr}${' 0'.repeat(NR_IRQS)}\n`
+  const lines = new Array<number>(NR_IRQS).fill(0)
+  lines[DISK_IRQ] = sum(k.cpu.irq)
+  text += `intr ${k.machine[M.intr]} ${lines.join(' ')}\n`
   text += `ctxt ${total_ctxt(k)}\nbtime ${BOOT_TIME}\nprocesses ${k.machine[M.processes]}\n`
   text += `procs_running ${nr_running(k)}\nprocs_blocked ${nr_iowait(k)}\n`
-  return `${text}softirq ${intr} 0 ${intr} 0 0 0 0 0 0 0 0\n`
+  const timer = sum(k.cpu.loc)
+  return `${text}softirq ${timer} 0 ${timer} 0 0 0 0 0 0 0 0\n`
 }
 
 /** Numbers that the interrupt controllers of a PC may have. */
 const NR_IRQS = 256
+/** The first message-signalled interrupt after the 24 lines of the I/O APIC: the disks' controller. */
+export const DISK_IRQ = 24
 
 export function total_ctxt(k: Kernel): number {
   let total = 0
@@ -68,7 +72,7 @@ export function loadavg_file(k: Kernel): string {
 
 export function uptime_text(k: Kernel): string {
   let idle = 0
-  for (let row = 1; row <= k.config.cpus; row++) idle += k.cpu.idle[row]! + k.cpu.iowait[row]!
+  for (let row = 1; row <= k.config.cpus; row++) idle += k.cpu.idle[row]!
   const two = (ns: number): string => `${Math.floor(ns / 1e9)}.${String(Math.floor((ns % 1e9) / 1e7)).padStart(2, '0')}`
   return `${two(k.var.now)} ${two(idle)}\n`
 }

@@ -6,7 +6,7 @@
  * concerns it. A slice ends with the step, with the next timer, when the task sleeps, or when a woken task is to run.
  */
 import { M } from '@shared/counters'
-import { PF_KTHREAD, STEP_NS, TASK_RUNNING, type Kernel } from '../kernel'
+import { PF_KTHREAD, STEP_NS, TASK_RUNNING, type Kernel, JIFFY_NS } from '../kernel'
 import { COST } from '../costs'
 import { timer_first, timer_next_ns } from '../lib/timer'
 import {
@@ -16,6 +16,7 @@ import {
   SCHED_LATENCY_NS,
   SCHED_MIN_GRANULARITY_NS,
   signal_pending,
+  TIMER_BIO,
   TIMER_WAKE,
   TSK_IOWAIT,
   TSK_ONCPU,
@@ -100,9 +101,26 @@ function deliver_timer(k: Kernel, programs: Programs, at: number): void {
   k.var.cpu = row - 1
   k.var.current = 0
   k.var.now = at
-  k.machine[M.intr]!++
+  count_interrupt(k, row, timer)
   run_timer(k, programs)
   k.cpu.now[row]! += k.var.now - at
+}
+
+/** A disk interrupts for itself; what waits for jiffies alone needs an interrupt of its own only where no tick comes. */
+function count_interrupt(k: Kernel, row: number, timer: number): void {
+  const kind = k.timer.kind[timer]!
+  if (kind === TIMER_BIO) k.cpu.irq[row]!++
+  else if (kind === TIMER_WAKE || k.cpu.is_idle[row] !== 0) k.cpu.loc[row]!++
+  else return
+  k.machine[M.intr]!++
+}
+
+/** The tick of a CPU that works: one a jiffy (an idle CPU has stopped it, NO_HZ_IDLE). */
+function count_ticks(k: Kernel, row: number, from: number, to: number): void {
+  const ticks = Math.floor(to / JIFFY_NS) - Math.floor(from / JIFFY_NS)
+  if (ticks <= 0) return
+  k.cpu.loc[row]! += ticks
+  k.machine[M.intr]! += ticks
 }
 
 /** Lets the best task of a CPU run from `start` until it sleeps, its slice is over or `limit`. */
@@ -111,6 +129,7 @@ function run_slice(k: Kernel, programs: Programs, row: number, start: number, li
   idle_to(k, row, start)
   k.var.cpu = row - 1
   k.var.now = cpu.now[row]!
+  const entered = k.var.now
   const t = pick_next_task(k, row)
   k.var.current = t
   cpu.need_resched[row] = 0
@@ -126,6 +145,7 @@ function run_slice(k: Kernel, programs: Programs, row: number, start: number, li
   }
   if (k.var.now === began) charge(k, COST.syscall)
   cpu.now[row] = k.var.now
+  count_ticks(k, row, entered, k.var.now)
   account_vruntime(k, row, t, k.var.now - began)
   if (task.state[t] !== TASK_RUNNING) sleep_current(k, row, t)
   else task.wake_ns[t] = k.var.now

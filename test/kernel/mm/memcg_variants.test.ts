@@ -51,6 +51,25 @@ describe('a tree', () => {
     expect(field(r, '/p/b memory.events', 'oom')).toBe(0)
   })
 
+  it('reclaim for a limit is in the memory.stat of all above, the root too, and not in /proc/vmstat', () => {
+    const r = lab(
+      machine(SWAP) +
+        group('/p', 'memory.max: 40MiB') +
+        group('/p/a') +
+        hold('hog', 60, '/p/a') +
+        read('memory.stat', '/p/a') +
+        read('memory.stat', '/p') +
+        `  - { label: root, readFile: { path: /sys/fs/cgroup/memory.stat } }\n` +
+        `  - { label: vm, readFile: { path: /proc/vmstat } }\n`,
+    )
+    const scanned = field(r, '/p/a memory.stat', 'pgscan_direct')
+    expect(scanned).toBeGreaterThan(1000)
+    expect(field(r, '/p memory.stat', 'pgscan_direct')).toBe(scanned)
+    expect(field(r, 'root', 'pgscan')).toBe(scanned)
+    expect(field(r, 'root', 'pgsteal')).toBe(field(r, '/p/a memory.stat', 'pgsteal'))
+    expect(field(r, 'vm', 'pgscan_direct')).toBe(0)
+  })
+
   it('oom.group kills a part of the tree with its victim; a member at -1000 lives', () => {
     const r = lab(
       machine() +

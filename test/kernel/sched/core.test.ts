@@ -86,6 +86,24 @@ describe('the scheduler', () => {
     }
   })
 
+  test('a CPU that works has a tick each jiffy, an idle one has not; disks interrupt for themselves', () => {
+    const k = machine({ cpus: 2 })
+    task(k, work, spin)
+    const before = [...k.cpu.loc.slice(0, 3)]
+    run(k, programs(work), 2)
+    const ticks = [1, 2].map((row) => k.cpu.loc[row]! - before[row]!).sort((a, b) => b - a)
+    expect(ticks[0]).toBeGreaterThanOrEqual(498)
+    expect(ticks[0]).toBeLessThan(530)
+    expect(ticks[1]).toBeLessThan(30)
+    const total = [1, 2].reduce((sum, row) => sum + k.cpu.loc[row]! + k.cpu.irq[row]!, 0)
+    expect(k.machine[M.intr]).toBe(total)
+  })
+
+  test('forks are counted from boot: kernel threads, pid 1, the idle task of each further CPU', () => {
+    const k = machine({ cpus: 2 })
+    expect(k.machine[M.processes]).toBe(k.var.next_pid - 1 + 1)
+  })
+
   test('counts idle time as iowait while a task of that CPU waits for a disk', () => {
     const k = machine()
     task(k, work, (k) => io_wait(k, k.var.now + 10_000_000))
