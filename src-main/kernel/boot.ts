@@ -14,6 +14,7 @@ import { start_kernel_threads } from './kthreads'
 import { default_max_threads } from './limits'
 import { FS_EXT4 } from './mm/inode'
 import { vfs_create } from './mm/dcache'
+import { kcompactd_run } from './mm/kcompactd'
 import { hugetlb_boot_pages } from './mm/hugetlb_boot'
 import { khugepaged } from './mm/khugepaged'
 import { free_initmem, mm_init } from './mm/page_alloc'
@@ -48,6 +49,7 @@ export function boot(config: MachineConfig): Kernel {
   khugepaged(k)
   start_init(k)
   time_zero(k)
+  kcompactd_run(k)
   psi_init(k)
   loadavg_init(k)
   watch_init(k)

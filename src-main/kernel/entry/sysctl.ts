@@ -13,6 +13,7 @@ import {
   write_watermark_scale_factor,
 } from '../mm/page_alloc'
 import { compact_memory } from '../mm/compaction'
+import { compaction_proactiveness_changed } from '../mm/kcompactd'
 import { drop_caches } from '../mm/drop_caches'
 import {
   default_hstate,
@@ -76,7 +77,11 @@ export const SYSCTLS: readonly Sysctl[] = [
     return 0
   }),
   row('vm.compact_unevictable_allowed', 1, 0, 1, 'Compaction may move mlocked pages.'),
-  row('vm.compaction_proactiveness', 20, 0, 100, 'How hard kcompactd works in the background.'),
+  row('vm.compaction_proactiveness', 20, 0, 100, 'How hard kcompactd works in the background.', (k, value) => {
+    k.var.sysctl['vm.compaction_proactiveness'] = value
+    compaction_proactiveness_changed(k)
+    return 0
+  }),
   row(
     'vm.dirty_background_bytes',
     0,

@@ -46,7 +46,7 @@ import {
   compaction_suitable,
   defer_compaction,
 } from './compaction_suitable'
-import { extfrag_for_order } from './extfrag'
+import { extfrag_for_order, fragmentation_score_wmark, HPAGE_ORDER } from './extfrag'
 import { can_steal_fallback, find_suitable_fallback } from './fallback'
 import { compaction_alloc, release_freepages } from './isolate_freepages'
 import { ISOLATE_ABORT, ISOLATE_NONE, isolate_migratepages, putback_migratepages } from './isolate_migratepages'
@@ -55,7 +55,6 @@ import { gfp_migratetype, gfp_zone, preferred_zone } from './page_alloc'
 import { drain_pages_zone } from './pcp'
 import { lru_add_drain, lru_add_drain_all, putback_lru_page } from './swap'
 
-const HPAGE_ORDER = 9
 /** migrate_pages: no frame to move to. Other results are the number of pages that could not be moved. */
 const ENOMEM = -1
 
@@ -219,8 +218,8 @@ function compact_finished(k: Kernel, cc: CompactControl): number {
   if (fatal_signal_pending(k, k.var.current)) return COMPACT_CONTENDED
   if (cc.proactive) {
     if (kswapd_is_running(k)) return COMPACT_PARTIAL_SKIPPED
-    const low = Math.max(100 - (k.var.sysctl['vm.compaction_proactiveness'] ?? 20), 5)
-    return extfrag_for_order(k, cc.zone, HPAGE_ORDER) > low ? COMPACT_CONTINUE : COMPACT_SUCCESS
+    const score = extfrag_for_order(k, cc.zone, HPAGE_ORDER)
+    return score > fragmentation_score_wmark(k, true) ? COMPACT_CONTINUE : COMPACT_SUCCESS
   }
   // The pageblock that was begun is finished first, so that the types stay apart.
   if (cc.order === ORDER_ALL || cc.migrate_pfn % PAGEBLOCK_NR_PAGES !== 0) return COMPACT_CONTINUE
@@ -232,7 +231,7 @@ function compact_finished(k: Kernel, cc: CompactControl): number {
   return COMPACT_CONTINUE
 }
 
-function kswapd_is_running(k: Kernel): boolean {
+export function kswapd_is_running(k: Kernel): boolean {
   const t = threads(k).kswapd
   return t !== 0 && k.task.state[t] === TASK_RUNNING && t !== k.var.current
 }

@@ -36,7 +36,7 @@ export const COMPACT_PRIO_SYNC_FULL = 0
 export const COMPACT_PRIO_SYNC_LIGHT = 1
 export const COMPACT_PRIO_ASYNC = 2
 
-const COMPACT_MAX_DEFER_SHIFT = 6
+export const COMPACT_MAX_DEFER_SHIFT = 6
 const MAX_COMPACT_RETRIES = 16
 
 /** What an allocation remembers between its tries. */

@@ -5,13 +5,15 @@
  * Linux: mm/compaction.c (kcompactd, kcompactd_do_work, proactive_compact_node, fragmentation_score_node).
  */
 import { C } from '@shared/counters'
-import { wake_kthread } from '../task'
+import { kthread_sleep, threads, TIMER_KTHREAD, wake_kthread } from '../task'
+import { timer_add } from '../lib/timer'
 import { MAX_NR_ZONES, ZONE_NORMAL, type Kernel } from '../kernel'
-import { compact_zone } from './compaction'
-import { compact_control, MIGRATE_SYNC_LIGHT, ORDER_ALL } from './compact_control'
+import { compact_zone, kswapd_is_running } from './compaction'
+import { compact_control, MIGRATE_SYNC_LIGHT, ORDER_ALL, type CompactControl } from './compact_control'
 import {
   COMPACT_COMPLETE,
   COMPACT_CONTINUE,
+  COMPACT_MAX_DEFER_SHIFT,
   COMPACT_PARTIAL_SKIPPED,
   COMPACT_SUCCESS,
   compaction_defer_reset,
@@ -19,20 +21,23 @@ import {
   compaction_suitable,
   defer_compaction,
 } from './compaction_suitable'
-import { extfrag_for_order } from './extfrag'
+import { compaction_proactiveness, fragmentation_score_node, fragmentation_score_wmark } from './extfrag'
 import { drain_all_pages } from './pcp'
 
-const HPAGE_ORDER = 9
-/** Rounds without a look after proactive compaction did not help. */
-const PROACTIVE_DEFER = 64
+/** How often kcompactd looks at the score, ns. */
+const HPAGE_FRAG_CHECK_INTERVAL_NS = 500_000_000
 
 interface Kcompactd {
   max_order: number
   highest_zoneidx: number
-  proactive_defer: number
 }
 function kcompactd(k: Kernel): Kcompactd {
-  return (k.var.mod['kcompactd'] ??= { max_order: 0, highest_zoneidx: ZONE_NORMAL, proactive_defer: 0 }) as Kcompactd
+  return (k.var.mod['kcompactd'] ??= { max_order: 0, highest_zoneidx: ZONE_NORMAL }) as Kcompactd
+}
+
+/** kcompactd starts to look. */
+export function kcompactd_run(k: Kernel): void {
+  timer_add(k, k.var.now + HPAGE_FRAG_CHECK_INTERVAL_NS, TIMER_KTHREAD, threads(k).kcompactd)
 }
 
 /** kswapd made room for a high order: let kcompactd make a block of it. */
@@ -53,11 +58,25 @@ function kcompactd_node_suitable(k: Kernel): boolean {
   return false
 }
 
-/** kcompactd's work for one wake-up; true: it has nothing more to do. */
+/** One wake-up of kcompactd: what kswapd asked for, else a look at the score; then it sleeps until the next look. */
 export function kcompactd_step(k: Kernel): boolean {
+  let timeout = HPAGE_FRAG_CHECK_INTERVAL_NS
+  if (kcompactd(k).max_order > 0) kcompactd_do_work(k)
+  else if (should_proactive_compact_node(k)) {
+    const before = fragmentation_score_node(k)
+    proactive_compact_node(k)
+    // Without progress the next look waits much longer.
+    if (fragmentation_score_node(k) >= before) timeout *= 1 << COMPACT_MAX_DEFER_SHIFT
+  }
+  const t = k.var.current
+  if (t !== 0 && t === threads(k).kcompactd)
+    kthread_sleep(k, t, compaction_proactiveness(k) === 0 ? Infinity : k.var.now + timeout)
+  return true
+}
+
+function kcompactd_do_work(k: Kernel): void {
   const state = kcompactd(k)
   const order = state.max_order
-  if (order === 0) return proactive_compact(k)
   k.vmstat[C.compact_daemon_wake]!++
   for (let zone = 0; zone <= state.highest_zoneidx; zone++) {
     if (k.zone.managed_pages[zone + 1] === 0 || compaction_deferred(k, zone, order)) continue
@@ -69,45 +88,33 @@ export function kcompactd_step(k: Kernel): boolean {
       drain_all_pages(k)
       defer_compaction(k, zone, order)
     }
-    k.vmstat[C.compact_daemon_migrate_scanned]! += cc.migrate_scanned
-    k.vmstat[C.compact_daemon_free_scanned]! += cc.free_scanned
+    count_scanned(k, cc)
   }
   state.max_order = 0
   state.highest_zoneidx = ZONE_NORMAL
-  return true
 }
 
-/** Every 500 ms kcompactd looks whether memory is fragmented more than vm.compaction_proactiveness allows. */
-function proactive_compact(k: Kernel): boolean {
-  const state = kcompactd(k)
-  const proactiveness = k.var.sysctl['vm.compaction_proactiveness'] ?? 20
-  if (proactiveness === 0) return true
-  const low = Math.max(100 - proactiveness, 5)
-  const high = Math.min(low + 10, 100)
-  const before = fragmentation_score_node(k)
-  if (before <= high) return true
-  if (state.proactive_defer > 0) {
-    state.proactive_defer--
-    return true
-  }
+function proactive_compact_node(k: Kernel): void {
   for (let zone = 0; zone < MAX_NR_ZONES; zone++) {
     if (k.zone.managed_pages[zone + 1] === 0) continue
     const options = { whole_zone: true, proactive: true, ignore_skip_hint: true }
     const cc = compact_control(zone, ORDER_ALL, MIGRATE_SYNC_LIGHT, options)
     compact_zone(k, cc)
-    k.vmstat[C.compact_daemon_migrate_scanned]! += cc.migrate_scanned
-    k.vmstat[C.compact_daemon_free_scanned]! += cc.free_scanned
+    count_scanned(k, cc)
   }
-  if (fragmentation_score_node(k) >= before) state.proactive_defer = PROACTIVE_DEFER
-  return true
 }
 
-/** Per cent of free memory that is not in blocks of a huge page, weighted by the zones' sizes. */
-function fragmentation_score_node(k: Kernel): number {
-  let present = 0
-  for (let row = 1; row <= MAX_NR_ZONES; row++) present += k.zone.present_pages[row]!
-  let score = 0
-  for (let zone = 0; zone < MAX_NR_ZONES; zone++)
-    score += Math.floor((k.zone.present_pages[zone + 1]! * extfrag_for_order(k, zone, HPAGE_ORDER)) / (present + 1))
-  return score
+function count_scanned(k: Kernel, cc: CompactControl): void {
+  k.vmstat[C.compact_daemon_migrate_scanned]! += cc.migrate_scanned
+  k.vmstat[C.compact_daemon_free_scanned]! += cc.free_scanned
+}
+
+/** vm.compaction_proactiveness was written: kcompactd looks at once, and goes on looking. */
+export function compaction_proactiveness_changed(k: Kernel): void {
+  if (compaction_proactiveness(k) > 0) wake_kthread(k, 'kcompactd')
+}
+
+function should_proactive_compact_node(k: Kernel): boolean {
+  if (compaction_proactiveness(k) === 0 || kswapd_is_running(k)) return false
+  return fragmentation_score_node(k) > fragmentation_score_wmark(k, false)
 }

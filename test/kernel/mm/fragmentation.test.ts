@@ -71,6 +71,37 @@ describe('compaction of a program', () => {
   })
 })
 
+describe('kcompactd by itself', () => {
+  const holes = `
+  - mmap: { as: a, length: 144MiB }
+  - touch: { area: a, access: write }
+  - madvise: { area: a, length: 4KiB, advice: dontneed, stride: 8KiB, count: 18432 }`
+  const scanned = (line: LabLine): number => line.vmstat['compact_daemon_migrate_scanned'] ?? 0
+
+  test('compacts within half a second where the score is above the high mark, and sleeps then', () => {
+    const lines = lab(`  - sysctl: { vm.compaction_proactiveness: 60 }${holes}\n  - sleep: 600ms\n  - sleep: 2s\n`)
+    expect(lines.at(-2)!.vmstat['compact_daemon_wake']).toBeUndefined()
+    expect(scanned(lines.at(-2)!)).toBeGreaterThan(10_000)
+    expect(scanned(lines.at(-1)!)).toBe(0)
+  })
+
+  test.each([20, 0])('leaves memory alone with proactiveness %d', (proactiveness) => {
+    const lines = lab(`  - sysctl: { vm.compaction_proactiveness: ${proactiveness} }${holes}\n  - sleep: 2s\n`)
+    expect(scanned(lines.at(-1)!)).toBe(0)
+  })
+
+  test('looks at once when proactiveness is raised', () => {
+    const lines = lab(
+      `  - sysctl: { vm.compaction_proactiveness: 0 }${holes}
+  - sleep: 1s
+  - sysctl: { vm.compaction_proactiveness: 60 }
+  - sleep: 100ms
+  - readFile: { path: /proc/vmstat }\n`,
+    )
+    expect(Number(/^compact_daemon_migrate_scanned (\d+)$/m.exec(lines.at(-1)!.text!)![1])).toBeGreaterThan(10_000)
+  })
+})
+
 describe('huge pages under fragmentation', () => {
   test('the pool grows by what direct compaction captures, with no more work than a block takes', () => {
     const k = bare_machine()
