@@ -70,3 +70,13 @@ test('what is wrong is said with what would be right', () => {
     'p.yaml:3: steps[0].sleep: must be { for: a duration such as 250ms, 30s, 5m or 1h }',
   )
 })
+
+test('the description of the format names every operation, argument and word of it', () => {
+  const text = readFileSync(resolve(import.meta.dirname, '../../src-main/lab/README.md'), 'utf8')
+  const words = new Set(text.match(/\w+/g))
+  const named = Object.entries(OPERATIONS).flatMap(([name, schema]) => [
+    name,
+    ...Object.keys('shape' in schema ? schema.shape : {}),
+  ])
+  expect(named.filter((word) => !words.has(word))).toEqual([])
+})
