@@ -28,7 +28,8 @@ export function scoreOf(rows: readonly ConformanceRow[], family: string, kind: '
 }
 
 export function percent([right, of]: Score): string {
-  return of === 0 ? '–' : `${((100 * right) / of).toFixed(1)} %`
+  if (of === 0) return '–'
+  return right === of ? '100 %' : `${((100 * right) / of).toFixed(1)} %`
 }
 
 /** Experiments that have fallen behind what was recorded, in words. */

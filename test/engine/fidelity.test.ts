@@ -22,7 +22,7 @@ test('a mechanism shows the result of each family of experiments that measures i
   const table = '| Faults | `mm/memory.c` | all | – | `x.test.ts` | `faults/`, `oom/swap` |\n'
   expect(fidelityRows(table, measured)[0]!.result.split('\n')).toEqual([
     'faults/: exact 95.0 %, close 80.0 %',
-    'oom/swap: exact 100.0 %, close –',
+    'oom/swap: exact 100 %, close –',
   ])
 })
 
