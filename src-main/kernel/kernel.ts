@@ -345,6 +345,8 @@ export function open_kernel(config: MachineConfig) {
       /** MEMCG_… events of the subtree, and of the cgroup itself. */
       events: ['f64', 9],
       events_local: ['f64', 9],
+      /** CPU time in ns, user and system, of tasks that have left the subtree; of those that came in before they did, less. */
+      cpu_left: ['f64', 2],
       /** Pages on the LRU lists of the subtree. */
       lru_nr: ['f64', 5],
       /** Counts by vmstat index (pgscan_direct, workingset_refault_anon, …) of the subtree. */

@@ -430,8 +430,18 @@ export function psi_task_change(k: Kernel, t: number, clear: number, set: number
 export function psi_move_task(k: Kernel, t: number, cgroup: number): void {
   const flags = k.task.psi_flags[t]!
   psi_task_change(k, t, flags, 0)
+  cgroup_cpu_left(k, t, 1)
   k.task.cgroup[t] = cgroup
+  cgroup_cpu_left(k, t, -1)
   psi_task_change(k, t, 0, flags)
+}
+
+/** The time of a task that leaves a cgroup (sign 1) stays there; what it brings from elsewhere (-1) does not count. */
+export function cgroup_cpu_left(k: Kernel, t: number, sign: 1 | -1): void {
+  for (let m = k.task.cgroup[t]!; m > 0; m = k.memcg.parent[m]!) {
+    k.memcg.cpu_left[m * 2]! += sign * k.task.utime[t]!
+    k.memcg.cpu_left[m * 2 + 1]! += sign * k.task.stime[t]!
+  }
 }
 
 /** Row of `psi`: what a CPU does for a cgroup; 0 is the machine. */

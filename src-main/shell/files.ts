@@ -1,4 +1,4 @@
-/** cat and tee (coreutils): just-bash's own take every error for a file that is not there. */
+/** cat, tee and rmdir (coreutils): just-bash's own take every error for a file that is not there, and no cgroup for empty. */
 import { defineCommand, type CommandContext } from 'just-bash'
 import { ERRNO_TEXT } from './inside'
 import { getopt, UsageError } from './options'
@@ -14,7 +14,7 @@ const CAT = {
   'show-all': 'A', 'number-nonblank': 'b', 'show-ends': 'E', number: 'n', 'squeeze-blank': 's', 'show-tabs': 'T', 'show-nonprinting': 'v',
 } // prettier-ignore
 
-export const FILE_COMMANDS = [command('cat', cat), command('tee', tee)]
+export const FILE_COMMANDS = [command('cat', cat), command('tee', tee), command('rmdir', rmdir)]
 
 function command(name: string, run: Run): ReturnType<typeof defineCommand> {
   return defineCommand(
@@ -82,6 +82,34 @@ async function tee(args: readonly string[], ctx: CommandContext): Promise<Result
     }
   }
   return result
+}
+
+/** A cgroup has its files to the end: under /sys the kernel says whether a folder may go. */
+async function rmdir(args: readonly string[], ctx: CommandContext): Promise<Result> {
+  const { flags, rest } = getopt('rmdir', args, 'pv', { parents: 'p', verbose: 'v' })
+  const result = { stdout: '', stderr: '', exitCode: 0 }
+  if (rest.length === 0) throw new UsageError('rmdir: missing operand')
+  const names = rest.flatMap((name) => (flags.has('p') ? parents(name) : [name]))
+  for (const name of names) {
+    if (flags.has('v')) result.stdout += `rmdir: removing directory, '${name}'\n`
+    try {
+      await remove(ctx.fs.resolvePath(ctx.cwd, name), ctx)
+    } catch (error) {
+      result.stderr += `rmdir: failed to remove '${name}': ${textOf(error)}\n`
+      result.exitCode = 1
+    }
+  }
+  return result
+}
+/** `a/b/c`, `a/b`, `a`. */
+function parents(name: string): string[] {
+  const parts = name.replace(/\/+$/, '').split('/')
+  return parts.map((_, i) => parts.slice(0, parts.length - i).join('/')).filter((path) => path !== '')
+}
+async function remove(path: string, { fs }: CommandContext): Promise<void> {
+  if (!(await fs.stat(path)).isDirectory) throw new Error('ENOTDIR: ')
+  if (!/^\/(proc|sys)\//.test(path) && (await fs.readdir(path)).length > 0) throw new Error('ENOTEMPTY: ')
+  await fs.rm(path, { recursive: true })
 }
 
 /** The words of an errno that an error's text begins with. */

@@ -91,6 +91,15 @@ export function machineFs(
       return path
     }
   }
+  /** `-p`: what is missing above is made first, and nothing is wrong when all is there. */
+  const makeDir = (path: string, parents: boolean): void => {
+    if (!parents) return inside.mkdir(path)
+    const parts = path.split('/').filter((part) => part !== '')
+    for (let i = 2; i <= parts.length; i++) {
+      const at = `/${parts.slice(0, i).join('/')}`
+      if (!inside.list(`/${parts.slice(0, i - 1).join('/')}`).some((e) => e.name === parts[i - 1])) inside.mkdir(at)
+    }
+  }
   const denied = (path: string): never => fail(new Errno('EPERM'), path)
 
   return {
@@ -124,7 +133,7 @@ export function machineFs(
     },
     lstat: async (path) => (isMachine(path) ? guarded(path, () => stat(path, entry(path))) : inMemory.lstat(path)),
     mkdir: async (path, options) =>
-      isMachine(path) ? guarded(path, () => inside.mkdir(path)) : inMemory.mkdir(path, options),
+      isMachine(path) ? guarded(path, () => makeDir(path, options?.recursive === true)) : inMemory.mkdir(path, options),
     readdir: async (path) => {
       if (isMachine(path)) return guarded(path, () => inside.list(follow(path)).map((e) => e.name))
       const names = await inMemory.readdir(path)

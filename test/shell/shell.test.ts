@@ -1,5 +1,5 @@
 /** The shell inside the machine: pipes and redirections over /proc, commands that wait, what they ask of the machine. */
-import { cpSync, mkdtempSync, readFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -67,6 +67,29 @@ test('cgroups are made with mkdir', async () => {
   const { inside, run } = machine()
   await run('mkdir /sys/fs/cgroup/web')
   expect(inside.acts).toEqual([{ type: 'mkdir', path: '/sys/fs/cgroup/web' }])
+})
+
+test('mkdir -p makes what is missing above, and rmdir asks the kernel whether a cgroup may go', async () => {
+  const { root, inside, exec } = machine()
+  mkdirSync(join(root, 'sys/fs/cgroup/web'), { recursive: true })
+  writeFileSync(join(root, 'sys/fs/cgroup/web/cgroup.procs'), '')
+  expect(await exec('mkdir -p /sys/fs/cgroup/web/a')).toMatchObject({ stderr: '', status: 0 })
+  expect(await exec('rmdir /sys/fs/cgroup/web')).toMatchObject({ stderr: '', status: 0 })
+  expect(inside.acts).toEqual([
+    { type: 'mkdir', path: '/sys/fs/cgroup/web/a' },
+    { type: 'rmdir', path: '/sys/fs/cgroup/web' },
+  ])
+  const wrong = await exec('mkdir /tmp/full; touch /tmp/full/x; rmdir /tmp/full; rmdir /tmp/none')
+  expect(wrong.stderr).toBe(
+    "rmdir: failed to remove '/tmp/full': Directory not empty\nrmdir: failed to remove '/tmp/none': No such file or directory\n",
+  )
+})
+
+test('date tells the machine’s time, not the host’s', async () => {
+  const { run } = machine()
+  expect(await run('date -d @1795342107')).toBe('Sun Nov 22 10:08:27 UTC 2026\n')
+  expect(await run('date -d @1795342107 "+%F %T %j %s %y%%"')).toBe('2026-11-22 10:08:27 326 1795342107 26%\n')
+  expect(await run('date')).toBe(await run('date'))
 })
 
 test('what is wrong is one line and a status', async () => {

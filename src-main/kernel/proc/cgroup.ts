@@ -125,11 +125,15 @@ function cpu_stat(k: Kernel, m: number): string {
       user += k.cpu.user[row]! + k.cpu.nice[row]!
       system += k.cpu.system[row]! + k.cpu.softirq[row]!
     }
-  else
-    for (const t of tasks_below(k, m)) {
+  else {
+    user = k.memcg.cpu_left[m * 2]!
+    system = k.memcg.cpu_left[m * 2 + 1]!
+    for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+      if (!mem_cgroup_in_subtree(k, t, m)) continue
       user += k.task.utime[t]!
       system += k.task.stime[t]!
     }
+  }
   const bandwidth = 'nr_periods 0\nnr_throttled 0\nthrottled_usec 0\nnr_bursts 0\nburst_usec 0\n'
   const times = `usage_usec ${usec(user) + usec(system)}\nuser_usec ${usec(user)}\nsystem_usec ${usec(system)}\n`
   return times + (m === 0 ? bandwidth : '')

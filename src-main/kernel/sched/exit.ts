@@ -20,6 +20,7 @@ import {
   threads,
   trace,
   WAIT_CHILD,
+  cgroup_cpu_left,
 } from '../task'
 import { ECHILD, EINTR, ERESTARTSYS, WNOHANG } from '../uapi'
 import { exit_files } from '../mm/file_table'
@@ -111,6 +112,7 @@ export function release_dead_tasks(k: Kernel): void {
 export function release_task(k: Kernel, t: number): void {
   del_child(k, t)
   detach_pid(k, t)
+  cgroup_cpu_left(k, t, 1)
   free_task(k, t)
 }
 

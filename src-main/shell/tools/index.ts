@@ -1,5 +1,6 @@
 /** The commands of the machine beyond those of the shell itself. */
 import type { Tool } from '../inside'
+import { date } from './date'
 import { free } from './free'
 import { helpOn } from './help'
 import { kill, killall } from './kill'
@@ -20,7 +21,7 @@ import { vmstat } from './vmstat'
 import { watch } from './watch'
 
 const list: readonly Tool[] = [
-  free, vmstat, slabtop, ps, top, pmap, smem, uptime, kill, killall, pkill, pgrep, pidof, renice, swapon, swapoff, sysctl, dmesg,
+  date, free, vmstat, slabtop, ps, top, pmap, smem, uptime, kill, killall, pkill, pgrep, pidof, renice, swapon, swapoff, sysctl, dmesg,
   stress, stressNg, watch, uname, nproc, hostname, whoami, helpOn(() => TOOLS.values()),
 ] // prettier-ignore
 

@@ -70,6 +70,22 @@ describe('a tree', () => {
     expect(field(r, 'vm', 'pgscan_direct')).toBe(0)
   })
 
+  it('cpu.stat keeps the time of tasks that have ended, in the place and above', () => {
+    const r = lab(
+      machine() +
+        group('/p') +
+        group('/p/a') +
+        `  - spawn: { as: w, cgroup: /p/a, steps: [ { mmap: { as: a, length: 16MiB } }, { touch: { area: a, access: write } }, { sleep: 1s }, { exit: 0 } ] }\n  - sleep: 500ms\n` +
+        `  - { label: alive, readFile: { path: /sys/fs/cgroup/p/a/cpu.stat } }\n  - wait: { task: w }\n` +
+        read('cpu.stat', '/p/a') +
+        read('cpu.stat', '/p'),
+    )
+    const alive = field(r, 'alive', 'usage_usec')
+    expect(alive).toBeGreaterThan(100)
+    expect(field(r, '/p/a cpu.stat', 'usage_usec')).toBeGreaterThanOrEqual(alive)
+    expect(field(r, '/p cpu.stat', 'usage_usec')).toBe(field(r, '/p/a cpu.stat', 'usage_usec'))
+  })
+
   it('oom.group kills a part of the tree with its victim; a member at -1000 lives', () => {
     const r = lab(
       machine() +
