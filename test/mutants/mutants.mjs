@@ -3,6 +3,8 @@
  * exactly once in `file` (below src-main/kernel) and is replaced by `to` while the tests are loaded; no file is changed.
  */
 
+import { MORE } from './more.mjs'
+
 /** @type {readonly import('./mutants.d.mts').Mutant[]} */
 export const MUTANTS = [
   // ------------------------------------------------------------------ buddy allocator
@@ -137,7 +139,11 @@ export const MUTANTS = [
     file: 'mm/pgalloc.ts',
     from: 'if (level !== LEVEL_PUD) k.vmstat[C.nr_page_table_pages]!++',
     to: 'k.vmstat[C.nr_page_table_pages]!++',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/mmap.fuzz.test.ts'],
+    tests: [
+      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+    ],
   },
   {
     module: 'page tables',
@@ -145,7 +151,11 @@ export const MUTANTS = [
     file: 'mm/pgalloc.ts',
     from: 'if (base < floor || base + span > ceiling) return',
     to: 'if (base < floor) return',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/mmap.fuzz.test.ts'],
+    tests: [
+      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+    ],
   },
   {
     module: 'page tables',
@@ -153,7 +163,11 @@ export const MUTANTS = [
     file: 'mm/pgalloc.ts',
     from: 'k.mm.pgtables_bytes[mm]! -= 4096',
     to: 'k.mm.pgtables_bytes[mm]! -= 0',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/mmap.fuzz.test.ts'],
+    tests: [
+      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+    ],
   },
   {
     module: 'page tables',
@@ -161,7 +175,11 @@ export const MUTANTS = [
     file: 'mm/pgalloc.ts',
     from: 'const PGD_ALLOCATION_ORDER = 1',
     to: 'const PGD_ALLOCATION_ORDER = 0',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/mmap.fuzz.test.ts'],
+    tests: [
+      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+    ],
   },
   {
     module: 'page tables',
@@ -169,7 +187,11 @@ export const MUTANTS = [
     file: 'mm/zap.ts',
     from: 'if ((entry & PTE_D) !== 0) set_page_dirty(k, pfn)',
     to: 'if (entry === 0) set_page_dirty(k, pfn)',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/mmap.fuzz.test.ts'],
+    tests: [
+      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+    ],
   },
   {
     module: 'page tables',
@@ -177,7 +199,11 @@ export const MUTANTS = [
     file: 'mm/zap.ts',
     from: 'k.mm.swapents[tlb.mm]!--',
     to: 'k.mm.swapents[tlb.mm]! -= 0',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/mmap.fuzz.test.ts'],
+    tests: [
+      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+    ],
   },
 
   // ------------------------------------------------------------------ copy on write
@@ -187,7 +213,7 @@ export const MUTANTS = [
     file: 'mm/wp.ts',
     from: 'if ((flags[pfn]! & PG_anon_exclusive) !== 0) return true',
     to: 'if (pfn === 0) return true',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/swap_fault.test.ts'],
+    tests: ['test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {
     module: 'copy on write',
@@ -195,7 +221,7 @@ export const MUTANTS = [
     file: 'mm/wp.ts',
     from: '|| compound_ref_count(k, head) > 1) return false',
     to: '|| compound_ref_count(k, head) > 99) return false',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/swap_fault.test.ts'],
+    tests: ['test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {
     module: 'copy on write',
@@ -203,7 +229,7 @@ export const MUTANTS = [
     file: 'mm/wp.ts',
     from: 'if ((flags[head]! & PG_swapcache) !== 0 && !try_to_free_swap(k, head)) return false',
     to: 'if ((flags[head]! & PG_swapcache) !== 0) try_to_free_swap(k, head)',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/swap_fault.test.ts'],
+    tests: ['test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {
     module: 'copy on write',
@@ -211,7 +237,7 @@ export const MUTANTS = [
     file: 'mm/wp.ts',
     from: 'k.mm.rss_anon[mm]!++\n    }\n  } else',
     to: '}\n  } else',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/swap_fault.test.ts'],
+    tests: ['test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {
     module: 'copy on write',
@@ -219,7 +245,7 @@ export const MUTANTS = [
     file: 'mm/wp.ts',
     from: 'page_remove_rmap(k, old, vma)\n',
     to: '\n',
-    tests: ['test/kernel/mm/faults.test.ts', 'test/kernel/mm/swap_fault.test.ts'],
+    tests: ['test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
 
   // ------------------------------------------------------------------ rmap
@@ -230,10 +256,10 @@ export const MUTANTS = [
     from: 'k.page.mapcount[pfn]!++\n  k.page.flags[pfn]! &= ~PG_anon_exclusive',
     to: 'k.page.mapcount[pfn]!++',
     tests: [
-      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/vmscan.test.ts',
       'test/kernel/mm/swap_fault.test.ts',
-      'test/kernel/mm/reclaim.test.ts',
-      'test/kernel/mm/huge_memory.test.ts',
     ],
   },
   {
@@ -243,23 +269,23 @@ export const MUTANTS = [
     from: 'return exclusive ? av : k.anon_vma.root[av]!',
     to: 'return av',
     tests: [
-      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/vmscan.test.ts',
       'test/kernel/mm/swap_fault.test.ts',
-      'test/kernel/mm/reclaim.test.ts',
-      'test/kernel/mm/huge_memory.test.ts',
     ],
   },
   {
     module: 'rmap',
-    what: 'reclaim unmaps an mlocked page',
+    what: 'a page that goes to swap forgets that it was exclusive',
     file: 'mm/rmap.ts',
-    from: 'if ((k.vma.vm_flags[vma]! & VM_LOCKED) !== 0) return false\n    walked++',
-    to: 'walked++',
+    from: 'PTE_SWAP | (exclusive ? PTE_D : 0)',
+    to: 'PTE_SWAP',
     tests: [
-      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/vmscan.test.ts',
       'test/kernel/mm/swap_fault.test.ts',
-      'test/kernel/mm/reclaim.test.ts',
-      'test/kernel/mm/huge_memory.test.ts',
     ],
   },
   {
@@ -269,10 +295,10 @@ export const MUTANTS = [
     from: 'k.pt.entry[slot]! &= ~PTE_A',
     to: 'k.pt.entry[slot]! &= -1',
     tests: [
-      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/vmscan.test.ts',
       'test/kernel/mm/swap_fault.test.ts',
-      'test/kernel/mm/reclaim.test.ts',
-      'test/kernel/mm/huge_memory.test.ts',
     ],
   },
   {
@@ -282,23 +308,23 @@ export const MUTANTS = [
     from: 'if ((entry & PTE_D) !== 0) set_page_dirty(k, pfn)',
     to: 'if (entry === 0) set_page_dirty(k, pfn)',
     tests: [
-      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/vmscan.test.ts',
       'test/kernel/mm/swap_fault.test.ts',
-      'test/kernel/mm/reclaim.test.ts',
-      'test/kernel/mm/huge_memory.test.ts',
     ],
   },
   {
     module: 'rmap',
-    what: "parts of a huge page are sought at its head's address",
+    what: 'reclaim stops at the first of two areas that map a page',
     file: 'mm/rmap.ts',
-    from: 'const index = (k.page.index[head]! + pfn - head) | 0',
-    to: 'const index = k.page.index[head]! | 0',
+    from: 'return try_to_unmap_one(k, pfn, vma, addr, slot) && k.page.mapcount[pfn]! > 0',
+    to: 'return try_to_unmap_one(k, pfn, vma, addr, slot) && k.page.mapcount[pfn]! > 1',
     tests: [
-      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/shmem_dirty.test.ts',
+      'test/kernel/mm/vmscan.test.ts',
       'test/kernel/mm/swap_fault.test.ts',
-      'test/kernel/mm/reclaim.test.ts',
-      'test/kernel/mm/huge_memory.test.ts',
     ],
   },
 
@@ -608,4 +634,5 @@ export const MUTANTS = [
     to: 'if (watermark < 0) return false',
     tests: ['test/kernel/mm/compaction.test.ts', 'test/kernel/mm/fragmentation.test.ts'],
   },
+  ...MORE,
 ]

@@ -8,6 +8,7 @@ import {
   PG_anon,
   PG_head,
   PG_hugetlb,
+  PG_ksm,
   PG_swapbacked,
   PG_table,
   PTE_P,
@@ -34,7 +35,8 @@ import {
 } from '../arch/x86/pgtable'
 import { vma_kernel_pagesize } from './hugetlb'
 import { verify_hugetlb } from './hugetlb_verify'
-import { find_vma, vma_pages } from './vma'
+import { compound_head } from './page_alloc'
+import { find_vma, linear_page_index, vma_pages } from './vma'
 
 /** What the walk of all address spaces found. */
 interface Found {
@@ -199,10 +201,23 @@ function count_pte(k: Kernel, mm: number, addr: number, entry: number, rss: Rss,
   if ((entry & PTE_SPECIAL) !== 0) return
   const pfn = entry >>> PTE_SHIFT
   const flags = k.page.flags[pfn]!
+  if ((flags & (PG_anon | PG_ksm)) === PG_anon) verify_anon_page(k, vma, addr, pfn)
   if ((flags & PG_anon) !== 0) rss.anon++
   else if ((flags & PG_swapbacked) !== 0) rss.shmem++
   else rss.file++
   found.mapped[pfn]!++
+}
+
+/** The reverse map finds this entry: the area hangs on the page's anon_vma, at the page's place. */
+function verify_anon_page(k: Kernel, vma: number, addr: number, pfn: number): void {
+  const head = compound_head(k, pfn)
+  assert(
+    ((k.page.index[head]! + pfn - head) | 0) === (linear_page_index(k, vma, addr) | 0),
+    'verify_rmap: place of a page',
+  )
+  let link = k.vma.avc[vma]!
+  while (link !== 0 && k.avc.anon_vma[link] !== k.page.mapping[head]) link = k.avc.vma_next[link]!
+  assert(link !== 0, 'verify_rmap: the area is not to be found from its page')
 }
 
 /** The map counts of all frames are the numbers of entries found. */

@@ -354,6 +354,7 @@ export function objects_in_use(k: Kernel, cache: number): number {
 export function verify_slub(k: Kernel): void {
   const { kmem_cache: kc, kmem_cache_cpu: c, slab: s, page } = k
   const nr_slabs = new Int32Array(kc.meta.high)
+  const total_objects = new Int32Array(kc.meta.high)
   let reclaimable = 0
   let unreclaimable = 0
   for (let slab = 1; slab < s.meta.high; slab++) {
@@ -370,12 +371,15 @@ export function verify_slub(k: Kernel): void {
     assert(used === s.inuse[slab] && used <= s.objects[slab]!, 'slub: inuse')
     const partial = used < s.objects[slab]! && s.frozen[slab] === 0
     assert(!partial || s.on_list[slab] === ON_NODE, 'slub: a partial slab is on no list')
+    assert(s.objects[slab]! * kc.size[cache]! <= 4096 << order, 'slub: objects beyond the end of their slab')
     nr_slabs[cache]!++
+    total_objects[cache]! += s.objects[slab]!
     if ((kc.flags[cache]! & SLAB_RECLAIM_ACCOUNT) !== 0) reclaimable += 1 << order
     else unreclaimable += 1 << order
   }
   for (let cache = 1; cache < kc.meta.high; cache++) {
     assert(kc.nr_slabs[cache] === nr_slabs[cache], 'slub: nr_slabs')
+    assert(kc.total_objects[cache] === total_objects[cache], 'slub: total_objects')
     let nr = 0
     for (let slab = kc.partial_head[cache]!; slab !== 0; slab = s.next[slab]!, nr++)
       assert(s.cache[slab] === cache && s.on_list[slab] === ON_NODE, 'slub: node partial list')

@@ -7,6 +7,10 @@ import { sys_close, sys_ftruncate, sys_open, sys_unlink, sys_write } from '../..
 import * as sys from '../../../src-main/kernel/entry/syscall'
 import * as u from '../../../src-main/kernel/uapi'
 import { O_CREAT, O_RDWR } from '../../../src-main/kernel/mm/file_table'
+import { C } from '../../../src-shared/counters'
+import { LEVEL_PUD, pgd_level } from '../../../src-main/kernel/arch/x86/pgtable'
+import { free_pages } from '../../../src-main/kernel/mm/page_alloc'
+import { pt_alloc, pt_release } from '../../../src-main/kernel/mm/pgalloc'
 import { FS_TMPFS } from '../../../src-main/kernel/mm/inode'
 import { verify_mm } from '../../../src-main/kernel/mm/mm_verify'
 import { find_task_by_pid } from '../../../src-main/kernel/task'
@@ -97,6 +101,19 @@ describe('anonymous memory', () => {
     expect(step(k, () => wtouch(k, r, PG)).VmPTE).toBe(48)
     const s = fixed(0x100000000000 + 2 * MiB, PG)
     expect(step(k, () => wtouch(k, s, PG)).VmPTE).toBe(52)
+    verify_mm(k)
+  })
+
+  test('a top-level table takes two frames, the others one', () => {
+    const k = bare_machine()
+    const mm = k.task.mm[k.var.current]!
+    const before = k.vmstat[C.pgalloc_dma32]!
+    const pgd = pt_alloc(k, mm, pgd_level(k))
+    expect(k.vmstat[C.pgalloc_dma32]! - before).toBe(2)
+    free_pages(k, pt_release(k, mm, pgd), 1)
+    const table = pt_alloc(k, mm, LEVEL_PUD)
+    expect(k.vmstat[C.pgalloc_dma32]! - before).toBe(3)
+    free_pages(k, pt_release(k, mm, table), 0)
     verify_mm(k)
   })
 

@@ -27,6 +27,45 @@ steps:
     expect([total(r, 'nr_file_pages', 'far'), total(r, 'nr_file_pages', 'start')]).toEqual([1, 4])
   })
 
+  it('starts the next window when the reader meets the mark, and keeps one ahead of it', () => {
+    const steps = Array.from(
+      { length: 30 },
+      (_, i) => `  - { label: p${i}, read: { file: f, offset: ${i * 4}KiB, length: 4KiB, chunk: 4KiB } }`,
+    )
+    const r = lab(`
+machine: { ram: 128MiB, swap: [], thp: never }
+steps:
+  - createFile: { as: c, size: 32MiB, fs: ext4 }
+  - open: { as: f, file: c }
+${steps.join('\n')}
+`)
+    const grew = steps.flatMap((_, i) =>
+      total(r, 'nr_file_pages', `p${i}`) === 0 ? [] : [[i, total(r, 'nr_file_pages', `p${i}`)]],
+    )
+    // Four at once, the mark on the second; then windows of 8, 16, 32, each with its mark on its first page.
+    expect(grew).toEqual([
+      [0, 4],
+      [1, 8],
+      [4, 16],
+      [12, 32],
+      [28, 32],
+    ])
+  })
+
+  it('takes cached pages right before a miss for the trace of a reader', () => {
+    const r = lab(`
+machine: { ram: 128MiB, swap: [], thp: never }
+steps:
+  - createFile: { as: c, size: 32MiB, fs: ext4 }
+  - open: { as: f, file: c }
+  - open: { as: g, file: c }
+  - { label: first, read: { file: f, offset: 0, length: 4KiB, chunk: 4KiB } }
+  - { label: other, read: { file: g, offset: 16KiB, length: 4KiB, chunk: 4KiB } }
+`)
+    // The four cached pages begin the file, so the window is twice as long, and the page that is wanted.
+    expect([total(r, 'nr_file_pages', 'first'), total(r, 'nr_file_pages', 'other')]).toEqual([4, 9])
+  })
+
   const mapped = (advice: string) =>
     lab(`
 machine: { ram: 128MiB, swap: [], thp: never }
@@ -39,6 +78,20 @@ steps:
 `)
   it('reads 32 pages around a fault of a mapping', () => {
     expect(total(mapped('normal'), 'nr_file_pages', 'one')).toBe(32)
+  })
+  it('of them 16 before it', () => {
+    const r = lab(`
+machine: { ram: 128MiB, swap: [], thp: never }
+steps:
+  - createFile: { as: f, size: 16MiB, fs: ext4 }
+  - mmap: { as: m, length: 16MiB, prot: r, flags: [private], file: f }
+  - touch: { area: m, access: read, from: 8MiB, length: 4KiB }
+  - { label: before, mincore: { area: m, from: 8128KiB, length: 64KiB } }
+  - { label: after, mincore: { area: m, from: 8MiB, length: 64KiB } }
+  - { label: all, mincore: { area: m } }
+`)
+    const value = (label: string) => r.lines.find((line) => line.label === label)!.value
+    expect([value('before'), value('after'), value('all')]).toEqual([16, 16, 32])
   })
   it('reads one page a fault after MADV_RANDOM, and every fault waits', () => {
     const r = mapped('random')

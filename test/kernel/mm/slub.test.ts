@@ -2,8 +2,17 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { C } from '@shared/counters'
-import { GFP_KERNEL, __GFP_ACCOUNT, __GFP_DMA, __GFP_RECLAIMABLE, type Kernel } from '../../../src-main/kernel/kernel'
-import { nr_free_pages, drain_all_pages } from '../../../src-main/kernel/mm/page_alloc'
+import {
+  GFP_KERNEL,
+  GFP_NOWAIT,
+  __GFP_ACCOUNT,
+  __GFP_DMA,
+  __GFP_MEMALLOC,
+  __GFP_NOWARN,
+  __GFP_RECLAIMABLE,
+  type Kernel,
+} from '../../../src-main/kernel/kernel'
+import { alloc_page, free_page, nr_free_pages, drain_all_pages } from '../../../src-main/kernel/mm/page_alloc'
 import {
   all_caches,
   cache_by_name,
@@ -135,6 +144,49 @@ describe('kmem_cache_alloc', () => {
     const limit = k.kmem_cache.cpu_partial_slabs[cache]!
     expect(k.kmem_cache_cpu.partial_slabs[cache * 64]).toBe((limit >> 1) + 1)
     expect(k.kmem_cache.nr_partial[cache]).toBe(12 - 1 - (limit >> 1) - 1)
+    verifyMemory(k)
+  })
+
+  test('the CPU’s list goes to the node as a whole when one more would be too many', () => {
+    const [k, cache] = fresh()
+    const limit = k.kmem_cache.cpu_partial_slabs[cache]!
+    const handles = Array.from({ length: 5 * (limit + 2) }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    const on_cpu = (): number => k.kmem_cache_cpu.partial_slabs[cache * 64]!
+    for (let i = 0; i < limit; i++) {
+      kmem_cache_free(k, cache, handles[i * 5]!)
+      expect(on_cpu()).toBe(i + 1)
+    }
+    kmem_cache_free(k, cache, handles[limit * 5]!)
+    expect([on_cpu(), k.kmem_cache.nr_partial[cache]]).toEqual([1, limit])
+    verifyMemory(k)
+  })
+
+  test('a slab of the node that becomes empty goes while the node has min_partial others', () => {
+    const [k, cache] = fresh()
+    const handles = Array.from({ length: 60 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    for (let i = 0; i < 60; i += 5) kmem_cache_free(k, cache, handles[i]!)
+    flush_cpu_slabs(k, cache)
+    const min = k.kmem_cache.min_partial[cache]!
+    for (let slab = 0; slab < 12; slab++) {
+      for (let i = 1; i < 5; i++) kmem_cache_free(k, cache, handles[slab * 5 + i]!)
+      expect(k.kmem_cache.nr_slabs[cache]).toBe(Math.max(11 - slab, min - 1))
+    }
+    verifyMemory(k)
+  })
+
+  test('where memory is in small blocks only, slabs are smaller and hold fewer objects', () => {
+    const [k, cache] = fresh()
+    const gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_MEMALLOC | 0x10a
+    const taken: number[] = []
+    for (let pfn = alloc_page(k, gfp); pfn !== 0; pfn = alloc_page(k, gfp)) taken.push(pfn)
+    // Blocks of four frames, no two of them together.
+    for (const pfn of taken) if (pfn % 16 < 4) free_page(k, pfn)
+    drain_all_pages(k)
+    for (let i = 0; i < 10; i++) expect(kmem_cache_alloc(k, cache, GFP_NOWAIT)).toBeGreaterThan(0)
+    const row = slabinfo_row(k, cache)
+    expect(row.num_objs).toBeLessThan(row.num_slabs * row.objperslab)
+    const smallest = 4096 << k.kmem_cache.min_order[cache]!
+    expect(row.num_objs).toBe(row.num_slabs * Math.floor(smallest / k.kmem_cache.size[cache]!))
     verifyMemory(k)
   })
 

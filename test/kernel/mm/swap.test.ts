@@ -145,6 +145,69 @@ describe('random use', () => {
   })
 })
 
+/** Drained at every step, the lists are two arrays: heads first, and a mark of every page that was referenced. */
+describe('random use against two arrays', () => {
+  it.each([21, 22, 23])('keeps every page where a naive model has it, seed %i', (seed) => {
+    const k = bare_machine()
+    lru_add_drain(k)
+    const below = random(seed * 15485863)
+    const start = [0, 1].map((lru) => list(k, LRU_INACTIVE_ANON + lru))
+    const lists: number[][] = [[], []]
+    const referenced = new Set<number>()
+    const move = (pfn: number, to: number, tail = false): void => {
+      for (const pages of lists) if (pages.includes(pfn)) pages.splice(pages.indexOf(pfn), 1)
+      if (tail) lists[to]!.push(pfn)
+      else lists[to]!.unshift(pfn)
+    }
+    for (let i = 0; i < 1500; i++) {
+      const all = [...lists[0]!, ...lists[1]!]
+      const pfn = all[below(Math.max(1, all.length))]
+      const active = pfn !== undefined && lists[1]!.includes(pfn)
+      const what = below(8)
+      if (what < 2 || pfn === undefined) lists[0]!.unshift(anon_page(k))
+      else if (what < 4) {
+        mark_page_accessed(k, pfn)
+        if (!referenced.has(pfn)) referenced.add(pfn)
+        else if (!active) {
+          referenced.delete(pfn)
+          move(pfn, 1)
+        }
+      } else if (what === 4) {
+        folio_activate(k, pfn)
+        if (!active) move(pfn, 1)
+      } else if (what === 5) {
+        deactivate_page(k, pfn)
+        if (active) {
+          referenced.delete(pfn)
+          move(pfn, 0)
+        }
+      } else if (what === 6) {
+        folio_rotate_reclaimable(k, pfn)
+        // Behind the pages that were there before the test.
+        move(pfn, 0, true)
+      } else {
+        release_page(k, pfn)
+        for (const pages of lists) if (pages.includes(pfn)) pages.splice(pages.indexOf(pfn), 1)
+        referenced.delete(pfn)
+      }
+      lru_add_drain(k)
+    }
+    const mine = new Set([...lists[0]!, ...lists[1]!])
+    for (const lru of [0, 1])
+      expect(list(k, LRU_INACTIVE_ANON + lru).filter((pfn) => mine.has(pfn))).toEqual(lists[lru])
+    for (const pfn of mine) expect((k.page.flags[pfn]! & PG_referenced) !== 0).toBe(referenced.has(pfn))
+    expect(start.flat().every((pfn) => !mine.has(pfn))).toBe(true)
+    verify_lru(k)
+  })
+})
+
+/** Pages of a list, the head first. */
+function list(k: Kernel, lru: number): number[] {
+  const pages: number[] = []
+  for (let pfn = k.lru.head[1 + lru]!; pfn !== 0; pfn = k.page.next[pfn]!) pages.push(pfn)
+  return pages
+}
+
 /** Isolated pages are on no list; everything else must hold. */
 function check(k: Kernel, isolated: number[]): void {
   const active = isolated.map((pfn) => k.page.flags[pfn]! & PG_active)

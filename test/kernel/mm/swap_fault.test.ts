@@ -148,3 +148,22 @@ test('a page that is exclusive is re-used at a write with its swap slot kept; on
   verify_swap(k)
   verify_lru(k)
 })
+
+test('a page whose slot a child still names is copied when it is written', () => {
+  const k = machine()
+  const p = sys.sys_mmap(k, 0, MiB, RW, ANON)
+  touch(k, p, 256, true)
+  expect(sys.sys_madvise(k, p, MiB, u.MADV_PAGEOUT)).toBe(0)
+  k.var.now += 1e9
+  blk_poll(k)
+  const parent = k.var.current
+  const child = find_task_by_pid(k, sys.sys_fork(k))
+  run_as(k, parent)
+  touch(k, p, 256, false)
+  expect(step(k, () => touch(k, p, 256, true)).vm['pgreuse']).toBeUndefined()
+  // The child finds what was written out, in the swap cache still.
+  run_as(k, child)
+  expect(step(k, () => touch(k, p, 256, false)).majflt).toBe(0)
+  verify_mm(k)
+  verify_swap(k)
+})

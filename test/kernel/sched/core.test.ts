@@ -5,7 +5,7 @@ import { sys_fork } from '../../../src-main/kernel/entry/syscall'
 import { type Kernel, type MachineConfig } from '../../../src-main/kernel/kernel'
 import { timer_add, timer_del, timer_find, timer_first } from '../../../src-main/kernel/lib/timer'
 import { run_step, SCHED_PRIO_TO_WEIGHT, type Programs } from '../../../src-main/kernel/sched/core'
-import { calc_load, FIXED_1 } from '../../../src-main/kernel/sched/loadavg'
+import { calc_load, FIXED_1, loadavg_text } from '../../../src-main/kernel/sched/loadavg'
 import { psi_avg, psi_totals } from '../../../src-main/kernel/sched/psi'
 import { verify_sched } from '../../../src-main/kernel/sched/verify'
 import {
@@ -127,6 +127,19 @@ describe('the scheduler', () => {
     expect(Math.max(...late)).toBeLessThan(200_000)
   })
 
+  test('a task that comes late gets its share, and nothing for the time before it', () => {
+    const k = machine()
+    const early = task(k, work, spin)
+    run(k, programs(work), 2)
+    const before = k.task.utime[early]!
+    const late = task(k, work, spin)
+    run(k, programs(work), 0.4)
+    expect(k.task.utime[late]! / (k.task.utime[early]! - before)).toBeCloseTo(1, 0)
+    // While one runs the other waits.
+    expect(k.task.run_delay[late]! / 0.2e9).toBeCloseTo(1, 0)
+    expect(k.task.run_delay[late]! + k.task.utime[late]!).toBeGreaterThan(0.38e9)
+  })
+
   test('spreads tasks over the CPUs', () => {
     const k = machine({ cpus: 4 })
     const tasks = Array.from({ length: 4 }, () => task(k, work, spin))
@@ -156,6 +169,13 @@ describe('load averages', () => {
     run(k, programs(work), 60)
     expect(k.var.load[0] / FIXED_1).toBeGreaterThan(0.55)
   })
+  test('are shown rounded to hundredths', () => {
+    const k = machine()
+    k.var.load[0] = FIXED_1 - 1
+    k.var.load[1] = FIXED_1 + FIXED_1 / 2
+    k.var.load[2] = Math.floor(FIXED_1 * 0.034)
+    expect(loadavg_text(k)).toBe('1.00 1.50 0.03')
+  })
   test('calc_load rounds up while the load rises', () => {
     expect(calc_load(0, 1884, FIXED_1)).toBe(164)
     expect(calc_load(FIXED_1, 1884, 0)).toBe(1884)
@@ -182,6 +202,25 @@ describe('pressure', () => {
     for (let i = 0; i < 5; i++) expected = calc_load(expected, 1677, 100 * FIXED_1)
     expect(psi_avg(k, PSI_MEM_SOME, 0) / 100).toBeCloseTo(expected / FIXED_1, 0)
     expect(psi_avg(k, PSI_MEM_FULL, 0)).toBe(psi_avg(k, PSI_MEM_SOME, 0))
+  })
+  test('the averages have the time constants of 10, 60 and 300 seconds', () => {
+    const k = machine()
+    task(k, work, (k) => {
+      psi_memstall_enter(k)
+      charge_user(k, Math.max(1, k.var.slice_end - k.var.now))
+    })
+    run(k, programs(work), 30)
+    const averages = [0, 1, 2].map((i) => psi_avg(k, PSI_MEM_FULL, i) / 10_000)
+    ;[10, 60, 300].forEach((constant, i) => expect(averages[i]).toBeCloseTo(1 - Math.exp(-30 / constant), 1))
+  })
+  test('the stall of the only busy CPU is a stall of the machine', () => {
+    const k = machine({ cpus: 2 })
+    task(k, work, (k) => {
+      psi_memstall_enter(k)
+      charge_user(k, Math.max(1, k.var.slice_end - k.var.now))
+    })
+    run(k, programs(work), 10)
+    expect(psi_totals(k)[PSI_MEM_FULL]! / 10e9).toBeGreaterThan(0.9)
   })
   test('memory some but not full while another task works', () => {
     const k = machine()
