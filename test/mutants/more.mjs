@@ -381,10 +381,10 @@ export const MORE = [
         'const shared = k.mm.rss_file[mm]!',
       ],
       [
-        'the idle time of uptime leaves out iowait',
+        'waiting for a disk is idle time of uptime',
         'proc/system.ts',
-        'idle += k.cpu.idle[row]! + k.cpu.iowait[row]!',
-        'idle += k.cpu.idle[row]!',
+        'idle += k.cpu.idle[row]!\n',
+        'idle += k.cpu.idle[row]! + k.cpu.iowait[row]!\n',
       ],
       [
         'drop_caches takes any number',

@@ -80,9 +80,9 @@ test('what two processes map is half of each’s PSS and private to neither', ()
   expect(rollup('Pss') / pss).toBeCloseTo(0.5, 1)
 })
 
-test('waiting for a disk is idle time of uptime', () => {
-  const k = bare_machine()
-  k.cpu.idle[1] = 2e9
-  k.cpu.iowait[1] = 3e9
+test('uptime adds the idle time of all CPUs, without what they waited for a disk', () => {
+  const k = bare_machine({ cpus: 2 })
+  k.cpu.idle.set([2e9, 3e9], 1)
+  k.cpu.iowait.set([7e9, 7e9], 1)
   expect(uptime_text(k)).toMatch(/^\d+\.\d\d 5\.00\n$/)
 })
