@@ -172,8 +172,10 @@ export class Session {
   readonly zoomTo = (span: Span | null): void => {
     this.zoom = span
   }
+  /** To now; in a recording, which has no present, to its end. */
   goLive(): void {
-    void this.request({ type: 'goLive' })
+    if (this.state.recording !== null) this.seek(this.liveMs)
+    else void this.request({ type: 'goLive' })
   }
   togglePause(): void {
     const { mode, playing } = this.state
