@@ -7,7 +7,7 @@ import { prng_below } from '../kernel/lib/prng'
 import { content_in_use, filled_with, new_content, set_page_content } from '../kernel/mm/content'
 import { mapped_entry } from '../kernel/mm/gup'
 import { signal_pending } from '../kernel/task'
-import type { LabSignal } from './measure'
+import { hex, type LabSignal } from './measure'
 import type { Context } from './operations'
 
 export interface Accesses {
@@ -38,7 +38,8 @@ export function* access(c: Context, a: Accesses): Generator<undefined, LabSignal
     k.task.si_signo[task.row] = 0
     const before = done
     done = trace === null ? done + forwardOrBack(k, a, done) : access_list(k, a.start, trace, count, done)
-    if (a.write && (a.content !== undefined || content_in_use(k))) label(k, a, Math.floor(before / per), Math.floor(done / per))
+    if (a.write && (a.content !== undefined || content_in_use(k)))
+      label(k, a, Math.floor(before / per), Math.floor(done / per))
     if (k.task.si_signo[task.row] !== 0) return take(k, task.row)
     if (signal_pending(k, task.row)) exit_to_user_mode(k)
     if (done < count) yield
@@ -69,14 +70,11 @@ function take(k: Kernel, row: number): LabSignal {
   const signal = {
     signal: k.task.si_signo[row]!,
     si_code: k.task.si_code[row]!,
-    si_addr: address(k.task.si_addr[row]!),
+    si_addr: hex(k.task.si_addr[row]!),
   }
   k.task.si_signo[row] = 0
   exit_to_user_mode(k)
   return signal
-}
-function address(value: number): string {
-  return `0x${value.toString(16)}`
 }
 
 /** access_list's words: page number times 2, plus 1 for a store. */

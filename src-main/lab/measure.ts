@@ -54,6 +54,10 @@ export interface LabLine {
   readonly failed?: readonly string[]
 }
 
+export function hex(address: number): string {
+  return `0x${address.toString(16)}`
+}
+
 export interface Before {
   readonly min_flt: number
   readonly maj_flt: number

@@ -16,16 +16,7 @@ import { sys_wait4 } from '../kernel/entry/syscall'
 import { WNOHANG } from '../kernel/uapi'
 import { sysctl_write } from '../kernel/entry/sysctl'
 import { failures } from './expect'
-import {
-  before,
-  meminfoNow,
-  sizes,
-  vmstatChange,
-  type Before,
-  type LabKill,
-  type LabLine,
-  type LabSignal,
-} from './measure'
+import { before, hex, meminfoNow, sizes, vmstatChange, type Before, type LabKill, type LabLine } from './measure'
 import { operations, type Outcome } from './operations'
 import { imageAreas, start_lab_task } from './tasks'
 
@@ -300,12 +291,6 @@ function write(lab: Lab, line: LabLine): void {
   lab.lines.push(line)
   lab.emit(line)
 }
-
-export function hex(address: number): string {
-  return `0x${address.toString(16)}`
-}
-
-export type { LabSignal }
 
 // ---------------------------------------------------------------- who died
 

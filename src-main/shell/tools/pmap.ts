@@ -164,6 +164,9 @@ const UNIMPORTANT = new Set([
   'KernelPageSize', 'MMUPageSize', 'Shared_Clean', 'Shared_Dirty', 'Private_Clean', 'Private_Dirty', 'AnonHugePages',
 ]) // prettier-ignore
 
+/** Header, width, and the cell of an area. */
+type Column = [string, number, (a: Area) => string]
+
 /** -X and -XX: the columns of smaps, each as wide as its widest cell. */
 function verbose(areas: readonly Area[], { quiet, everything, path }: Style): string {
   if (areas.length === 0) return ''
@@ -172,67 +175,25 @@ function verbose(areas: readonly Area[], { quiet, everything, path }: Style): st
   const widest = (texts: readonly string[]): number => Math.max(...texts.map((text) => text.length))
   const column = (header: string, texts: readonly string[]): number => widest(quiet ? texts : [header, ...texts])
   const all = (text: (a: Area) => string): string[] => areas.map(text)
-  const heads: [string, number, (a: Area) => string][] = [
-    [
-      'Address',
-      column(
-        'Address',
-        all((a) => a.start),
-      ),
-      (a) => a.start,
-    ],
-    [
-      'Perm',
-      column(
-        'Perm',
-        all((a) => a.perms),
-      ),
-      (a) => a.perms,
-    ],
-    [
-      'Offset',
-      column(
-        'Offset',
-        all((a) => a.offset),
-      ),
-      (a) => a.offset,
-    ],
-    [
-      'Device',
-      column(
-        'Device',
-        all((a) => a.device),
-      ),
-      (a) => a.device,
-    ],
-    [
-      'Inode',
-      column(
-        'Inode',
-        all((a) => a.inode),
-      ),
-      (a) => a.inode,
-    ],
+  const text = (header: string, of: (a: Area) => string): Column => [header, column(header, all(of)), of]
+  const heads = [
+    text('Address', (a) => a.start),
+    text('Perm', (a) => a.perms),
+    text('Offset', (a) => a.offset),
+    text('Device', (a) => a.device),
+    text('Inode', (a) => a.inode),
   ]
   const figure =
     (n: string): ((a: Area) => string) =>
     (a) =>
       String(a.figures.get(n) ?? 0)
-  const figures = names.map((n, i): [string, number, (a: Area) => string] => [
+  const figures = names.map((n, i): Column => [
     n,
     quiet ? widest(all(figure(n))) : Math.max(n.length, String(totals[i]).length),
     figure(n),
   ])
   const columns = [...heads, ...figures]
-  if (everything)
-    columns.push([
-      'VmFlags',
-      column(
-        'VmFlags',
-        all((a) => a.flags),
-      ),
-      (a) => a.flags,
-    ])
+  if (everything) columns.push(text('VmFlags', (a) => a.flags))
   const mapping = (a: Area): string => (path ? a.name : a.name.slice(a.name.lastIndexOf('/') + 1))
   const rows = areas.map((a) => `${columns.map(([, width, of]) => padLeft(of(a), width)).join(' ')} ${mapping(a)}`)
   if (quiet) return `${rows.join('\n')}\n`
