@@ -116,12 +116,18 @@ function select_bad_process(k: Kernel, oc: OomControl): number {
       if ((k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) continue
       return ABORT
     }
+    if (oom_task_origin(k) === t) return t
     const points = oom_badness(k, t, oc.totalpages)
     if (points === -Infinity || points < most) continue
     chosen = t
     most = points
   }
   return chosen
+}
+
+/** The task whose swapoff needs the memory; 0 when none does. */
+function oom_task_origin(k: Kernel): number {
+  return (k.var.mod['oom_origin'] as number | undefined) ?? 0
 }
 
 /** An allocation is stuck. True when memory will come (a task dies, or is about to): try again. */
@@ -140,6 +146,9 @@ export function out_of_memory(k: Kernel, gfp: number, order: number, memcg = 0):
     oom_kill_process(k, { ...oc, allocating_task: true }, current, 'Out of memory (oom_kill_allocating_task)')
     return true
   }
+  // A swapoff from the console is made in pid 1's name, who cannot be killed for it: the call fails, nobody else dies.
+  const origin = oom_task_origin(k)
+  if (origin !== 0 && origin === current && oom_unkillable_task(k, origin)) return false
   const chosen = select_bad_process(k, oc)
   if (chosen === ABORT) return true
   if (chosen === 0) {

@@ -108,7 +108,10 @@ export function swapoff(k: Kernel, area: number): number {
   const flags = si.flags[area]!
   si.flags[area] = flags & ~SWP_WRITEOK
   drain_slots_caches(k)
-  if (!try_to_unuse(k, area)) {
+  set_current_oom_origin(k)
+  const empty = try_to_unuse(k, area)
+  delete k.var.mod['oom_origin']
+  if (!empty) {
     si.flags[area] = flags
     return -ENOMEM
   }
@@ -125,6 +128,11 @@ export function swapoff(k: Kernel, area: number): number {
   }
   for (const column of Object.keys(si.meta.spec)) (si as unknown as Record<string, Int32Array>)[column]![area] = 0
   return 0
+}
+
+/** Should memory not suffice, who asked for it is the one to be killed. */
+function set_current_oom_origin(k: Kernel): void {
+  k.var.mod['oom_origin'] = k.var.current
 }
 
 /** tmpfs first, then every address space, then what is left in the swap cache. */
