@@ -24,7 +24,7 @@ import {
 } from '../mm/hugetlb_pool'
 import { writeback_set_ratelimit } from '../mm/page_writeback'
 import { printk } from '../task'
-import { PLAIN, READ_ONLY, text_read, text_write, TEXTS } from './sysctl_plain'
+import { INT_MAX, LONG_MAX, PLAIN, READ_ONLY, text_read, text_write, TEXTS } from './sysctl_plain'
 
 export interface SysctlInfo {
   readonly name: string
@@ -39,9 +39,6 @@ interface Sysctl extends SysctlInfo {
   /** Takes a checked value; 0 or a negative errno. Without it the value is only stored. */
   readonly write?: (k: Kernel, value: number) => number
 }
-
-const INT_MAX = 2 ** 31 - 1
-const LONG_MAX = 2 ** 53
 
 function row(name: string, value: number, min: number, max: number, help: string, write?: Sysctl['write']): Sysctl {
   return { name, default: value, min, max, help, mode: 0o644, ...(write === undefined ? {} : { write }) }

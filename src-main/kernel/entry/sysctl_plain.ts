@@ -4,8 +4,8 @@
  */
 import type { Kernel } from '../kernel'
 
-const INT_MAX = 2 ** 31 - 1
-const LONG_MAX = 2 ** 53
+export const INT_MAX = 2 ** 31 - 1
+export const LONG_MAX = 2 ** 53
 type Plain = readonly [name: string, value: number, min: number, max: number, help: string]
 
 export const PLAIN: readonly Plain[] = [

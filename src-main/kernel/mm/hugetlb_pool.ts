@@ -20,6 +20,7 @@ import {
   PG_anon_exclusive,
   PG_hugetlb,
   PG_uptodate,
+  MAX_ORDER,
   type Kernel,
 } from '../kernel'
 import { PMD_SIZE, PUD_SIZE } from '../arch/x86/pgtable'
@@ -29,7 +30,6 @@ import { alloc_pages, free_pages } from './page_alloc'
 import { cond_resched } from './preempt'
 
 const HTLB_ALLOC_MASK = GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_NOWARN | __GFP_RETRY_MAYFAIL
-const MAX_ORDER = 11
 export const HSTATE_2M = 0
 export const HSTATE_1G = 1
 

@@ -10,13 +10,12 @@
  * removing a cgroup rewrites the names; the vectors that hold them take no memory of the simulated machine.
  */
 import { assert } from '@shared/assert'
-import { __GFP_ACCOUNT, PF_KTHREAD, type Kernel } from '../kernel'
+import { __GFP_ACCOUNT, PAGE_SIZE, PF_KTHREAD, type Kernel } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
 import { MEMCG_NR_SLAB } from './memcg_stat'
 import { refill_stock, stock_of, try_charge_memcg, type Stock } from './memcontrol'
 import { SLAB_ACCOUNT, SLAB_RECLAIM_ACCOUNT } from './slab_common'
 
-const PAGE_SIZE = 4096
 const OBJECTS_MAX = 512
 /** An object's place in its slab's vector is a pointer, and is charged with it. */
 const POINTER = 8

@@ -1,12 +1,11 @@
 /** The memory controller's files of a cgroup. Linux: mm/memcontrol.c (memory_files, swap_files, zswap_files). */
-import type { Kernel } from '../kernel'
+import { PAGE_SIZE, type Kernel } from '../kernel'
 import { mem_cgroup_reclaim, mem_cgroup_set_high, mem_cgroup_set_max } from '../mm/memcontrol'
 import { memory_stat, NR_MEMCG_EVENTS } from '../mm/memcg_stat'
 import { EINVAL } from '../uapi'
 import type { CgroupFile } from './cgroup'
 import { kstrtoint } from './text'
 
-const PAGE_SIZE = 4096
 /** PAGE_COUNTER_MAX: from here on a limit is `max`. */
 const PAGE_COUNTER_MAX = 2 ** 63 / PAGE_SIZE
 type Limit = 'max' | 'high' | 'low' | 'min' | 'swap_max' | 'swap_high'

@@ -22,6 +22,7 @@ import {
   VM_WRITE,
   type Kernel,
 } from '../kernel'
+import { SPECIAL_VDSO } from '../mm/fault'
 import { COST } from '../costs'
 import { prng_below } from '../lib/prng'
 import { charge } from '../task'
@@ -52,7 +53,6 @@ const STACK_RND_PAGES = 1 << 22
 const MMAP_RND_PAGES = 1 << 28
 const BRK_RND_PAGES = 1 << 13
 const VM_STACK_FLAGS = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_GROWSDOWN | VM_ACCOUNT
-const SPECIAL_VDSO = 1
 const SPECIAL_VVAR = 2
 
 /** execve(2) of the running task: 0 or -errno. `args` is the command line as /proc/PID/cmdline shows it. */
