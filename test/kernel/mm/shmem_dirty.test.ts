@@ -9,9 +9,10 @@ import { FS_TMPFS } from '../../../src-main/kernel/mm/inode'
 import { mapped_entry } from '../../../src-main/kernel/mm/gup'
 import { verify_mm } from '../../../src-main/kernel/mm/mm_verify'
 import { try_to_unmap } from '../../../src-main/kernel/mm/rmap'
+import { find_task_by_pid } from '../../../src-main/kernel/task'
 import { C } from '../../../src-shared/counters'
 import * as u from '../../../src-main/kernel/uapi'
-import { bare_machine } from '../../support/bare'
+import { bare_machine, run_as } from '../../support/bare'
 
 const NR = 64
 /** Read first, so that the writes need no fault; every other page is written. */
@@ -36,8 +37,10 @@ test('munmap tells their pages', () => {
   verify_mm(k)
 })
 
-test('and so does reclaim, when it takes the mapping away', () => {
-  const { k, pfns } = written()
+test('and so does reclaim, when it takes the mappings of all tasks away', () => {
+  const { k, p, pfns } = written()
+  run_as(k, find_task_by_pid(k, sys.sys_fork(k)))
+  access_range(k, p, NR, 4096, false)
   for (const pfn of pfns) expect(try_to_unmap(k, pfn)).toBe(true)
   expect(dirty(k, pfns)).toEqual(pfns.map((_, i) => i % 2 === 0))
   verify_mm(k)
