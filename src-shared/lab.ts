@@ -3,7 +3,7 @@
  * and the normalised form that `src-main/lab` runs.
  */
 import { z } from 'zod'
-import { parseDuration, parseSize, DURATION_HINT, SIZE_HINT } from './units'
+import { DURATION_HINT, parseDuration, parseSize, RAM_HINT, RAM_MAX, RAM_MIN, SIZE_HINT } from './units'
 import { loadYaml, problemText } from './yaml'
 
 const ADDRESS_HINT = 'a quoted hex address such as "0x100000000000", or "sp-12MiB"'
@@ -272,7 +272,7 @@ export const labSchema = z.strictObject({
   seed: count.default(1),
   machine: z
     .strictObject({
-      ram: size.default(256 * 2 ** 20),
+      ram: size.refine((v) => v >= RAM_MIN && v <= RAM_MAX, `must be ${RAM_HINT}`).default(256 * 2 ** 20),
       cpus: z.number().int().min(1).max(64).default(1),
       swap: z
         .array(

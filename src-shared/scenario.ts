@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { SERIES } from './counters'
 import { programParams, type Params, type ProgramInfo } from './program'
 import { EVENT_KINDS } from './protocol'
-import { DURATION_HINT, parseDuration, parseSize, SIZE_HINT } from './units'
+import { DURATION_HINT, parseDuration, parseSize, RAM_HINT, RAM_MAX, RAM_MIN, SIZE_HINT } from './units'
 import { loadYaml } from './yaml'
 
 const size = z
@@ -27,7 +27,7 @@ function fail(ctx: z.RefinementCtx, message: string): never {
   return z.NEVER
 }
 
-const ram = size.refine((v) => v >= 64 * 2 ** 20 && v <= 64 * 2 ** 30, 'must be from 64MiB to 64GiB')
+const ram = size.refine((v) => v >= RAM_MIN && v <= RAM_MAX, `must be ${RAM_HINT}`)
 const swap = z.strictObject({
   size,
   device: device.default('ssd'),

@@ -15,6 +15,10 @@ const SIZE: Readonly<Record<string, number>> = {
 }
 
 export const DURATION_HINT = 'a duration such as 250ms, 30s, 5m or 1h'
+/** Below, image, initrd and what boot allocates leave a Debian 6.1 nothing to start pid 1 with; above is untested. */
+export const RAM_MIN = 96 * 2 ** 20
+export const RAM_MAX = 64 * 2 ** 30
+export const RAM_HINT = 'from 96MiB to 64GiB (a Debian kernel does not boot in less)'
 export const SIZE_HINT = 'a size such as 4KiB, 64MiB or 1GiB'
 
 /** Milliseconds of `30s`, `1.5m`, `250ms`; null when it is no duration. */

@@ -80,3 +80,8 @@ test('the description of the format names every operation, argument and word of 
   ])
   expect(named.filter((word) => !words.has(word))).toEqual([])
 })
+
+test('a machine with less memory than a kernel needs is refused', () => {
+  const parsed = parseLab('memscope: lab/1\nmachine: { ram: 64MiB }\nsteps: []\n', 'p.yaml')
+  expect(parsed.ok ? '' : parsed.error).toMatch(/^p\.yaml:2: machine\.ram: must be from 96MiB to 64GiB/)
+})

@@ -48,7 +48,7 @@ import { memory_map } from '../mm/mm_init'
 import { compound_head } from '../mm/page_alloc'
 import { page_mapcount, page_mapped } from '../mm/rmap'
 import { swap_area_of } from '../mm/swapfile'
-import { find_vma, is_vm_hugetlb_page } from '../mm/vma'
+import { is_vm_hugetlb_page } from '../mm/vma'
 import { EINVAL } from '../uapi'
 
 const WORD = 8

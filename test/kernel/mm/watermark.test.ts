@@ -23,7 +23,7 @@ function least(k: Kernel, alloc_flags: number, order = 0, reserved = 0): number 
 }
 
 describe('a request passes a mark of 1000', () => {
-  const k = bootMemory(64)
+  const k = bootMemory(128)
   test.each([
     ['an ordinary one with one page more', 0, 0, 0, 1001],
     ['of eight pages with as many more', 0, 3, 0, 1008],
