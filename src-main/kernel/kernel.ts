@@ -329,6 +329,8 @@ export function open_kernel(config: MachineConfig) {
       min: 'f64',
       swap_max: 'f64',
       swap_high: 'f64',
+      /** Limit of memory.zswap.max, in pages. */
+      zswap_max: 'f64',
       failcnt: 'f64',
       oom_group: 'u8',
       /** Controllers that its children get: bits in the order of cgroup.controllers. */

@@ -20,6 +20,7 @@ import {
 import { LEVEL_PMD, LEVEL_PTE } from '../arch/x86/pgtable'
 import { first_task, next_task, printk } from '../task'
 import { cgroup_children, cgroup_path, mem_cgroup_iter } from './memcg_tree'
+import { zswap_of_memcg } from './zswap'
 
 export const MEMCG_LOW = 0
 export const MEMCG_HIGH = 1
@@ -98,6 +99,7 @@ export function memory_stat(k: Kernel, memcg: number): [string, number][] {
   // Of the root only what its children were charged for: kernel memory of the root itself is nobody's.
   const charged = memcg === 0 ? cgroup_children(k, 0) : [memcg]
   const sum_of = (value: (m: number) => number): number => charged.reduce((sum, m) => sum + value(m), 0)
+  const zswapped = zswap_of_memcg(k, memcg)
   const slab = (item: number): number => sum_of((m) => k.memcg.slab_b[m * MEMCG_NR_SLAB + item]!)
   const event = (name: VmstatName): [string, number] => [name, memcg_page_state(k, memcg, C[name])]
   const sum = (a: VmstatName, b: VmstatName): number => event(a)[1] + event(b)[1]
@@ -112,8 +114,8 @@ export function memory_stat(k: Kernel, memcg: number): [string, number][] {
     ['sock', 0],
     ['vmalloc', 0],
     ['shmem', levels.shmem],
-    ['zswap', 0],
-    ['zswapped', 0],
+    ['zswap', zswapped.bytes],
+    ['zswapped', zswapped.pages * 4096],
     ['file_mapped', levels.file_mapped],
     ['file_dirty', levels.file_dirty],
     ['file_writeback', levels.file_writeback],

@@ -29,7 +29,7 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
   if (memcg === 0) return -ENOMEM
   k.memcg.parent[memcg] = parent
   k.memcg.name[memcg] = string_id(k, name)
-  for (const limit of ['max', 'high', 'swap_max', 'swap_high'] as const) k.memcg[limit][memcg] = Infinity
+  for (const limit of ['max', 'high', 'swap_max', 'swap_high', 'zswap_max'] as const) k.memcg[limit][memcg] = Infinity
   psi_cgroup_alloc(k, memcg)
   if (memcg + 1 >= k.lruvec.meta.high) k.lruvec.meta.high = memcg + 2
   const last = lru_row(memcg, 4)

@@ -20,6 +20,7 @@ import {
   PG_reclaim,
   PG_uptodate,
   TASK_IDLE,
+  PAGE_SIZE,
   type Kernel,
 } from '../kernel'
 import { COST } from '../costs'
@@ -125,6 +126,30 @@ function compressed_length(k: Kernel, pfn: number, content: number): number {
 
 // ---------------------------------------------------------------- store and load
 
+/** What zswap holds for a cgroup and all below it: compressed bytes, and the pages they were (memcg MEMCG_ZSWAP_B). */
+export function zswap_of_memcg(k: Kernel, memcg: number): { bytes: number; pages: number } {
+  const held = { bytes: 0, pages: 0 }
+  const e = k.zswap_entry
+  for (let entry = 1; entry < e.meta.high; entry++) {
+    if (e.slot[entry] === 0) continue
+    let owner = k.swap.memcg[e.slot[entry]!]!
+    while (owner !== memcg && owner !== 0) owner = k.memcg.parent[owner]!
+    if (owner !== memcg) continue
+    held.bytes += e.length[entry]!
+    held.pages++
+  }
+  return held
+}
+
+/** obj_cgroup_may_zswap: no cgroup from the page's upwards is at its memory.zswap.max. */
+function may_zswap(k: Kernel, memcg: number): boolean {
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) {
+    const max = k.memcg.zswap_max[m]!
+    if (max !== Infinity && Math.floor(zswap_of_memcg(k, m).bytes / PAGE_SIZE) >= max) return false
+  }
+  return true
+}
+
 /** Takes the page of a slot in; false: it has to go to the disk. What was stored for the slot before is gone either way. */
 export function zswap_store(k: Kernel, pfn: number, slot: number): boolean {
   if (k.swap.zswap[slot] !== 0) {
@@ -133,6 +158,7 @@ export function zswap_store(k: Kernel, pfn: number, slot: number): boolean {
   }
   if (zswap_param(k, 'enabled') === 0) return false
   const s = zswap(k)
+  if (!may_zswap(k, k.page.memcg[pfn]!)) return false
   if (zswap_is_full(k, s)) {
     s.pool_limit_hit++
     s.reached_full = true

@@ -2,13 +2,14 @@
 import { PAGE_SIZE, type Kernel } from '../kernel'
 import { mem_cgroup_reclaim, mem_cgroup_set_high, mem_cgroup_set_max } from '../mm/memcontrol'
 import { memory_stat, NR_MEMCG_EVENTS } from '../mm/memcg_stat'
+import { zswap_of_memcg } from '../mm/zswap'
 import { EINVAL } from '../uapi'
 import type { CgroupFile } from './cgroup'
 import { kstrtoint } from './text'
 
 /** PAGE_COUNTER_MAX: from here on a limit is `max`. */
 const PAGE_COUNTER_MAX = 2 ** 63 / PAGE_SIZE
-type Limit = 'max' | 'high' | 'low' | 'min' | 'swap_max' | 'swap_high'
+type Limit = 'max' | 'high' | 'low' | 'min' | 'swap_max' | 'swap_high' | 'zswap_max'
 
 function bytes(pages: number): string {
   return pages === Infinity ? 'max\n' : `${pages * PAGE_SIZE}\n`
@@ -122,4 +123,6 @@ export const MEMORY: Readonly<Record<string, CgroupFile>> = {
   'memory.swap.high': limit('swap_high'),
   'memory.swap.max': limit('swap_max'),
   'memory.swap.events': events(['high', 'max', 'fail'], 6, 'events'),
+  'memory.zswap.current': { read: (k, m) => `${zswap_of_memcg(k, m).bytes}\n` },
+  'memory.zswap.max': limit('zswap_max'),
 }

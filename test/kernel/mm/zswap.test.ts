@@ -181,3 +181,34 @@ steps:
     expect(run('zswap.enabled=1').hash).toBe(withIt.hash)
   })
 })
+
+test('a cgroup sees what zswap holds for it, and memory.zswap.max sends the rest to the disk', () => {
+  const run = (max: string): Record<string, string> => {
+    const loaded = parseLab(
+      `memscope: lab/1
+machine: { ram: 128MiB, cgroup: true, swap: [{ size: 64MiB, device: ssd }], bootParams: [zswap.enabled=1] }
+steps:
+  - cgroup: { path: /box, set: { memory.zswap.max: ${max} }, attach: [main] }
+  - mmap: { as: p, length: 8MiB }
+  - touch: { area: p, access: write }
+  - madvise: { area: p, advice: pageout }
+  - readFile: { path: /sys/fs/cgroup/box/memory.zswap.current }
+  - readFile: { path: /sys/fs/cgroup/box/memory.zswap.max }
+  - readFile: { path: /proc/meminfo }
+`,
+      'p.yaml',
+    )
+    if (!loaded.ok) throw new Error(loaded.error)
+    const texts = runLab(loaded.value, { verify: true }).lines.filter((line) => line.op === 'readFile')
+    return Object.fromEntries(['current', 'max', 'meminfo'].map((name, i) => [name, texts[i]!.text!]))
+  }
+  const free = run('max')
+  expect(free['max']).toBe('max\n')
+  const stored = Number(/^Zswapped: +(\d+)/m.exec(free['meminfo']!)![1])
+  expect(stored).toBeGreaterThan(4000)
+  expect(Number(free['current'])).toBeGreaterThan(stored * 1024 * 0.2)
+  const limited = run('1M')
+  expect(limited['max']).toBe('1048576\n')
+  expect(Number(limited['current'])).toBeLessThanOrEqual(2 ** 20 + 4096)
+  expect(Number(limited['current'])).toBeGreaterThan(2 ** 20 - 8192)
+})
