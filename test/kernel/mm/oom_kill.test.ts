@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { oom_badness } from '../../../src-main/kernel/mm/oom_kill'
 import { gfp_text } from '../../../src-main/kernel/mm/oom_report'
+import { sys_mmap } from '../../../src-main/kernel/entry/syscall'
+import { access_range } from '../../../src-main/kernel/entry/access'
+import { bare_machine } from '../../support/bare'
 import { kills, lab } from '../../support/lab'
 
 const hold = (name: string, mib: number, adj: number) =>
@@ -9,6 +13,25 @@ const grow = (adj: number, upTo = 1000) =>
 const machine = (swap = '', sysctl = '') =>
   `machine: { ram: 256MiB, swap: [${swap}], thp: never }\n${sysctl}steps:\n  - setOomScoreAdj: { value: -1000 }\n`
 const four = hold('small', 30, 0) + hold('likely', 20, 500) + hold('unlikely', 60, -500) + hold('exempt', 20, -1000)
+
+describe('the points of a task', () => {
+  it('count resident pages, page tables, and the adjustment in thousandths rounded down first', () => {
+    const k = bare_machine()
+    k.task.pid[k.var.current] = 2 // pid 1 is exempt
+    const t = k.var.current
+    const at = (adj: number): number => {
+      k.task.oom_score_adj[t] = adj
+      return oom_badness(k, t, 52_687)
+    }
+    const before = at(0)
+    // A page and the three tables above it, in an empty slot of the PGD.
+    const page = sys_mmap(k, 0x10_0000_0000_00, 4096, 3, 0x32)
+    access_range(k, page, 1, 4096, true)
+    expect(at(0) - before).toBe(4)
+    expect([at(1000) - at(0), at(333) - at(0), at(-999) - at(0)]).toEqual([52_000, 333 * 52, -999 * 52])
+    expect(at(-1000)).toBe(-Infinity)
+  })
+})
 
 describe('the OOM killer', () => {
   it('prefers a small task with a high score adjustment, then the task that grows', () => {
