@@ -1,17 +1,14 @@
 /** Signals by name and number, and how they are sent. */
+import { SIGNAL_NAMES } from '@shared/signals'
 import type { Io } from '../inside'
 import { Errno } from '../inside'
 import { UsageError } from '../options'
 
-const SIGNALS = [
-  'EXIT', 'HUP', 'INT', 'QUIT', 'ILL', 'TRAP', 'ABRT', 'BUS', 'FPE', 'KILL', 'USR1', 'SEGV', 'USR2', 'PIPE', 'ALRM', 'TERM',
-  'STKFLT', 'CHLD', 'CONT', 'STOP', 'TSTP', 'TTIN', 'TTOU', 'URG', 'XCPU', 'XFSZ', 'VTALRM', 'PROF', 'WINCH', 'IO', 'PWR', 'SYS',
-] as const // prettier-ignore
 const [RTMIN, RTMAX] = [34, 64]
 
 /** The name of a signal without SIG, '' where it has none. */
 export function signalName(number: number): string {
-  if (number < SIGNALS.length) return SIGNALS[number] ?? ''
+  if (number < SIGNAL_NAMES.length) return SIGNAL_NAMES[number] ?? ''
   if (number < RTMIN || number > RTMAX) return ''
   if (number === RTMIN) return 'RTMIN'
   if (number === RTMAX) return 'RTMAX'
