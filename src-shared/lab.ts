@@ -174,6 +174,12 @@ export const OPERATIONS = {
   truncate: z.strictObject({ file: name, length: size }),
   fsync: z.strictObject({ file: name }),
   sync: empty,
+  fadvise: z.strictObject({
+    file: name,
+    advice: z.enum(['normal', 'random', 'sequential', 'willneed', 'dontneed', 'noreuse']),
+    offset: size.default(0),
+    length: size.default(0),
+  }),
   unlink: z.strictObject({ file: name }),
   close: z.strictObject({ file: name }),
   fork: z.strictObject({ as: name }),

@@ -1,4 +1,5 @@
 /** The model table of the kernel's README and the conformance results, for the Fidelity view: the same texts. */
+import type { Mechanism } from '@shared/fidelity'
 import { percent, scoreOf, type ConformanceRow } from '@shared/conformance'
 import results from '../../resources/conformance.json?raw'
 import readme from '../kernel/README.md?raw'
@@ -7,21 +8,12 @@ import readme from '../kernel/README.md?raw'
 export const FIDELITY_PATH = 'memscope:fidelity'
 export const CONFORMANCE_PATH = 'memscope:conformance'
 
-export interface FidelityRow {
-  readonly mechanism: string
-  readonly linux: string
-  readonly kept: string
-  readonly simplified: string
-  readonly test: string
-  readonly result: string
-}
-
 export function conformanceRows(text: string = results): ConformanceRow[] {
   return JSON.parse(text) as ConformanceRow[]
 }
 
 /** Every row of every table whose first column is headed "Mechanism". */
-export function fidelityRows(text: string = readme, measured = conformanceRows()): FidelityRow[] {
+export function fidelityRows(text: string = readme, measured = conformanceRows()): Mechanism[] {
   return text
     .split('\n')
     .filter((line) => line.startsWith('| ') && !line.startsWith('| Mechanism') && !/^\|[-\s|]+\|$/.test(line))

@@ -78,6 +78,7 @@ export const close = files.sys_close
 export const unlink = files.sys_unlink
 export const stat = files.sys_stat
 export const sync = files.sys_sync
+export const fadvise = files.sys_fadvise64
 
 export function read(k: Kernel, fd: number, offset: number, length: number): number {
   return files.sys_read(k, fd, length, offset)

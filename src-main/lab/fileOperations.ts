@@ -13,6 +13,12 @@ function fileOf(task: LabTask, name: string): OpenFile {
   return file
 }
 
+function openFile(task: LabTask, name: string): OpenFile {
+  const file = fileOf(task, name)
+  if (file.fd < 0) throw new LabError(`the file "${name}" is not open; open it first`)
+  return file
+}
+
 /** ext4 files lie under /mnt, tmpfs files under /shm, as on the measuring machine. */
 function pathOf(name: string, fs: 'ext4' | 'tmpfs'): string {
   return `${fs === 'ext4' ? '/mnt' : '/shm'}/${name}`
@@ -109,6 +115,7 @@ export const fileOperations = {
   truncate: ({ k, task }, a) => call(k, () => sys.truncate(k, fileOf(task, a.file).path, a.length)),
   fsync: ({ k, task }, a) => call(k, () => sys.fsync(k, fileOf(task, a.file).path)),
   sync: ({ k }) => call(k, () => sys.sync(k)),
+  fadvise: ({ k, task }, a) => call(k, () => sys.fadvise(k, openFile(task, a.file).fd, a.offset, a.length, a.advice)),
   unlink: ({ k, task }, a) => call(k, () => sys.unlink(k, fileOf(task, a.file).path)),
   close: ({ k, task }, a) =>
     call(k, () => {
@@ -118,6 +125,7 @@ export const fileOperations = {
     }),
 } satisfies {
   readonly [
-    K in 'createFile' | 'stat' | 'open' | 'read' | 'write' | 'truncate' | 'fsync' | 'sync' | 'unlink' | 'close'
+    K in
+      'createFile' | 'stat' | 'open' | 'read' | 'write' | 'truncate' | 'fsync' | 'sync' | 'fadvise' | 'unlink' | 'close'
   ]: Implementation<K>
 }

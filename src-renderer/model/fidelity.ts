@@ -1,12 +1,6 @@
 /** What of Linux is modelled, and how well: the kernel's own table, sorted into three words. */
-export interface Mechanism {
-  readonly mechanism: string
-  readonly linux: string
-  readonly kept: string
-  readonly simplified: string
-  readonly test: string
-  readonly result: string
-}
+import type { Mechanism } from '@shared/fidelity'
+
 export type Grade = 'exact' | 'approximate' | 'not modelled'
 
 /** The word for a mechanism: the table's own, else by whether something is kept and something simplified. */

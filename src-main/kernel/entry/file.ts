@@ -8,6 +8,7 @@ import { __GFP_FS, __GFP_WRITE, PAGE_SIZE, PG_uptodate, PG_locked, type Kernel }
 import { COST } from '../costs'
 import { create_buffers } from '../mm/buffer'
 import { path_lookup, vfs_create, vfs_exists, vfs_install, vfs_unlink } from '../mm/dcache'
+import { generic_fadvise, type FileAdvice } from '../mm/fadvise'
 import {
   alloc_file,
   close_fd,
@@ -15,7 +16,6 @@ import {
   fdget,
   file_may_read,
   file_may_write,
-  FMODE_RANDOM,
   fput,
   O_CREAT,
   O_TRUNC,
@@ -25,7 +25,6 @@ import { filemap_write_and_wait, sync_filesystem } from '../mm/fs_writeback'
 import { extend_blocks, FS_EXT4, FS_TMPFS, I_DIR, is_shmem } from '../mm/inode'
 import { folio_wait_nested } from '../mm/page_io'
 import { balance_dirty_pages_ratelimited, set_page_dirty } from '../mm/page_writeback'
-import { force_page_cache_ra } from '../mm/readahead'
 import { SGP_READ, SGP_WRITE, shmem_get_page } from '../mm/shmem'
 import { mark_page_accessed } from '../mm/swap'
 import { truncate_setsize } from '../mm/truncate'
@@ -180,21 +179,11 @@ export function sys_sync(k: Kernel): number {
   return 0
 }
 
-/** posix_fadvise: random and normal change the readahead of the open file, willneed reads. */
-export function sys_fadvise(
-  k: Kernel,
-  fd: number,
-  offset: number,
-  length: number,
-  advice: 'normal' | 'random' | 'willneed',
-) {
+/** posix_fadvise on an open file. */
+export function sys_fadvise64(k: Kernel, fd: number, offset: number, length: number, advice: FileAdvice): number {
   charge(k, COST.syscall)
   const file = fdget(k, k.var.current, fd)
-  if (file === 0) return -EBADF
-  if (advice === 'random') k.file.flags[file]! |= FMODE_RANDOM
-  else if (advice === 'normal') k.file.flags[file]! &= ~FMODE_RANDOM
-  else force_page_cache_ra(k, file, Math.floor(offset / PAGE_SIZE), Math.ceil(length / PAGE_SIZE))
-  return 0
+  return file === 0 ? -EBADF : generic_fadvise(k, file, offset, length, advice)
 }
 
 // ---------------------------------------------------------------- for those who map

@@ -227,16 +227,18 @@ export function filemap_write_and_wait(k: Kernel, inode: number): void {
     wait_writeback(k, xa_load(k, inode, index))
   }
 }
-/** file_write_and_wait_range: the dirty pages `first` … `last` of a file; where its turns of writeback go on stays. */
-export function file_write_and_wait_range(k: Kernel, inode: number, first: number, last: number): void {
+/** __filemap_fdatawrite_range: begins to write pages `first` … `last`; where its turns of writeback go on stays. */
+export function file_write_range(k: Kernel, inode: number, first: number, last: number): void {
   const turn = k.inode.writeback_index[inode]!
-  if (k.inode.nr_dirty[inode]! > 0 && do_writepages(k, inode, first, MAX_INDEX, last) > 0) {
-    k.inode.writeback_index[inode] = turn
-    if (k.inode.nr_dirty[inode] === 0) {
-      wb_remove(k, inode)
-      inode_add_lru(k, inode)
-    }
-  }
+  if (k.inode.nr_dirty[inode]! === 0 || do_writepages(k, inode, first, MAX_INDEX, last) === 0) return
+  k.inode.writeback_index[inode] = turn
+  if (k.inode.nr_dirty[inode] !== 0) return
+  wb_remove(k, inode)
+  inode_add_lru(k, inode)
+}
+/** file_write_and_wait_range. */
+export function file_write_and_wait_range(k: Kernel, inode: number, first: number, last: number): void {
+  file_write_range(k, inode, first, last)
   for (let index = xa_find(k, inode, first, last, 'writeback'); index >= 0;) {
     wait_writeback(k, xa_load(k, inode, index))
     index = xa_find(k, inode, index + 1, last, 'writeback')

@@ -44,9 +44,9 @@ export function truncate_setsize(k: Kernel, inode: number, size: number): void {
 }
 
 /** Drops the clean, unmapped, unlocked pages; others are moved to where reclaim finds them soon. How many went. */
-export function invalidate_mapping_pages(k: Kernel, inode: number): number {
+export function invalidate_mapping_pages(k: Kernel, inode: number, first = 0, last = MAX_INDEX): number {
   let dropped = 0
-  for (let index = xa_find(k, inode, 0, MAX_INDEX); index >= 0; index = xa_find(k, inode, index + 1, MAX_INDEX)) {
+  for (let index = xa_find(k, inode, first, last); index >= 0; index = xa_find(k, inode, index + 1, last)) {
     const pfn = xa_load(k, inode, index)
     if (pfn < 0) {
       if (!is_shmem(k, inode)) {
