@@ -27,6 +27,7 @@ import { LD_SO_PATH, LIBC_PATH } from './sched/image'
 import { unpack_initramfs } from './sched/initramfs'
 import { loadavg_init } from './sched/loadavg'
 import { cmdline_text, version_text } from './proc/system'
+import { rcu_init, rcu_scheduler_starting } from './rcu/tree'
 import { psi_init } from './sched/psi'
 import { watch_init } from './sched/timer'
 import { first_task, next_task, printk, threads, TIMER_BIO, TIMER_WAKE, wake_up_task } from './task'
@@ -38,6 +39,7 @@ export function boot(config: MachineConfig): Kernel {
   row_touch(k.psi, config.cpus)
   // Tables that are indexed by something else than row_alloc, and small.
   for (const table of [k.lru, k.lruvec, k.lru_batch, k.list_lru, k.wb]) row_touch(table, table.meta.capacity - 1)
+  rcu_init(k)
   sysctl_init(k)
   zswap_init(k)
   banner(k)
@@ -48,6 +50,7 @@ export function boot(config: MachineConfig): Kernel {
   // Made now, so that the first look at its figures changes nothing.
   khugepaged(k)
   start_init(k)
+  rcu_scheduler_starting(k)
   time_zero(k)
   kcompactd_run(k)
   psi_init(k)
@@ -124,6 +127,7 @@ function time_zero(k: Kernel): void {
       'ctxt',
       'loc',
       'irq',
+      'softirq_rcu',
       'min_vruntime',
     ] as const)
       k.cpu[column][row] = 0

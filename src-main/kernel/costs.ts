@@ -35,6 +35,8 @@ export const COST = {
   slab_free: 35,
   slab_new: 900,
   slab_shrink_object: 250,
+  /** Taking an inode of a disk out of memory: its pages, extents and journal are looked at (l: drop_caches by the million). */
+  inode_evict: 1_000,
   /** Page-table page: allocation without its zeroing. */
   pt_alloc: 300,
   /** One entry copied by fork (l). */

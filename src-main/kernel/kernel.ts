@@ -163,6 +163,8 @@ export const PF_EXITING = 0x4
 export const PF_MEMALLOC = 0x800
 export const PF_KSWAPD = 0x20000
 export const PF_KTHREAD = 0x200000
+/** A kernel thread that belongs to its CPU (PF_NO_SETAFFINITY). */
+export const PF_NO_SETAFFINITY = 0x4000000
 /** Chosen by the OOM killer (TIF_MEMDIE / oom_mm set). */
 export const PF_OOM_VICTIM = 0x1000000
 
@@ -367,6 +369,32 @@ export function open_kernel(config: MachineConfig) {
     list_lru: open_table(arena, 'list_lru', 5, { head: 'i32', tail: 'i32', nr: 'f64', nr_deferred: 'f64' }),
     /** Dirty inodes by the time of their first dirtying: 1 waiting (b_dirty), 2 under writeback (b_io). */
     wb: open_table(arena, 'wb', 4, { head: 'i32', tail: 'i32' }),
+    /** Callbacks that wait for a grace period (rcu/callbacks.ts): what to do, and with what. */
+    rcu_head: open_table(arena, 'rcu_head', 1 << 20, { next: 'i32', func: 'u8', obj: ['i32', 3] }),
+    /** RCU per CPU (row = cpu + 1): its callbacks by segment (rcu/segcblist.ts), and what it knows of grace periods. */
+    rcu_data: open_table(arena, 'rcu_data', 65, {
+      head: 'i32',
+      last: 'i32',
+      first: 'f64',
+      tail: ['f64', 4],
+      seg_seq: ['f64', 4],
+      gp_seq: 'f64',
+      core_needs_qs: 'u8',
+      no_qs: 'u8',
+      blimit: 'i32',
+      /** The last jiffy whose tick it took. */
+      jiffy: 'f64',
+    }),
+    /** The machine's grace periods, in row 1. */
+    rcu_state: open_table(arena, 'rcu_state', 2, {
+      active: 'u8',
+      gp_seq: 'f64',
+      gp_seq_needed: 'f64',
+      gp_flags: 'u8',
+      gp_state: 'u8',
+      fqs_done: 'u8',
+      qsmask: ['i32', 2],
+    }),
     pid: open_table(arena, 'pid', 1 << 22, { task: 'i32' }),
     task: open_table(arena, 'task', 1 << 16, {
       pid: 'i32',
@@ -863,6 +891,10 @@ export function open_kernel(config: MachineConfig) {
       /** Interrupts taken: of the local timer, of disks. */
       loc: 'f64',
       irq: 'f64',
+      /** Softirqs taken for RCU. */
+      softirq_rcu: 'f64',
+      /** Its thread for softirqs (row of `task`). */
+      ksoftirqd: 'i32',
       need_resched: 'u8',
       /** The idle task runs: leaving and entering it are context switches. */
       is_idle: 'u8',

@@ -1,5 +1,5 @@
 /** The kernel threads of a Debian kernel, in the order in which a boot makes them; those with work are known by name. */
-import { TASK_IDLE, TASK_INTERRUPTIBLE, string_id, type Kernel } from './kernel'
+import { PF_NO_SETAFFINITY, TASK_IDLE, TASK_INTERRUPTIBLE, string_id, type Kernel } from './kernel'
 import { deactivate_task, threads, WAIT_KTHREAD, type Threads } from './task'
 import { kernel_thread } from './sched/fork'
 
@@ -19,7 +19,7 @@ const FIRST: readonly Row[] = [
   ['rcu_tasks_rude_kthread', true, 0],
   ['rcu_tasks_trace_kthread', true, 0],
   ['ksoftirqd/0', false, 0],
-  ['rcu_preempt', true, 0],
+  ['rcu_preempt', true, 0, 'rcu_preempt'],
   ['migration/0', false, 0],
   ['kworker/0:1-events', true, 0],
   ['cpuhp/0', false, 0],
@@ -83,6 +83,9 @@ function start(k: Kernel, [name, idle, nice, known]: Row, cpu: number): void {
   put_to_sleep(k, t, idle)
   k.task.cpu[t] = cpu
   if (known !== undefined) threads(k)[known] = t
+  if (!name.startsWith('ksoftirqd/')) return
+  k.cpu.ksoftirqd[cpu + 1] = t
+  k.task.flags[t]! |= PF_NO_SETAFFINITY
 }
 
 /** Each CPU has two worker pools (normal and nice -20); those of no CPU, `%0` and `%1` here, are numbered after them. */

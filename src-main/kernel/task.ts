@@ -10,6 +10,7 @@ import type { TraceEvent } from '@shared/protocol'
 import { assert } from '@shared/assert'
 import {
   PF_KTHREAD,
+  PF_NO_SETAFFINITY,
   PF_OOM_VICTIM,
   string_id,
   TASK_DEAD,
@@ -93,6 +94,7 @@ export interface Threads {
   zswap_shrink: number
   flusher: number
   oom_reaper: number
+  rcu_preempt: number
   init: number
 }
 export function threads(k: Kernel): Threads {
@@ -105,6 +107,7 @@ export function threads(k: Kernel): Threads {
     zswap_shrink: 0,
     flusher: 0,
     oom_reaper: 0,
+    rcu_preempt: 0,
     init: 0,
   }) as Threads
 }
@@ -235,7 +238,7 @@ export function wake_up_new_task(k: Kernel, t: number): void {
 /** The CPU for a woken task: its last one when that is idle, else the first idle one, else its last. */
 function select_task_rq(k: Kernel, t: number): number {
   const last = k.task.cpu[t]!
-  if (k.cpu.nr_running[last + 1] === 0) return last
+  if (k.cpu.nr_running[last + 1] === 0 || (k.task.flags[t]! & PF_NO_SETAFFINITY) !== 0) return last
   for (let cpu = 0; cpu < k.config.cpus; cpu++) if (k.cpu.nr_running[cpu + 1] === 0) return cpu
   return last
 }

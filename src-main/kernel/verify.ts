@@ -9,10 +9,12 @@ import { verify_lru } from './mm/verify_lru'
 import { verify_memcg } from './mm/verify_memcg'
 import { verify_swap } from './mm/verify_swap'
 import { verify_zswap } from './mm/zswap'
+import { verify_rcu } from './rcu/tree'
 import { verify_sched } from './sched/verify'
 
 export function verify(k: Kernel): void {
   verify_sched(k)
+  verify_rcu(k)
   verify_page_alloc(k)
   verify_slub(k)
   verify_mm(k)

@@ -13,7 +13,9 @@ import { list_add_tail, list_del } from '../lib/list'
 import { charge } from '../task'
 import { bread } from './buffer'
 import { disk_inode, FS_EXT4, fs_vars, I_DIR, igrab, inode_read, iput, new_inode, type FS_TMPFS } from './inode'
+import { cond_resched_rcu } from './preempt'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
+import { kmem_cache_free_rcu } from '../rcu/callbacks'
 
 const DENTRY_LRU = 1
 const HASH_MASK = (1 << 14) - 1
@@ -224,7 +226,7 @@ export function vfs_unlink(k: Kernel, inode: number): void {
   const parent = k.dentry.parent[d]!
   const cached = d_cached(k, d)
   d_lru_del(k, d)
-  if (cached) kmem_cache_free(k, CACHES(k).dentry, k.dentry.obj[d]!)
+  if (cached) kmem_cache_free_rcu(k, k.dentry.obj[d]!)
   d_delete_row(k, d)
   if (cached) {
     if (parent !== 0) dput(k, parent)
@@ -258,7 +260,7 @@ function d_lru_del(k: Kernel, d: number): void {
 function d_forget(k: Kernel, d: number): void {
   d_lru_del(k, d)
   if (d_cached(k, d)) {
-    kmem_cache_free(k, CACHES(k).dentry, k.dentry.obj[d]!)
+    kmem_cache_free_rcu(k, k.dentry.obj[d]!)
     k.dentry.obj[d] = 0
     k.dentry.flags[d] = 0
     if (k.dentry.parent[d] !== 0) dput(k, k.dentry.parent[d]!)
@@ -283,6 +285,7 @@ export function prune_dcache(k: Kernel, nr: number): number {
       continue
     }
     d_forget(k, d)
+    cond_resched_rcu(k)
     freed++
   }
   return freed

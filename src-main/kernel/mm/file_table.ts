@@ -8,7 +8,8 @@ import { GFP_KERNEL_ACCOUNT, type Kernel } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
 import { dget, dput } from './dcache'
 import { igrab, iput } from './inode'
-import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
+import { CACHES, kmem_cache_alloc } from './slub'
+import { kmem_cache_free_rcu } from '../rcu/callbacks'
 
 /** file.flags: O_RDONLY 0, O_WRONLY 1, O_RDWR 2 (fcntl.h) and FMODE_RANDOM. */
 export const O_ACCMODE = 3
@@ -45,7 +46,7 @@ export function fput(k: Kernel, file: number): void {
   assert(k.file.refcount[file]! > 0, 'fput: nobody holds it')
   if (--k.file.refcount[file]! > 0) return
   const inode = k.file.inode[file]!
-  kmem_cache_free(k, CACHES(k).filp, k.file.obj[file]!)
+  kmem_cache_free_rcu(k, k.file.obj[file]!)
   row_free(k.file, file)
   if (k.inode.dentry[inode] !== 0) dput(k, k.inode.dentry[inode]!)
   iput(k, inode)

@@ -9,9 +9,13 @@
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import { GFP_KERNEL_ACCOUNT, __GFP_RECLAIMABLE, string_id, type Kernel } from '../kernel'
+import { COST } from '../costs'
+import { charge } from '../task'
 import { row_alloc, row_free } from '../lib/arena'
 import { list_add_tail, list_del } from '../lib/list'
-import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
+import { cond_resched_rcu } from './preempt'
+import { CACHES, kmem_cache_alloc } from './slub'
+import { kmem_cache_free_rcu } from '../rcu/callbacks'
 import { shmem_unacct_size } from './shmem_acct'
 import { invalidate_mapping_pages, truncate_inode_pages } from './truncate'
 import { wb_remove } from './fs_writeback'
@@ -111,9 +115,10 @@ export function inode_cached(k: Kernel, inode: number): boolean {
   return k.inode.obj[inode * 2] !== 0
 }
 function inode_forget(k: Kernel, inode: number): void {
-  kmem_cache_free(k, inode_cache(k, k.inode.fs[inode]!), k.inode.obj[inode * 2]!)
+  charge(k, COST.inode_evict)
   const blob = k.inode.obj[inode * 2 + 1]!
-  if (blob !== 0) kmem_cache_free(k, CACHES(k).lsm_inode_cache, blob)
+  if (blob !== 0) kmem_cache_free_rcu(k, blob)
+  kmem_cache_free_rcu(k, k.inode.obj[inode * 2]!)
   k.inode.obj[inode * 2] = 0
   k.inode.obj[inode * 2 + 1] = 0
 }
@@ -183,6 +188,7 @@ export function prune_icache(k: Kernel, nr: number): number {
     const dropped = invalidate_mapping_pages(k, inode)
     k.vmstat[C.pginodesteal]! += dropped
     inode_forget(k, inode)
+    cond_resched_rcu(k)
     freed++
   }
   return freed

@@ -28,6 +28,8 @@ export const SLAB_RECLAIM_ACCOUNT = 1
 export const SLAB_ACCOUNT = 2
 export const SLAB_CACHE_DMA = 4
 export const SLAB_NEVER_MERGE = 8
+/** An object may be looked at after it was freed: its slab goes only after a grace period. */
+export const SLAB_TYPESAFE_BY_RCU = 16
 
 const SLUB_MAX_ORDER = 3
 const MIN_PARTIAL = 5
@@ -188,12 +190,21 @@ const ACCOUNTED: ReadonlySet<string> = new Set([
   'mqueue_inode_cache',
 ])
 
+/** Named caches whose frames may be re-used only after a grace period (SLAB_TYPESAFE_BY_RCU), as Debian's are created. */
+const TYPESAFE_BY_RCU = new Set(['anon_vma', 'sighand_cache', 'TCP', 'TCPv6', 'MPTCP', 'MPTCPv6'])
+const RCU_SOCKS = /^(request_sock|tw_sock)_/
+
+function typesafe_by_rcu(name: string): boolean {
+  return TYPESAFE_BY_RCU.has(name) || RCU_SOCKS.test(name)
+}
+
 function create_named(k: Kernel, line: string): void {
   const [name, object_size, size, align, flags, , aliases] = line.split(' ') as [string, ...string[]]
   const bits =
     (flags!.includes('r') ? SLAB_RECLAIM_ACCOUNT : 0) |
     (flags!.includes('a') || ACCOUNTED.has(name) ? SLAB_ACCOUNT : 0) |
-    (flags!.includes('n') ? SLAB_NEVER_MERGE : 0)
+    (flags!.includes('n') ? SLAB_NEVER_MERGE : 0) |
+    (typesafe_by_rcu(name) ? SLAB_TYPESAFE_BY_RCU : 0)
   const { ids } = slab_state(k)
   const row = kmem_cache_create(k, name, Number(object_size), Number(size), Number(align), bits)
   if (aliases === '-') return

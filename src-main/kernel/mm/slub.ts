@@ -38,7 +38,8 @@ import {
   memcg_slab_pre_alloc_hook,
 } from './memcg_kmem'
 import { alloc_pages, free_pages } from './page_alloc'
-import { SLAB_CACHE_DMA, SLAB_RECLAIM_ACCOUNT } from './slab_common'
+import { SLAB_CACHE_DMA, SLAB_RECLAIM_ACCOUNT, SLAB_TYPESAFE_BY_RCU } from './slab_common'
+import { free_slab_rcu } from '../rcu/callbacks'
 
 export {
   all_caches,
@@ -56,6 +57,8 @@ const CPUS_MAX = 64
 const OBJECTS_MAX = 512
 const ON_NODE = 1
 const ON_CPU = 2
+/** Its frames wait for a grace period. */
+const DYING = 3
 
 /** Takes an object of the cache; 0 when no memory is to be had under `gfp`. */
 export function kmem_cache_alloc(k: Kernel, cache: number, gfp: number): number {
@@ -165,12 +168,20 @@ function slab_item(flags: number): number {
   return (flags & SLAB_RECLAIM_ACCOUNT) !== 0 ? C.nr_slab_reclaimable : C.nr_slab_unreclaimable
 }
 
-/** Gives an empty slab's frames back. */
+/** Gives an empty slab's frames back: at once, or after a grace period where objects are looked at without a lock. */
 function discard_slab(k: Kernel, cache: number, slab: number): void {
-  const pfn = k.slab.pfn[slab]!
-  const order = (k.page.flags[pfn]! >>> PG_ORDER_SHIFT) & 0xf
   k.kmem_cache.nr_slabs[cache]!--
   k.kmem_cache.total_objects[cache]! -= k.slab.objects[slab]!
+  if ((k.kmem_cache.flags[cache]! & SLAB_TYPESAFE_BY_RCU) === 0) return __free_slab(k, slab)
+  k.slab.on_list[slab] = DYING
+  free_slab_rcu(k, slab)
+}
+
+/** The frames of a slab that is on no list and in no count any more. */
+export function __free_slab(k: Kernel, slab: number): void {
+  const cache = k.slab.cache[slab]!
+  const pfn = k.slab.pfn[slab]!
+  const order = (k.page.flags[pfn]! >>> PG_ORDER_SHIFT) & 0xf
   k.vmstat[slab_item(k.kmem_cache.flags[cache]!)]! -= 1 << order
   k.page.flags[pfn]! &= ~PG_slab
   if (k.slab.obj_cgroups[slab] !== 0) memcg_free_slab_cgroups(k, slab)
@@ -369,6 +380,10 @@ export function verify_slub(k: Kernel): void {
     for (let word = slab * 16; word < slab * 16 + 16; word++)
       for (let bits = s.used[word]!; bits !== 0; bits &= bits - 1) used++
     assert(used === s.inuse[slab] && used <= s.objects[slab]!, 'slub: inuse')
+    if (s.on_list[slab] === DYING) {
+      unreclaimable += 1 << order
+      continue
+    }
     const partial = used < s.objects[slab]! && s.frozen[slab] === 0
     assert(!partial || s.on_list[slab] === ON_NODE, 'slub: a partial slab is on no list')
     assert(s.objects[slab]! * kc.size[cache]! <= 4096 << order, 'slub: objects beyond the end of their slab')

@@ -9,6 +9,7 @@ import { delete_from_page_cache, nodes_of } from './filemap'
 import { is_shmem } from './inode'
 import { folio_wait_nested } from './page_io'
 import { cancel_dirty_page } from './page_writeback'
+import { cond_resched_rcu } from './preempt'
 import { shmem_free_swap } from './shmem'
 import { shmem_unacct_block } from './shmem_acct'
 import { deactivate_file_folio } from './swap'
@@ -33,6 +34,7 @@ export function truncate_inode_pages(k: Kernel, inode: number, from: number): vo
     if ((k.page.flags[entry]! & (PG_writeback | PG_locked)) !== 0) folio_wait_nested(k, entry)
     cancel_dirty_page(k, entry)
     delete_from_page_cache(k, entry)
+    if ((index & 15) === 15) cond_resched_rcu(k)
   }
 }
 
@@ -64,6 +66,7 @@ export function invalidate_mapping_pages(k: Kernel, inode: number, first = 0, la
     }
     delete_from_page_cache(k, pfn)
     dropped++
+    if ((index & 15) === 15) cond_resched_rcu(k)
   }
   return dropped
 }

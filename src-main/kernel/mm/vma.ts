@@ -21,6 +21,7 @@ import {
 import { row_alloc, row_free } from '../lib/arena'
 import { PTRS } from '../arch/x86/pgtable'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
+import { kmem_cache_free_rcu } from '../rcu/callbacks'
 
 /** A maple leaf has 16 slots and splits in halves: about 11 areas or gaps a leaf, 8 children a node. */
 const MAPLE_LEAF = 11
@@ -146,7 +147,9 @@ function maple_resize(k: Kernel, mm: number): void {
   while (k.mm.nr_maple[mm]! > want) {
     const node = k.mm.maple[mm]!
     k.mm.maple[mm] = k.maple.next[node]!
-    kmem_cache_free(k, cache, k.maple.obj[node]!)
+    // exit_mmap takes the tree down with nobody left to read it (mt_clear_in_rcu).
+    if (k.mm.mm_users[mm] === 0) kmem_cache_free(k, cache, k.maple.obj[node]!)
+    else kmem_cache_free_rcu(k, k.maple.obj[node]!)
     row_free(k.maple, node)
     k.mm.nr_maple[mm]!--
   }

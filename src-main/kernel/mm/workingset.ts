@@ -28,6 +28,7 @@ import {
 import { row_alloc, row_free } from '../lib/arena'
 import { list_add_tail, list_del } from '../lib/list'
 import { xa_store, type NodeOps } from '../lib/xarray'
+import { kmem_cache_free_rcu } from '../rcu/callbacks'
 import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'
 import { cache_by_name, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { folio_is_file_lru, folio_nr_pages, lru_note_cost_folio, lruvec_size } from './swap'
@@ -129,7 +130,7 @@ function alloc_node(k: Kernel, _inode: number): number {
 }
 function free_node(k: Kernel, node: number): void {
   if (on_list(k, node)) shadow_list_del(k, node)
-  kmem_cache_free(k, cache_by_name(k, 'radix_tree_node'), k.xa.obj[node]!)
+  kmem_cache_free_rcu(k, k.xa.obj[node]!)
   row_free(k.xa, node)
 }
 

@@ -145,10 +145,15 @@ function disk_handler(k: Kernel): string {
 }
 
 const SOFTIRQS = ['HI', 'TIMER', 'NET_TX', 'NET_RX', 'BLOCK', 'IRQ_POLL', 'TASKLET', 'SCHED', 'HRTIMER', 'RCU'] as const
+/** One at each tick for the timers, and what RCU took; the scheduler has none on a machine with one CPU. */
+function softirqs_of(k: Kernel, name: string, row: number): number {
+  if (name === 'TIMER') return k.cpu.loc[row]!
+  return name === 'RCU' ? k.cpu.softirq_rcu[row]! : 0
+}
 export function softirqs_text(k: Kernel): string {
   const cpus = Array.from({ length: k.config.cpus }, (_, i) => i)
   const row = (name: string): string =>
-    `${name.padStart(12)}:${cpus.map((i) => ` ${String(name === 'TIMER' ? k.cpu.loc[i + 1]! : 0).padStart(10)}`).join('')}\n`
+    `${name.padStart(12)}:${cpus.map((i) => ` ${String(softirqs_of(k, name, i + 1)).padStart(10)}`).join('')}\n`
   return `                    ${cpus.map((i) => `CPU${i}`.padEnd(11)).join('')}\n${SOFTIRQS.map(row).join('')}`
 }
 

@@ -14,6 +14,7 @@ import {
   SLAB_CACHE_DMA,
   SLAB_NEVER_MERGE,
   SLAB_RECLAIM_ACCOUNT,
+  SLAB_TYPESAFE_BY_RCU,
 } from '../mm/slab_common'
 import { kmem_cache_shrink, slabinfo_row } from '../mm/slub'
 import { EACCES, EINVAL, EPERM } from '../uapi'
@@ -24,10 +25,6 @@ interface SlabFile {
   readonly read: (k: Kernel, cache: number) => string
   readonly write?: (k: Kernel, cache: number, text: string) => number
 }
-
-/** Named caches whose frames may be re-used only after a grace period (SLAB_TYPESAFE_BY_RCU), as Debian's are created. */
-const TYPESAFE_BY_RCU = new Set(['anon_vma', 'sighand_cache', 'TCP', 'TCPv6', 'MPTCP', 'MPTCPv6'])
-const RCU_SOCKS = /^(request_sock|tw_sock)_/
 
 function number(of: (k: Kernel, cache: number) => number): SlabFile {
   return { read: (k, cache) => `${of(k, cache)}\n` }
@@ -68,7 +65,7 @@ const FILES: Readonly<Record<string, SlabFile>> = {
   cpu_partial: setting('cpu_partial'),
   cpu_slabs: per_node((k, cache) => cpu_slabs(k, cache)),
   ctor: EMPTY,
-  destroy_by_rcu: number((k, cache) => (typesafe_by_rcu(own_name(k, cache)) ? 1 : 0)),
+  destroy_by_rcu: flag(SLAB_TYPESAFE_BY_RCU),
   hwcache_align: number((k, cache) =>
     k.kmem_cache.align[cache] === 64 && !own_name(k, cache).includes('kmalloc') ? 1 : 0,
   ),
@@ -105,9 +102,6 @@ const FILES: Readonly<Record<string, SlabFile>> = {
 
 function own_name(k: Kernel, cache: number): string {
   return k.strings.list[k.kmem_cache.name[cache]!]!
-}
-function typesafe_by_rcu(name: string): boolean {
-  return TYPESAFE_BY_RCU.has(name) || RCU_SOCKS.test(name)
 }
 
 /** Slabs that CPUs hold: the one each allocates from, and its partial ones. */

@@ -52,7 +52,8 @@ export function stat_text(k: Kernel): string {
   text += `ctxt ${total_ctxt(k)}\nbtime ${BOOT_TIME}\nprocesses ${k.machine[M.processes]}\n`
   text += `procs_running ${nr_running(k)}\nprocs_blocked ${nr_iowait(k)}\n`
   const timer = sum(k.cpu.loc)
-  return `${text}softirq ${timer} 0 ${timer} 0 0 0 0 0 0 0 0\n`
+  const rcu = sum(k.cpu.softirq_rcu)
+  return `${text}softirq ${timer + rcu} 0 ${timer} 0 0 0 0 0 0 0 ${rcu}\n`
 }
 
 /** Numbers that the interrupt controllers of a PC may have. */

@@ -27,6 +27,8 @@ import { release_dead_tasks } from './exit'
 import { get_signal } from './signal'
 import { run_timer } from './timer'
 import { load_balance } from './balance'
+import { tick_softirqs } from './softirq'
+import { rcu_note_context_switch } from '../rcu/tree'
 
 /** What runs in user mode: `step` lets a task's program go on until its slice is over, it sleeps or it is gone. */
 export interface Programs {
@@ -38,6 +40,7 @@ export interface Programs {
 /** One quantum of 4 ms on every CPU. */
 export function run_step(k: Kernel, programs: Programs): void {
   const end = (k.var.step + 1) * STEP_NS
+  tick_softirqs(k)
   load_balance(k)
   while (k.var.panic === null) {
     const timer_ns = timer_next_ns(k)
@@ -174,6 +177,7 @@ function context_switch(k: Kernel, row: number, next: number): void {
     psi_task_change(k, prev, TSK_ONCPU, 0)
   }
   k.cpu.current[row] = next
+  rcu_note_context_switch(k, row)
   psi_task_change(k, next, 0, TSK_ONCPU)
   k.cpu.is_idle[row] = 0
   k.cpu.ctxt[row]!++
@@ -183,6 +187,7 @@ function context_switch(k: Kernel, row: number, next: number): void {
 /** The task that ran went to sleep or ended: the CPU turns to the next one, or to idle. */
 function sleep_current(k: Kernel, row: number, t: number): void {
   k.task.nvcsw[t]!++
+  rcu_note_context_switch(k, row)
   psi_task_change(k, t, TSK_ONCPU, 0)
   if (k.cpu.current[row] === t) k.cpu.current[row] = 0
   deactivate_task(k, t)

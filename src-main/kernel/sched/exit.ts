@@ -26,7 +26,7 @@ import { ECHILD, EINTR, ERESTARTSYS, WNOHANG } from '../uapi'
 import { exit_files } from '../mm/file_table'
 import { mmput } from '../mm/mm_struct'
 import { exit_oom_victim } from '../mm/oom_kill'
-import { add_child, del_child, free_task, put_task_stack } from './fork'
+import { add_child, del_child, put_task_files, put_task_stack, put_task_struct_rcu_user } from './fork'
 
 /** The running task ends with a wait status (`exit(n)` is n << 8, a signal its number). */
 export function do_exit(k: Kernel, code: number): void {
@@ -40,6 +40,7 @@ export function do_exit(k: Kernel, code: number): void {
   exit_mm(k, t)
   if (is_oom_victim(k, t)) exit_oom_victim(k, t, k.vmstat[C.pgfree]! - before)
   exit_files(k, t)
+  put_task_files(k, t)
   delete k.var.program[t]
   if (task.timer[t] !== 0) {
     timer_del(k, task.timer[t]!)
@@ -113,7 +114,7 @@ export function release_task(k: Kernel, t: number): void {
   del_child(k, t)
   detach_pid(k, t)
   cgroup_cpu_left(k, t, 1)
-  free_task(k, t)
+  put_task_struct_rcu_user(k, t)
 }
 
 /**

@@ -35,6 +35,7 @@ import { memcg_kmem_charge, memcg_kmem_uncharge } from '../mm/memcg_kmem'
 import { alloc_page, free_page } from '../mm/page_alloc'
 import { get_mm_rss } from '../mm/rmap'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from '../mm/slub'
+import { kmem_cache_free_rcu, put_task_struct_rcu, thread_stack_delayed_free } from '../rcu/callbacks'
 import { security_vm_enough_memory_mm, vm_unacct_memory } from '../mm/util'
 import { vm_area_dup, vm_area_free, vm_stat_account, vma_list_insert, vma_pages } from '../mm/vma'
 
@@ -50,6 +51,7 @@ const TASK_CACHES = [
   'signal_cache',
   'pid',
 ] as const
+const [TASK_CRED, TASK_FILES, TASK_FS, TASK_SIGHAND, TASK_SIGNAL, TASK_PID] = [1, 2, 3, 4, 5, 6] as const
 const NR_OBJ = 12
 
 /** fork(2) of the running task: the child's row, or -errno. The child is runnable and has not run yet. */
@@ -146,7 +148,29 @@ function new_task(k: Kernel): number {
   return t
 }
 
-/** Gives back the objects and the stack of a task that nobody sees. */
+/** exit_files and exit_fs: a task that ends has no table of descriptors and no working directory any more. */
+export function put_task_files(k: Kernel, t: number): void {
+  free_task_obj(k, t, TASK_FILES)
+  free_task_obj(k, t, TASK_FS)
+}
+function free_task_obj(k: Kernel, t: number, i: number): void {
+  const obj = k.task.obj[t * NR_OBJ + i]!
+  if (obj !== 0) kmem_cache_free(k, CACHES(k)[TASK_CACHES[i]!], obj)
+  k.task.obj[t * NR_OBJ + i] = 0
+}
+
+/** The last of a task that was reaped: who looks for it without a lock may still find its number and its task_struct. */
+export function put_task_struct_rcu_user(k: Kernel, t: number): void {
+  put_task_stack(k, t)
+  put_task_files(k, t)
+  free_task_obj(k, t, TASK_SIGHAND)
+  const obj = k.task.obj
+  kmem_cache_free_rcu(k, obj[t * NR_OBJ + TASK_PID]!)
+  put_task_struct_rcu(k, obj[t * NR_OBJ]!, obj[t * NR_OBJ + TASK_SIGNAL]!, obj[t * NR_OBJ + TASK_CRED]!)
+  row_free(k.task, t)
+}
+
+/** Gives back the objects and the stack of a task that nobody ever saw. */
 export function free_task(k: Kernel, t: number): void {
   put_task_stack(k, t)
   const caches = CACHES(k)
@@ -214,16 +238,24 @@ function memcg_charge_kernel_stack(k: Kernel, first: number): boolean {
   return true
 }
 
-/** The stack goes to the CPU's cache, or back to the allocator. */
+/** The stack goes to the CPU's cache, or, after a grace period, there or back to the allocator. */
 export function put_task_stack(k: Kernel, t: number): void {
   const first = k.task.stack_pfn[t]!
   if (first === 0) return
   k.task.stack_pfn[t] = 0
   k.vmstat[C.nr_kernel_stack]! -= STACK_PAGES * 4
   for (let pfn = first; pfn !== 0; pfn = k.page.private[pfn]!) memcg_kmem_uncharge(k, pfn)
+  if (!try_release_thread_stack_to_cache(k, first)) thread_stack_delayed_free(k, first)
+}
+function try_release_thread_stack_to_cache(k: Kernel, first: number): boolean {
   const cache = (cached_stacks(k)[k.var.cpu] ??= [])
-  if (cache.length < NR_CACHED_STACKS) cache.push(first)
-  else free_stack_pages(k, first)
+  if (cache.length >= NR_CACHED_STACKS) return false
+  cache.push(first)
+  return true
+}
+/** thread_stack_free_rcu. */
+export function release_thread_stack(k: Kernel, first: number): void {
+  if (!try_release_thread_stack_to_cache(k, first)) free_stack_pages(k, first)
 }
 
 function free_stack_pages(k: Kernel, first: number): void {

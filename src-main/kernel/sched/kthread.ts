@@ -8,6 +8,8 @@ import { ksmd_step } from '../mm/ksm'
 import { zswap_shrink_step } from '../mm/zswap'
 import { flusher_step } from '../mm/fs_writeback'
 import { oom_reaper_step } from '../mm/oom_kill'
+import { rcu_gp_kthread_step } from '../rcu/tree'
+import { run_ksoftirqd } from './softirq'
 
 const STEPS = {
   kswapd: kswapd_step,
@@ -17,20 +19,23 @@ const STEPS = {
   zswap_shrink: zswap_shrink_step,
   flusher: flusher_step,
   oom_reaper: oom_reaper_step,
+  rcu_preempt: rcu_gp_kthread_step,
 } as const
 
 /** Lets a kernel thread work until its slice is over or it has nothing to do. */
 export function kthread_step(k: Kernel, t: number): void {
-  const known = threads(k)
-  for (const name in STEPS) {
-    if (known[name as keyof typeof STEPS] !== t) continue
-    const step = STEPS[name as keyof typeof STEPS]
-    while (k.task.state[t] === TASK_RUNNING && k.var.now < k.var.slice_end) {
-      const before = k.var.now
-      if (step(k) && k.task.state[t] === TASK_RUNNING) kthread_sleep(k, t)
-      if (k.var.now === before) break
-    }
-    return
+  const step = step_of(k, t)
+  if (step === null) return kthread_sleep(k, t, Infinity, TASK_IDLE)
+  while (k.task.state[t] === TASK_RUNNING && k.var.now < k.var.slice_end) {
+    const before = k.var.now
+    if (step(k) && k.task.state[t] === TASK_RUNNING) kthread_sleep(k, t)
+    if (k.var.now === before) break
   }
-  kthread_sleep(k, t, Infinity, TASK_IDLE)
+}
+
+function step_of(k: Kernel, t: number): ((k: Kernel) => boolean) | null {
+  if (k.cpu.ksoftirqd[k.var.cpu + 1] === t) return run_ksoftirqd
+  const known = threads(k)
+  for (const name in STEPS) if (known[name as keyof typeof STEPS] === t) return STEPS[name as keyof typeof STEPS]
+  return null
 }

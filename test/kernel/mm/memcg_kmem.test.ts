@@ -23,7 +23,7 @@ describe('kernel memory of a cgroup', () => {
       file('memory.current', 'current') +
       `  - in: { task: a, steps: [{ fork: { as: b } }, { fork: { as: c } }] }\n` +
       file('memory.stat', 'three') +
-      `  - in: { task: b, steps: [{ exit: 0 }] }\n  - in: { task: c, steps: [{ exit: 0 }] }\n  - in: { task: a, steps: [{ wait: { task: b } }, { wait: { task: c } }] }\n` +
+      `  - in: { task: b, steps: [{ exit: 0 }] }\n  - in: { task: c, steps: [{ exit: 0 }] }\n  - in: { task: a, steps: [{ wait: { task: b } }, { wait: { task: c } }] }\n  - sleep: 100ms\n` +
       file('memory.stat', 'again') +
       `  - in: { task: a, steps: [{ exit: 0 }] }\n  - wait: { task: a }\n  - sleep: 1s\n` +
       file('memory.stat', 'none') +
