@@ -11,7 +11,7 @@ import { charge, deactivate_task, kthread_sleep, psi_task_change, SCHED_LATENCY_
 import { kswapd_step } from './kswapd'
 import { kcompactd_step } from './kcompactd'
 import { rcu_gp_kthread_step, rcu_note_context_switch } from '../rcu/tree'
-import { run_ksoftirqd, tick_in_call } from '../sched/softirq'
+import { run_ksoftirqd, tick_in_call } from '../rcu/softirq'
 
 export function cond_resched(k: Kernel): void {
   cond_resched_rcu(k)

@@ -8,7 +8,7 @@
  */
 import type { Kernel } from '../kernel'
 import { __free_slab, kmem_cache_free } from '../mm/slub'
-import { release_thread_stack } from '../sched/fork'
+import { release_thread_stack } from '../mm/kernel_stack'
 import { call_rcu } from './tree'
 
 /** An object of a slab cache: `obj` its handle. */

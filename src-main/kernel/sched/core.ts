@@ -27,7 +27,7 @@ import { release_dead_tasks } from './exit'
 import { get_signal } from './signal'
 import { run_timer } from './timer'
 import { load_balance } from './balance'
-import { tick_softirqs } from './softirq'
+import { tick_softirqs } from '../rcu/softirq'
 import { rcu_note_context_switch } from '../rcu/tree'
 
 /** What runs in user mode: `step` lets a task's program go on until its slice is over, it sleeps or it is gone. */

@@ -24,9 +24,10 @@ import {
 } from '../task'
 import { ECHILD, EINTR, ERESTARTSYS, WNOHANG } from '../uapi'
 import { exit_files } from '../mm/file_table'
+import { put_task_stack } from '../mm/kernel_stack'
 import { mmput } from '../mm/mm_struct'
 import { exit_oom_victim } from '../mm/oom_kill'
-import { add_child, del_child, put_task_files, put_task_stack, put_task_struct_rcu_user } from './fork'
+import { add_child, del_child, put_task_files, put_task_struct_rcu_user } from './fork'
 
 /** The running task ends with a wait status (`exit(n)` is n << 8, a signal its number). */
 export function do_exit(k: Kernel, code: number): void {

@@ -5,7 +5,7 @@
  * per CPU for the next fork. Simplified: one task per process; threads share mm and files through `share_mm`.
  */
 import { assert } from '@shared/assert'
-import { C, M } from '@shared/counters'
+import { M } from '@shared/counters'
 import {
   __GFP_ZERO,
   GFP_KERNEL,
@@ -31,16 +31,13 @@ import { khugepaged_fork } from '../mm/khugepaged'
 import { ksm_fork, ksm_mm_init } from '../mm/ksm'
 import { i_mmap_insert } from '../mm/mmap_file'
 import { exit_mmap, mm_alloc, mmget, mmput } from '../mm/mm_struct'
-import { memcg_kmem_charge, memcg_kmem_uncharge } from '../mm/memcg_kmem'
-import { alloc_page, free_page } from '../mm/page_alloc'
+import { alloc_thread_stack, put_task_stack } from '../mm/kernel_stack'
 import { get_mm_rss } from '../mm/rmap'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from '../mm/slub'
-import { kmem_cache_free_rcu, put_task_struct_rcu, thread_stack_delayed_free } from '../rcu/callbacks'
+import { kmem_cache_free_rcu, put_task_struct_rcu } from '../rcu/callbacks'
 import { security_vm_enough_memory_mm, vm_unacct_memory } from '../mm/util'
 import { vm_area_dup, vm_area_free, vm_stat_account, vma_list_insert, vma_pages } from '../mm/vma'
 
-const STACK_PAGES = 4
-const NR_CACHED_STACKS = 2
 /** The caches whose objects make up a task, in the order of `task.obj`. */
 const TASK_CACHES = [
   'task_struct',
@@ -203,69 +200,6 @@ const INHERITED = [
   'rlim_as',
   'rlim_memlock',
 ] as const
-
-/** Stacks of dead tasks that wait for the next fork on a CPU: first frames. */
-function cached_stacks(k: Kernel): number[][] {
-  return (k.var.mod['cached_stacks'] ??= []) as number[][]
-}
-
-/** Four frames, chained through `private`; from the CPU's cache when it has one. */
-function alloc_thread_stack(k: Kernel, t: number): boolean {
-  const cached = cached_stacks(k)[k.var.cpu]?.pop()
-  let first = cached ?? 0
-  for (let i = 0; first === 0 ? i < STACK_PAGES : i < STACK_PAGES && cached === undefined; i++) {
-    const pfn = alloc_page(k, GFP_KERNEL | __GFP_ZERO)
-    if (pfn === 0) {
-      free_stack_pages(k, first)
-      return false
-    }
-    k.page.private[pfn] = first
-    first = pfn
-  }
-  if (!memcg_charge_kernel_stack(k, first)) {
-    free_stack_pages(k, first)
-    return false
-  }
-  k.task.stack_pfn[t] = first
-  k.vmstat[C.nr_kernel_stack]! += STACK_PAGES * 4
-  return true
-}
-
-/** A stack is its maker's cgroup's, cached or new. */
-function memcg_charge_kernel_stack(k: Kernel, first: number): boolean {
-  for (let pfn = first; pfn !== 0; pfn = k.page.private[pfn]!)
-    if (!memcg_kmem_charge(k, pfn, 0, GFP_KERNEL)) return false
-  return true
-}
-
-/** The stack goes to the CPU's cache, or, after a grace period, there or back to the allocator. */
-export function put_task_stack(k: Kernel, t: number): void {
-  const first = k.task.stack_pfn[t]!
-  if (first === 0) return
-  k.task.stack_pfn[t] = 0
-  k.vmstat[C.nr_kernel_stack]! -= STACK_PAGES * 4
-  for (let pfn = first; pfn !== 0; pfn = k.page.private[pfn]!) memcg_kmem_uncharge(k, pfn)
-  if (!try_release_thread_stack_to_cache(k, first)) thread_stack_delayed_free(k, first)
-}
-function try_release_thread_stack_to_cache(k: Kernel, first: number): boolean {
-  const cache = (cached_stacks(k)[k.var.cpu] ??= [])
-  if (cache.length >= NR_CACHED_STACKS) return false
-  cache.push(first)
-  return true
-}
-/** thread_stack_free_rcu. */
-export function release_thread_stack(k: Kernel, first: number): void {
-  if (!try_release_thread_stack_to_cache(k, first)) free_stack_pages(k, first)
-}
-
-function free_stack_pages(k: Kernel, first: number): void {
-  for (let pfn = first; pfn !== 0;) {
-    const next = k.page.private[pfn]!
-    k.page.private[pfn] = 0
-    free_page(k, pfn)
-    pfn = next
-  }
-}
 
 // ---------------------------------------------------------------- the address space
 

@@ -9,7 +9,7 @@ import { zswap_shrink_step } from '../mm/zswap'
 import { flusher_step } from '../mm/fs_writeback'
 import { oom_reaper_step } from '../mm/oom_kill'
 import { rcu_gp_kthread_step } from '../rcu/tree'
-import { run_ksoftirqd } from './softirq'
+import { run_ksoftirqd } from '../rcu/softirq'
 
 const STEPS = {
   kswapd: kswapd_step,

@@ -9,7 +9,7 @@
 import { M } from '@shared/counters'
 import { JIFFY_NS, type Kernel } from '../kernel'
 import { wake_up_task } from '../task'
-import { MAX_SOFTIRQ_RESTART, rcu_busy, rcu_core, rcu_needs_cpu, rcu_sched_clock_irq } from '../rcu/tree'
+import { MAX_SOFTIRQ_RESTART, rcu_busy, rcu_core, rcu_needs_cpu, rcu_sched_clock_irq } from './tree'
 
 /** The tick at the beginning of a step, on every CPU that has one. */
 export function tick_softirqs(k: Kernel): void {
