@@ -8,6 +8,7 @@ import { add, addStillborn, handOver, repeat, type Area, type Lab, type LabTask,
 import { sizes, type LabSignal, type Sizes } from './measure'
 import * as sys from './calls'
 import { access } from './access'
+import { measured } from './measured'
 import { fileOperations } from './fileOperations'
 import { memoryOperations } from './memoryOperations'
 import { machineOperations } from './machineOperations'
@@ -40,8 +41,12 @@ export function outcome(ret: number, more: Outcome = {}): Outcome {
 /** Starts a step's operation for a task. */
 export function operations(lab: Lab, task: LabTask, step: LabStep): Running {
   const implementation = TABLE[step.op] as Implementation<Operation>
-  return implementation({ lab, task, k: lab.k }, step.args as never)
+  const c = { lab, task, k: lab.k }
+  const operation = implementation(c, step.args as never)
+  return UNMEASURED.has(step.op) ? operation : measured(c, operation)
 }
+/** Steps that print no line, and the last of a task. */
+const UNMEASURED = new Set<Operation>(['in', 'repeat', 'exit'])
 
 // eslint-disable-next-line require-yield -- a call that never sleeps is an operation too
 export function* once(act: () => Outcome): Running {

@@ -8,12 +8,12 @@
  * and brought to the machine between stretches of at most 8192 accesses.
  */
 import { M } from '@shared/counters'
-import { PTE_D, PTE_P, VM_EXEC, type Kernel } from '../kernel'
+import { PTE_A, PTE_D, PTE_P, VM_EXEC, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { charge_user, need_resched, signal_pending, task_blocked } from '../task'
 import { L1_PTE, make_dirty, tlb_base, tlb_context, tlb_miss } from '../arch/x86/tlb'
 import { P4D_SIZE, task_size } from '../arch/x86/pgtable'
-import { mapped_entry } from '../mm/gup'
+import { entry_at } from '../mm/gup'
 import { find_vma } from '../mm/vma'
 import { ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, do_page_fault, FAULT_DONE } from './fault'
 
@@ -187,5 +187,8 @@ function may_execute(k: Kernel, addr: number): boolean {
   const mm = k.task.mm[k.var.current]!
   const vma = find_vma(k, mm, addr)
   if (vma === 0 || k.vma.vm_start[vma]! > addr || (k.vma.vm_flags[vma]! & VM_EXEC) === 0) return false
-  return (mapped_entry(k, mm, addr) & PTE_P) !== 0
+  const at = entry_at(k, mm, addr)
+  if (at === 0 || (k.pt.entry[at]! & PTE_P) === 0) return false
+  k.pt.entry[at]! |= PTE_A
+  return true
 }

@@ -86,12 +86,18 @@ function follow_page(k: Kernel, mm: number, addr: number, write: boolean): boole
 
 /** The leaf entry of an address: of a page or of a huge page of either size; 0 when there is none. */
 export function mapped_entry(k: Kernel, mm: number, addr: number): number {
+  const at = entry_at(k, mm, addr)
+  return at === 0 ? 0 : k.pt.entry[at]!
+}
+
+/** Where that entry is in the page tables, 0 when there is no table for it. */
+export function entry_at(k: Kernel, mm: number, addr: number): number {
   const pmd = pmd_offset(k, mm, addr)
   if (pmd === 0) {
     const pud = pud_offset(k, mm, addr)
-    return pud !== 0 && (k.pt.entry[pud]! & PTE_PS) !== 0 ? k.pt.entry[pud]! : 0
+    return pud !== 0 && (k.pt.entry[pud]! & PTE_PS) !== 0 ? pud : 0
   }
   const entry = k.pt.entry[pmd]!
-  if (entry === 0 || (entry & PTE_PS) !== 0) return entry
-  return k.pt.entry[(entry >>> PTE_SHIFT) * PTRS + (Math.floor(addr / 4096) & 511)]!
+  if (entry === 0 || (entry & PTE_PS) !== 0) return pmd
+  return (entry >>> PTE_SHIFT) * PTRS + (Math.floor(addr / 4096) & 511)
 }

@@ -142,14 +142,14 @@ function folio_wait_writeback(k: Kernel, pfn: number): void {
   folio_wait_nested(k, pfn)
 }
 
-/** Fills a file as an unpacker does; pages that are used again after it are active. */
-export function shmem_populate(k: Kernel, inode: number, used: boolean): void {
+/** Fills a file as an unpacker does; the pages of its first `used` bytes are used again after it, so they are active. */
+export function shmem_populate(k: Kernel, inode: number, used: number): void {
   const pages = Math.ceil(k.inode.i_size[inode]! / PAGE_SIZE)
   for (let index = 0; index < pages; index++) {
     const got = shmem_get_page(k, inode, index, SGP_WRITE)
     assert(got !== null, 'shmem_populate: out of memory')
     k.page.flags[got.pfn]! |= PG_dirty
-    if (used) shmem_get_page(k, inode, index, SGP_WRITE)
+    if (index * PAGE_SIZE < used) shmem_get_page(k, inode, index, SGP_WRITE)
   }
 }
 

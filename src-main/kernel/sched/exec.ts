@@ -230,7 +230,7 @@ function run_startup(k: Kernel, mm: number, image: Image, base: number): number 
   const touched =
     touch(k, mm, base, false) &&
     touch_range(k, mm, text, Math.min(image.text, image.run ?? 64 * 4096), 16, false) &&
-    touch(k, mm, text + page_align(image.text), false) &&
+    touch_range(k, mm, text + page_align(image.text), Math.min(image.rodata, image.read ?? 4096), 16, false) &&
     start_segments(k, mm, image, base) >= 0 &&
     (image.bss === 0 || touch(k, mm, bss, true)) &&
     (image.heap === 0 || touch(k, mm, k.mm.start_brk[mm]!, true)) &&

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import { parseLab } from '@shared/lab'
+import { runLab, type LabResult } from '../../src-main/lab/runner'
+
+function lab(steps: string, machine = '{ ram: 256MiB }'): LabResult {
+  const loaded = parseLab(`memscope: lab/1\nmachine: ${machine}\nsteps:\n${steps}`, 'p.yaml')
+  if (!loaded.ok) throw new Error(loaded.error)
+  return runLab(loaded.value, { verify: false })
+}
+
+/** A figure of the area of smaps whose header matches, in kB. */
+function area(text: string, header: RegExp, figure: string): number {
+  const lines = text.split('\n')
+  const at = lines.findIndex((line) => header.test(line))
+  const line = lines.slice(at + 1).find((l) => l.startsWith(`${figure}:`))
+  return Number(/(\d+) kB/.exec(line ?? '')?.[1])
+}
+
+test('between two steps a program runs on a part of its code, and leaves accessed bits there', () => {
+  const { lines } = lab(`
+  - writeFile: { path: /proc/self/clear_refs, text: "1" }
+  - readFile: { path: /proc/self/smaps }
+`)
+  const smaps = lines[1]!.text!
+  const code = /r-xp .*lab/
+  expect(area(smaps, code, 'Rss')).toBe(520)
+  expect(area(smaps, code, 'Referenced')).toBe(4 * Math.ceil(130 / 6))
+  // Buffers that it has never written are not touched either.
+  expect(area(smaps, /rw-p 00000000 .*heap/, 'Rss')).toBe(4)
+})
+
+test('pages that it runs on come back from swap; those that it does not use stay there', () => {
+  const { lines } = lab(
+    `
+  - touch: { area: bss, access: write, length: 400KiB }
+  - fork: { as: idle }
+  - mmap: { as: a, length: 240MiB, flags: [private, anonymous, noreserve] }
+  - touch: { area: a, access: write }
+  - munmap: { area: a }
+  - in: { task: idle, steps: [ { sleep: 0s } ] }
+`,
+    '{ ram: 256MiB, swap: [{ size: 256MiB }] }',
+  )
+  const main = lines[4]!
+  // A fifth of 100 pages of buffers, variables, the heap's first, two of the stack; the others are in swap.
+  expect(main.RssAnon).toBeGreaterThanOrEqual(4 * 20)
+  expect(main.VmSwap).toBeGreaterThanOrEqual(4 * 70)
+  expect(main.minflt + main.majflt).toBe(0)
+  const idle = lines[5]!
+  expect(idle.task).toBe('idle')
+  expect(idle.VmSwap).toBeGreaterThan(main.VmSwap)
+})
+
+test("faults of a program's own pages are not its steps'", () => {
+  const { lines } = lab(
+    `
+  - touch: { area: bss, access: write, length: 400KiB }
+  - mmap: { as: a, length: 1MiB }
+  - touch: { area: a, access: write }
+  - madvise: { area: bss, length: 400KiB, advice: pageout }
+  - touch: { area: a, access: write }
+`,
+    '{ ram: 256MiB, swap: [{ size: 256MiB }] }',
+  )
+  expect(lines[4]!.minflt + lines[4]!.majflt).toBe(0)
+  expect(lines[4]!.RssAnon).toBeGreaterThan(lines[3]!.RssAnon)
+  expect(lines[4]!.vmstat['pgmajfault'] ?? 0).toBe(0)
+})
+
+test('a program that gave up its own pages goes on without them', () => {
+  const { lines } = lab(`
+  - munmap: { area: bss }
+  - munmap: { area: data }
+  - munmap: { area: text }
+  - mmap: { as: a, length: 1MiB }
+  - touch: { area: a, access: write }
+`)
+  expect(lines.map((line) => line.result)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok'])
+  expect(lines[4]!.minflt).toBe(256)
+})
