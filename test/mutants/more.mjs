@@ -268,7 +268,7 @@ export const MORE = [
   ),
   ...of(
     'files',
-    ['test/kernel/mm/readahead.test.ts', 'test/kernel/mm/filemap.test.ts'],
+    ['test/kernel/mm/filemap.test.ts'],
     [
       [
         'a background limit above the limit is half a page short',
@@ -288,6 +288,12 @@ export const MORE = [
         'if (i > 0 || !same) mark_page_accessed',
         'mark_page_accessed',
       ],
+    ],
+  ),
+  ...of(
+    'files',
+    ['test/kernel/mm/readahead.test.ts'],
+    [
       [
         'the mark of readahead is a page late',
         'mm/readahead.ts',

@@ -14,7 +14,7 @@ export const MUTANTS = [
     file: 'mm/buddy.ts',
     from: 'if ((f & FREE_MASK) !== (PG_buddy | (order << PG_ORDER_SHIFT))) break',
     to: 'if ((f & PG_buddy) === 0) break',
-    tests: ['test/kernel/mm/page_alloc.test.ts'],
+    tests: ['test/kernel/mm/page_alloc.test.ts', 'test/kernel/mm/buddy.fuzz.test.ts'],
   },
   {
     module: 'buddy',
@@ -22,7 +22,7 @@ export const MUTANTS = [
     file: 'mm/buddy.ts',
     from: 'while (order < MAX_ORDER - 1) {',
     to: 'while (order < MAX_ORDER - 2) {',
-    tests: ['test/kernel/mm/page_alloc.test.ts'],
+    tests: ['test/kernel/mm/page_alloc.test.ts', 'test/kernel/mm/buddy.fuzz.test.ts'],
   },
   {
     module: 'buddy',
@@ -30,7 +30,7 @@ export const MUTANTS = [
     file: 'mm/buddy.ts',
     from: '(fpi_flags & FPI_TO_TAIL) !== 0 || buddy_merge_likely(flags, pfn, buddy, order)',
     to: '(fpi_flags & FPI_TO_TAIL) !== 0',
-    tests: ['test/kernel/mm/page_alloc.test.ts'],
+    tests: ['test/kernel/mm/page_alloc.test.ts', 'test/kernel/mm/buddy.fuzz.test.ts'],
   },
   {
     module: 'buddy',
@@ -38,7 +38,7 @@ export const MUTANTS = [
     file: 'mm/buddy.ts',
     from: 'const half = pfn + (1 << high)',
     to: 'const half = pfn + (1 << order)',
-    tests: ['test/kernel/mm/page_alloc.test.ts'],
+    tests: ['test/kernel/mm/page_alloc.test.ts', 'test/kernel/mm/buddy.fuzz.test.ts'],
   },
   {
     module: 'buddy',
@@ -46,7 +46,7 @@ export const MUTANTS = [
     file: 'mm/buddy.ts',
     from: 'if (migratetype !== MIGRATE_ISOLATE) __mod_zone_freepage_state(k, zone, 1 << order)',
     to: 'if (migratetype === MIGRATE_ISOLATE) __mod_zone_freepage_state(k, zone, 1 << order)',
-    tests: ['test/kernel/mm/page_alloc.test.ts'],
+    tests: ['test/kernel/mm/page_alloc.test.ts', 'test/kernel/mm/buddy.fuzz.test.ts'],
   },
   // ------------------------------------------------------------------ faults and advice
   {
@@ -89,7 +89,7 @@ export const MUTANTS = [
     file: 'mm/slub.ts',
     from: 'const limit = kc.cpu_partial_slabs[cache]! >> 1',
     to: 'const limit = -1',
-    tests: ['test/kernel/mm/slub.test.ts'],
+    tests: ['test/kernel/mm/slub.test.ts', 'test/kernel/mm/slub.fuzz.test.ts'],
   },
   {
     module: 'SLUB',
@@ -97,7 +97,7 @@ export const MUTANTS = [
     file: 'mm/slub.ts',
     from: 'if (c.slab[row] !== 0) s.frozen[c.slab[row]!] = 0',
     to: 'if (c.slab[row] === -1) s.frozen[c.slab[row]!] = 0',
-    tests: ['test/kernel/mm/slub.test.ts'],
+    tests: ['test/kernel/mm/slub.test.ts', 'test/kernel/mm/slub.fuzz.test.ts'],
   },
   {
     module: 'SLUB',
@@ -105,7 +105,7 @@ export const MUTANTS = [
     file: 'mm/slub.ts',
     from: 'k.kmem_cache.total_objects[cache]! -= k.slab.objects[slab]!',
     to: 'k.kmem_cache.total_objects[cache]! -= 0',
-    tests: ['test/kernel/mm/slub.test.ts'],
+    tests: ['test/kernel/mm/slub.test.ts', 'test/kernel/mm/slub.fuzz.test.ts'],
   },
   {
     module: 'SLUB',
@@ -113,7 +113,7 @@ export const MUTANTS = [
     file: 'mm/slub.ts',
     from: 'const objects = Math.floor((4096 << order) / kc.size[cache]!)',
     to: 'const objects = kc.objects[cache]!',
-    tests: ['test/kernel/mm/slub.test.ts'],
+    tests: ['test/kernel/mm/slub.test.ts', 'test/kernel/mm/slub.fuzz.test.ts'],
   },
   {
     module: 'SLUB',
@@ -121,7 +121,7 @@ export const MUTANTS = [
     file: 'mm/slub.ts',
     from: 'k.kmem_cache_cpu.partial_slabs[row]! >= k.kmem_cache.cpu_partial_slabs[cache]!',
     to: 'k.kmem_cache_cpu.partial_slabs[row]! > k.kmem_cache.cpu_partial_slabs[cache]!',
-    tests: ['test/kernel/mm/slub.test.ts'],
+    tests: ['test/kernel/mm/slub.test.ts', 'test/kernel/mm/slub.fuzz.test.ts'],
   },
   {
     module: 'SLUB',
@@ -129,7 +129,7 @@ export const MUTANTS = [
     file: 'mm/slub.ts',
     from: 'if (empty && kc.nr_partial[cache]! >= kc.min_partial[cache]!) {',
     to: 'if (empty && kc.nr_partial[cache]! >= 1e9) {',
-    tests: ['test/kernel/mm/slub.test.ts'],
+    tests: ['test/kernel/mm/slub.test.ts', 'test/kernel/mm/slub.fuzz.test.ts'],
   },
 
   // ------------------------------------------------------------------ page tables
@@ -142,7 +142,7 @@ export const MUTANTS = [
     tests: [
       'test/kernel/mm/faults.test.ts',
       'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/pgtable.fuzz.test.ts',
     ],
   },
   {
@@ -154,7 +154,7 @@ export const MUTANTS = [
     tests: [
       'test/kernel/mm/faults.test.ts',
       'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/pgtable.fuzz.test.ts',
     ],
   },
   {
@@ -166,7 +166,7 @@ export const MUTANTS = [
     tests: [
       'test/kernel/mm/faults.test.ts',
       'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/pgtable.fuzz.test.ts',
     ],
   },
   {
@@ -178,7 +178,7 @@ export const MUTANTS = [
     tests: [
       'test/kernel/mm/faults.test.ts',
       'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/pgtable.fuzz.test.ts',
     ],
   },
   {
@@ -190,7 +190,7 @@ export const MUTANTS = [
     tests: [
       'test/kernel/mm/faults.test.ts',
       'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/pgtable.fuzz.test.ts',
     ],
   },
   {
@@ -202,7 +202,7 @@ export const MUTANTS = [
     tests: [
       'test/kernel/mm/faults.test.ts',
       'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/content.fuzz.test.ts',
+      'test/kernel/mm/pgtable.fuzz.test.ts',
     ],
   },
 
@@ -335,7 +335,11 @@ export const MUTANTS = [
     file: 'mm/swapfile.ts',
     from: 'k.swap.map[slot]!++',
     to: 'k.swap.map[slot]! += 0',
-    tests: ['test/kernel/mm/swapfile.test.ts', 'test/kernel/mm/swap_fault.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: [
+      'test/kernel/mm/swapfile.test.ts',
+      'test/kernel/mm/swapfile.fuzz.test.ts',
+      'test/kernel/mm/swap_fault.test.ts',
+    ],
   },
   {
     module: 'swap map',
@@ -343,7 +347,11 @@ export const MUTANTS = [
     file: 'mm/swapfile.ts',
     from: 'return nr_swap_pages(k) * 2 < total_swap_pages(k)',
     to: 'return nr_swap_pages(k) * 4 < total_swap_pages(k)',
-    tests: ['test/kernel/mm/swapfile.test.ts', 'test/kernel/mm/swap_fault.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: [
+      'test/kernel/mm/swapfile.test.ts',
+      'test/kernel/mm/swapfile.fuzz.test.ts',
+      'test/kernel/mm/swap_fault.test.ts',
+    ],
   },
   {
     module: 'swap map',
@@ -351,7 +359,11 @@ export const MUTANTS = [
     file: 'mm/swapfile.ts',
     from: 'if (swap_count(k, slot) !== 0) return false',
     to: 'if (swap_count(k, slot) < 0) return false',
-    tests: ['test/kernel/mm/swapfile.test.ts', 'test/kernel/mm/swap_fault.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: [
+      'test/kernel/mm/swapfile.test.ts',
+      'test/kernel/mm/swapfile.fuzz.test.ts',
+      'test/kernel/mm/swap_fault.test.ts',
+    ],
   },
   {
     module: 'swap map',
@@ -359,7 +371,11 @@ export const MUTANTS = [
     file: 'mm/swapfile.ts',
     from: 'list.sort((a, b) => prio[b]! - prio[a]! ||',
     to: 'list.sort((a, b) => prio[a]! - prio[b]! ||',
-    tests: ['test/kernel/mm/swapfile.test.ts', 'test/kernel/mm/swap_fault.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: [
+      'test/kernel/mm/swapfile.test.ts',
+      'test/kernel/mm/swapfile.fuzz.test.ts',
+      'test/kernel/mm/swap_fault.test.ts',
+    ],
   },
   {
     module: 'swap map',
@@ -367,7 +383,11 @@ export const MUTANTS = [
     file: 'mm/swapfile.ts',
     from: 'cluster_dec(k, area, slot - k.swap_info.start[area]!)',
     to: '',
-    tests: ['test/kernel/mm/swapfile.test.ts', 'test/kernel/mm/swap_fault.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: [
+      'test/kernel/mm/swapfile.test.ts',
+      'test/kernel/mm/swapfile.fuzz.test.ts',
+      'test/kernel/mm/swap_fault.test.ts',
+    ],
   },
   {
     module: 'swap map',
@@ -375,7 +395,11 @@ export const MUTANTS = [
     file: 'mm/swapfile.ts',
     from: 'k.swap_info.inuse[area]!--',
     to: 'k.swap_info.inuse[area]! -= 0',
-    tests: ['test/kernel/mm/swapfile.test.ts', 'test/kernel/mm/swap_fault.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: [
+      'test/kernel/mm/swapfile.test.ts',
+      'test/kernel/mm/swapfile.fuzz.test.ts',
+      'test/kernel/mm/swap_fault.test.ts',
+    ],
   },
 
   // ------------------------------------------------------------------ LRU
@@ -385,7 +409,7 @@ export const MUTANTS = [
     file: 'mm/swap.ts',
     from: 'if (nr + 1 === PAGEVEC_SIZE ||',
     to: 'if (nr + 2 === PAGEVEC_SIZE ||',
-    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/lru.fuzz.test.ts'],
   },
   {
     module: 'LRU',
@@ -393,7 +417,7 @@ export const MUTANTS = [
     file: 'mm/swap.ts',
     from: 'if ((flags & PG_referenced) === 0) k.page.flags[pfn] = flags | PG_referenced',
     to: 'if (flags === 0) k.page.flags[pfn] = flags | PG_referenced',
-    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/lru.fuzz.test.ts'],
   },
   {
     module: 'LRU',
@@ -401,7 +425,7 @@ export const MUTANTS = [
     file: 'mm/swap.ts',
     from: 'k.page.flags[pfn]! &= ~(PG_active | PG_referenced | PG_swapbacked)',
     to: 'k.page.flags[pfn]! &= ~(PG_active | PG_referenced)',
-    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/lru.fuzz.test.ts'],
   },
   {
     module: 'LRU',
@@ -409,7 +433,7 @@ export const MUTANTS = [
     file: 'mm/swap.ts',
     from: '> Math.floor(size / 4)',
     to: '> Infinity',
-    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/lru.fuzz.test.ts'],
   },
   {
     module: 'LRU',
@@ -417,7 +441,7 @@ export const MUTANTS = [
     file: 'mm/swap.ts',
     from: 'pages.copyWithin(base + i, base + i + 1, base + nr[row]!)',
     to: '',
-    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/lru.fuzz.test.ts'],
   },
   {
     module: 'LRU',
@@ -425,7 +449,7 @@ export const MUTANTS = [
     file: 'mm/swap.ts',
     from: 'k.page.flags[pfn]! &= ~PG_active\n  lruvec_add_folio_tail(k, pfn)',
     to: 'k.page.flags[pfn]! &= ~PG_active\n  lruvec_add_folio(k, pfn)',
-    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/swap.test.ts', 'test/kernel/mm/lru.fuzz.test.ts'],
   },
 
   // ------------------------------------------------------------------ memcg
@@ -435,7 +459,11 @@ export const MUTANTS = [
     file: 'mm/memcontrol.ts',
     from: 'k.memcg.usage[m]! + nr > k.memcg.max[m]!',
     to: 'k.memcg.usage[m]! + nr >= k.memcg.max[m]!',
-    tests: ['test/kernel/mm/memcontrol.test.ts', 'test/kernel/mm/memcg_variants.test.ts'],
+    tests: [
+      'test/kernel/mm/memcontrol.test.ts',
+      'test/kernel/mm/memcg_variants.test.ts',
+      'test/kernel/mm/memcg.fuzz.test.ts',
+    ],
   },
   {
     module: 'memcg',
@@ -443,7 +471,11 @@ export const MUTANTS = [
     file: 'mm/memcontrol.ts',
     from: 'if (k.memcg.swap[m]! + 1 > k.memcg.swap_max[m]!) {',
     to: 'if (k.memcg.swap[m]! > k.memcg.swap_max[m]!) {',
-    tests: ['test/kernel/mm/memcontrol.test.ts', 'test/kernel/mm/memcg_variants.test.ts'],
+    tests: [
+      'test/kernel/mm/memcontrol.test.ts',
+      'test/kernel/mm/memcg_variants.test.ts',
+      'test/kernel/mm/memcg.fuzz.test.ts',
+    ],
   },
   {
     module: 'memcg',
@@ -451,7 +483,11 @@ export const MUTANTS = [
     file: 'mm/memcontrol.ts',
     from: 'if (m === oom_domain) break',
     to: 'if (m === -1) break',
-    tests: ['test/kernel/mm/memcontrol.test.ts', 'test/kernel/mm/memcg_variants.test.ts'],
+    tests: [
+      'test/kernel/mm/memcontrol.test.ts',
+      'test/kernel/mm/memcg_variants.test.ts',
+      'test/kernel/mm/memcg.fuzz.test.ts',
+    ],
   },
   {
     module: 'memcg',
@@ -459,7 +495,11 @@ export const MUTANTS = [
     file: 'mm/memcontrol.ts',
     from: 'if (stock.memcg !== memcg) {\n    drain_stock(k, stock)',
     to: 'if (stock.memcg !== memcg) {',
-    tests: ['test/kernel/mm/memcontrol.test.ts', 'test/kernel/mm/memcg_variants.test.ts'],
+    tests: [
+      'test/kernel/mm/memcontrol.test.ts',
+      'test/kernel/mm/memcg_variants.test.ts',
+      'test/kernel/mm/memcg.fuzz.test.ts',
+    ],
   },
   {
     module: 'memcg',
@@ -467,7 +507,11 @@ export const MUTANTS = [
     file: 'mm/memcontrol.ts',
     from: 'overage * overage * HZ',
     to: 'overage * HZ',
-    tests: ['test/kernel/mm/memcontrol.test.ts', 'test/kernel/mm/memcg_variants.test.ts'],
+    tests: [
+      'test/kernel/mm/memcontrol.test.ts',
+      'test/kernel/mm/memcg_variants.test.ts',
+      'test/kernel/mm/memcg.fuzz.test.ts',
+    ],
   },
   {
     module: 'memcg',
@@ -475,7 +519,11 @@ export const MUTANTS = [
     file: 'mm/memcontrol.ts',
     from: 'k.swap.memcg[slot] = memcg',
     to: 'k.swap.memcg[slot] = 0',
-    tests: ['test/kernel/mm/memcontrol.test.ts', 'test/kernel/mm/memcg_variants.test.ts'],
+    tests: [
+      'test/kernel/mm/memcontrol.test.ts',
+      'test/kernel/mm/memcg_variants.test.ts',
+      'test/kernel/mm/memcg.fuzz.test.ts',
+    ],
   },
 
   // ------------------------------------------------------------------ OOM
@@ -535,7 +583,7 @@ export const MUTANTS = [
     file: 'mm/workingset.ts',
     from: 'if (distance > workingset_size(k, evicted_memcg, file)) return',
     to: 'if (distance < 0) return',
-    tests: ['test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/workingset.fuzz.test.ts', 'test/kernel/mm/workingset.test.ts'],
   },
   {
     module: 'workingset',
@@ -543,7 +591,7 @@ export const MUTANTS = [
     file: 'mm/workingset.ts',
     from: 'lru_note_cost_folio(k, pfn)\n',
     to: '\n',
-    tests: ['test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/workingset.fuzz.test.ts', 'test/kernel/mm/workingset.test.ts'],
   },
   {
     module: 'workingset',
@@ -551,7 +599,7 @@ export const MUTANTS = [
     file: 'mm/workingset.ts',
     from: 'workingset_age_nonresident(k, memcg, folio_nr_pages(k, pfn))\n  const workingset',
     to: 'const workingset',
-    tests: ['test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/workingset.fuzz.test.ts', 'test/kernel/mm/workingset.test.ts'],
   },
   {
     module: 'workingset',
@@ -559,7 +607,7 @@ export const MUTANTS = [
     file: 'mm/workingset.ts',
     from: 'const only_shadows = k.xa.count[node]! > 0 && k.xa.count[node] === k.xa.nr_values[node]',
     to: 'const only_shadows = false',
-    tests: ['test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/workingset.fuzz.test.ts', 'test/kernel/mm/workingset.test.ts'],
   },
   {
     module: 'workingset',
@@ -567,7 +615,7 @@ export const MUTANTS = [
     file: 'mm/workingset.ts',
     from: 'if (file) size += lruvec_size(k, memcg, LRU_INACTIVE_ANON)',
     to: '',
-    tests: ['test/kernel/mm/reclaim.test.ts'],
+    tests: ['test/kernel/mm/workingset.fuzz.test.ts', 'test/kernel/mm/workingset.test.ts'],
   },
   // ------------------------------------------------------------------ compaction
   {

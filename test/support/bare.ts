@@ -14,6 +14,7 @@ import { kernel_thread } from '../../src-main/kernel/sched/fork'
 import { do_execve } from '../../src-main/kernel/sched/exec'
 import { file_bytes, LAB_IMAGE } from '../../src-main/kernel/sched/image'
 import { PF_KTHREAD } from '../../src-main/kernel/kernel'
+import { psi_group } from '../../src-main/kernel/task'
 import { VMSTAT } from '../../src-shared/counters'
 
 export const MiB = 2 ** 20
@@ -33,11 +34,12 @@ export function bare_machine(config: Partial<MachineConfig> = {}): Kernel {
   })
   row_touch(k.cpu, k.config.cpus)
   row_touch(k.psi, k.config.cpus)
+  psi_group(k)
   sysctl_init(k)
   tlb_init(k)
   mm_init(k)
   free_initmem(k)
-  k.var.slice_end = Infinity
+  k.var.slice_end = Number.MAX_SAFE_INTEGER
   const t = kernel_thread(k, 'init', 0)
   k.task.flags[t]! &= ~PF_KTHREAD
   run_as(k, t)

@@ -85,6 +85,11 @@ function verify_shadow_nodes(k: Kernel): void {
     assert(k.xa.count[node]! > 0 && k.xa.count[node] === k.xa.nr_values[node], 'filemap: a listed node has pages')
   }
   assert(nr === k.list_lru.nr[3] && nr === k.vmstat[C.workingset_nodes], 'filemap: shadow nodes')
+  for (let node = 1; node < k.xa.meta.high; node++) {
+    const only_shadows = k.xa.count[node]! > 0 && k.xa.count[node] === k.xa.nr_values[node]
+    if (only_shadows && !is_shmem(k, k.xa.inode[node]!)) nr--
+  }
+  assert(nr === 0, 'filemap: a node that only has shadows is not listed')
 }
 
 function verify_dentries(k: Kernel): void {

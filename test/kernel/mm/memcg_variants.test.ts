@@ -103,6 +103,21 @@ describe('a tree', () => {
     expect(field(r, '/p memory.events', 'oom_kill')).toBe(3)
   })
 
+  it('oom.group above the cgroup that is out of memory does not count', () => {
+    const r = lab(
+      machine() +
+        group('/p', 'memory.oom.group: 1') +
+        group('/p/small', 'memory.max: 24MiB') +
+        group('/p/beside') +
+        hold('mate', 6, '/p/small') +
+        hold('beside', 6, '/p/beside') +
+        grow('hog', 80, '/p/small') +
+        read('memory.events', '/p'),
+    )
+    expect(kills(r)).toEqual(['hog'])
+    expect(field(r, '/p memory.events', 'oom_group_kill')).toBe(0)
+  })
+
   it('a task may not be beside children that manage memory, nor may they get it from a cgroup with tasks', () => {
     const r = lab(
       machine() +

@@ -1,8 +1,7 @@
-/** The buddy system, per-CPU lists, fallback and reserves, first as promises, then under random load. */
+/** The buddy system, per-CPU lists, fallback and reserves, as promises; what many requests do together is in buddy.fuzz.test.ts. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { C } from '@shared/counters'
-import { arena_hash } from '../../../src-main/kernel/lib/arena'
 import {
   __GFP_COMP,
   GFP_ATOMIC,
@@ -38,7 +37,7 @@ import {
   zone_of,
 } from '../../../src-main/kernel/mm/page_alloc'
 import { nr_pcp_pages } from '../../../src-main/kernel/mm/pcp'
-import { bootMemory, machine, random, verifyMemory } from './machine'
+import { bootMemory, machine, verifyMemory } from './machine'
 import { init_zones } from '../../../src-main/kernel/mm/page_alloc'
 
 /** Free memory wherever it is. */
@@ -289,48 +288,6 @@ describe('migrate types', () => {
 })
 
 describe('under random load', () => {
-  /** The naive model: a set of taken frames. */
-  test.each([1, 2, 3, 4])('no frame has two owners, nothing is lost (seed %d)', (seed) => {
-    const next = random(seed * 7919)
-    const k = bootMemory(128, { cpus: 1 + (seed % 3) })
-    const before = free_everywhere(k)
-    const owned = new Set<number>()
-    const live: [number, number][] = []
-    const kinds = [GFP_NOWAIT, GFP_HIGHUSER_MOVABLE & ~0xc00, GFP_NOWAIT | __GFP_RECLAIMABLE, GFP_ATOMIC]
-    let taken = 0
-    for (let step = 0; step < 20_000; step++) {
-      k.var.cpu = next(k.config.cpus)
-      if (live.length === 0 || next(100) < (step < 12_000 ? 55 : 40)) {
-        const order = next(4) === 0 ? next(11) : 0
-        const comp = next(2) === 0 ? __GFP_COMP : 0
-        const pfn = alloc_pages(k, kinds[next(4)]! | comp, order)
-        if (pfn === 0) continue
-        for (let i = 0; i < 1 << order; i++) {
-          if (owned.has(pfn + i)) throw new Error('handed out twice')
-          owned.add(pfn + i)
-        }
-        taken += 1 << order
-        live.push([pfn, order])
-      } else {
-        const at = next(live.length)
-        const [pfn, order] = live[at]!
-        live[at] = live.at(-1)!
-        live.pop()
-        for (let i = 0; i < 1 << order; i++) owned.delete(pfn + i)
-        free_pages(k, pfn, order)
-        taken -= 1 << order
-      }
-      if (step % 4000 === 0) {
-        expect(free_everywhere(k)).toBe(before - taken)
-        verifyMemory(k)
-      }
-    }
-    for (const [pfn, order] of live) free_pages(k, pfn, order)
-    drain_all_pages(k)
-    expect(nr_free_pages(k)).toBe(before)
-    verifyMemory(k)
-  })
-
   test('any sequence of requests leaves a state that verifies', () => {
     const operation = fc.record({ order: fc.nat(10), kind: fc.nat(2), back: fc.nat(3) })
     fc.assert(
@@ -359,27 +316,5 @@ describe('under random load', () => {
       }),
       { numRuns: 12, seed: 42 },
     )
-  })
-
-  test('the same requests give the same frames and the same state', () => {
-    const run = (): [number, number] => {
-      const next = random(99)
-      const k = bootMemory(128)
-      const live: [number, number][] = []
-      let sum = 0
-      for (let step = 0; step < 5000; step++) {
-        if (next(2) === 0 || live.length === 0) {
-          const order = next(5)
-          const pfn = alloc_pages(k, GFP_NOWAIT, order)
-          if (pfn !== 0) live.push([pfn, order])
-          sum = (sum * 31 + pfn) >>> 0
-        } else {
-          const [pfn, order] = live.splice(next(live.length), 1)[0]!
-          free_pages(k, pfn, order)
-        }
-      }
-      return [sum, arena_hash(k.arena)]
-    }
-    expect(run()).toEqual(run())
   })
 })

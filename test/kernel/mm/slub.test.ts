@@ -1,4 +1,4 @@
-/** Slab caches: geometry against the measured kernel, the life of a slab, random load. */
+/** Slab caches: geometry against the measured kernel, the life of a slab. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { C } from '@shared/counters'
@@ -27,7 +27,7 @@ import {
   slabinfo_row,
 } from '../../../src-main/kernel/mm/slub'
 import { calculate_order } from '../../../src-main/kernel/mm/slab_common'
-import { bootMemory, random, verifyMemory } from './machine'
+import { bootMemory, verifyMemory } from './machine'
 
 interface Slabinfo {
   slabinfo: [name: string, objsize: number, objperslab: number, pagesperslab: number][]
@@ -246,34 +246,4 @@ describe('kmalloc', () => {
     expect(k.vmstat[C.nr_slab_unreclaimable]).toBe(before)
     verifyMemory(k)
   })
-})
-
-test.each([1, 2, 3])('random load over caches and CPUs loses no object (seed %d)', (seed) => {
-  const next = random(seed * 104_729)
-  const k = bootMemory(256, { cpus: 1 + (seed % 3) })
-  const names = ['dentry', 'kmalloc-64', 'task_struct', 'inode_cache', 'kmalloc-8', 'vm_area_struct', 'kmalloc-8k']
-  const caches = names.map((name) => cache_by_name(k, name))
-  const base = caches.map((cache) => objects_in_use(k, cache))
-  const live = caches.map(() => new Map<number, true>())
-  for (let step = 0; step < 30_000; step++) {
-    k.var.cpu = next(k.config.cpus)
-    const i = next(caches.length)
-    const cache = caches[i]!
-    const mine = live[i]!
-    if (mine.size === 0 || next(100) < (Math.floor(step / 5000) % 2 === 0 ? 65 : 35)) {
-      const handle = kmem_cache_alloc(k, cache, GFP_KERNEL)
-      expect(handle).toBeGreaterThan(0)
-      if (mine.has(handle)) throw new Error('handed out twice')
-      mine.set(handle, true)
-    } else {
-      // Some of the oldest, some of the newest.
-      const keys = next(2) === 0 ? mine.keys().next().value! : [...mine.keys()].at(-1)!
-      mine.delete(keys)
-      kmem_cache_free(k, cache, keys)
-    }
-    if (step % 6000 === 0) verifyMemory(k)
-  }
-  caches.forEach((cache, i) => expect(objects_in_use(k, cache)).toBe(base[i]! + live[i]!.size))
-  caches.forEach((cache) => kmem_cache_shrink(k, cache))
-  verifyMemory(k)
 })

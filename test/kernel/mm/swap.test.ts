@@ -11,23 +11,20 @@ import {
 } from '../../../src-main/kernel/kernel'
 import { alloc_page } from '../../../src-main/kernel/mm/page_alloc'
 import {
-  deactivate_page,
   folio_activate,
   folio_rotate_reclaimable,
-  isolate_lru_page,
   lru_add_drain,
   lru_cache_add,
   lru_note_cost,
   mark_page_accessed,
-  putback_lru_page,
+  mark_page_lazyfree,
   release_page,
 } from '../../../src-main/kernel/mm/swap'
 import { inactive_is_low } from '../../../src-main/kernel/mm/scan_count'
 import { verify_lru } from '../../../src-main/kernel/mm/verify_lru'
-import { GFP_HIGHUSER_MOVABLE, LRU_INACTIVE_ANON } from '../../../src-main/kernel/kernel'
+import { GFP_HIGHUSER_MOVABLE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE } from '../../../src-main/kernel/kernel'
 import { C } from '../../../src-shared/counters'
 import { bare_machine } from '../../support/bare'
-import { random } from './machine'
 
 function anon_page(k: Kernel): number {
   const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE)
@@ -81,6 +78,23 @@ describe('a page of the LRU', () => {
   })
 })
 
+it('MADV_FREE makes anonymous pages droppable as those of files: at the head of the inactive file list', () => {
+  const k = bare_machine()
+  lru_add_drain(k)
+  const pages = Array.from({ length: 15 }, () => anon_page(k))
+  const file = k.vmstat[C.nr_inactive_file]!
+  const anon = k.vmstat[C.nr_inactive_anon]!
+  for (const pfn of pages) mark_page_lazyfree(k, pfn)
+  expect([k.vmstat[C.nr_inactive_file], k.vmstat[C.nr_inactive_anon]]).toEqual([file + 15, anon - 15])
+  expect(k.lru.head[1 + LRU_INACTIVE_FILE]).toBe(pages[14])
+  expect(k.vmstat[C.pglazyfree]).toBe(15)
+  // A second time it is no anonymous page of the swap-backed kind any more.
+  mark_page_lazyfree(k, pages[0]!)
+  lru_add_drain(k)
+  expect(k.vmstat[C.pglazyfree]).toBe(15)
+  verify_lru(k)
+})
+
 describe('the balance of the lists', () => {
   it('wants as many inactive as active pages on a small machine', () => {
     const k = bare_machine()
@@ -112,106 +126,3 @@ describe('the balance of the lists', () => {
     expect(k.lruvec.file_cost[1]!).toBeGreaterThan(k.lruvec.anon_cost[1]!)
   })
 })
-
-describe('random use', () => {
-  it.each([11, 12, 13])('keeps lists, batches and counts together, seed %i', (seed) => {
-    const k = bare_machine({ cpus: 2 })
-    const below = random(seed * 104729)
-    const pages: number[] = []
-    const isolated: number[] = []
-    for (let i = 0; i < 3000; i++) {
-      k.var.cpu = below(2)
-      const what = below(10)
-      const pfn = pages[below(Math.max(1, pages.length))]
-      if (what < 3 || pfn === undefined) pages.push(anon_page(k))
-      else if (what === 3) mark_page_accessed(k, pfn)
-      else if (what === 4) folio_activate(k, pfn)
-      else if (what === 5) deactivate_page(k, pfn)
-      else if (what === 6 && (k.page.flags[pfn]! & PG_lru) !== 0) folio_rotate_reclaimable(k, pfn)
-      else if (what === 7 && isolate_lru_page(k, pfn)) {
-        pages.splice(pages.indexOf(pfn), 1)
-        isolated.push(pfn)
-      } else if (what === 8 && isolated.length > 0) {
-        const back = isolated.pop()!
-        putback_lru_page(k, back)
-        pages.push(back)
-      } else if (what === 9) {
-        pages.splice(pages.indexOf(pfn), 1)
-        release_page(k, pfn)
-      }
-      if (i % 300 === 0) check(k, isolated)
-    }
-    check(k, isolated)
-  })
-})
-
-/** Drained at every step, the lists are two arrays: heads first, and a mark of every page that was referenced. */
-describe('random use against two arrays', () => {
-  it.each([21, 22, 23])('keeps every page where a naive model has it, seed %i', (seed) => {
-    const k = bare_machine()
-    lru_add_drain(k)
-    const below = random(seed * 15485863)
-    const start = [0, 1].map((lru) => list(k, LRU_INACTIVE_ANON + lru))
-    const lists: number[][] = [[], []]
-    const referenced = new Set<number>()
-    const move = (pfn: number, to: number, tail = false): void => {
-      for (const pages of lists) if (pages.includes(pfn)) pages.splice(pages.indexOf(pfn), 1)
-      if (tail) lists[to]!.push(pfn)
-      else lists[to]!.unshift(pfn)
-    }
-    for (let i = 0; i < 1500; i++) {
-      const all = [...lists[0]!, ...lists[1]!]
-      const pfn = all[below(Math.max(1, all.length))]
-      const active = pfn !== undefined && lists[1]!.includes(pfn)
-      const what = below(8)
-      if (what < 2 || pfn === undefined) lists[0]!.unshift(anon_page(k))
-      else if (what < 4) {
-        mark_page_accessed(k, pfn)
-        if (!referenced.has(pfn)) referenced.add(pfn)
-        else if (!active) {
-          referenced.delete(pfn)
-          move(pfn, 1)
-        }
-      } else if (what === 4) {
-        folio_activate(k, pfn)
-        if (!active) move(pfn, 1)
-      } else if (what === 5) {
-        deactivate_page(k, pfn)
-        if (active) {
-          referenced.delete(pfn)
-          move(pfn, 0)
-        }
-      } else if (what === 6) {
-        folio_rotate_reclaimable(k, pfn)
-        // Behind the pages that were there before the test.
-        move(pfn, 0, true)
-      } else {
-        release_page(k, pfn)
-        for (const pages of lists) if (pages.includes(pfn)) pages.splice(pages.indexOf(pfn), 1)
-        referenced.delete(pfn)
-      }
-      lru_add_drain(k)
-    }
-    const mine = new Set([...lists[0]!, ...lists[1]!])
-    for (const lru of [0, 1])
-      expect(list(k, LRU_INACTIVE_ANON + lru).filter((pfn) => mine.has(pfn))).toEqual(lists[lru])
-    for (const pfn of mine) expect((k.page.flags[pfn]! & PG_referenced) !== 0).toBe(referenced.has(pfn))
-    expect(start.flat().every((pfn) => !mine.has(pfn))).toBe(true)
-    verify_lru(k)
-  })
-})
-
-/** Pages of a list, the head first. */
-function list(k: Kernel, lru: number): number[] {
-  const pages: number[] = []
-  for (let pfn = k.lru.head[1 + lru]!; pfn !== 0; pfn = k.page.next[pfn]!) pages.push(pfn)
-  return pages
-}
-
-/** Isolated pages are on no list; everything else must hold. */
-function check(k: Kernel, isolated: number[]): void {
-  const active = isolated.map((pfn) => k.page.flags[pfn]! & PG_active)
-  isolated.forEach((pfn) => (k.page.flags[pfn]! &= ~PG_active))
-  verify_lru(k)
-  isolated.forEach((pfn, i) => (k.page.flags[pfn]! |= active[i]!))
-}

@@ -1,22 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { Kernel } from '../../../src-main/kernel/kernel'
 import {
-  drain_slots_caches,
   get_swap_page,
   nr_swap_pages,
   put_swap_page,
-  SWAP_COUNT_MASK,
-  SWAP_HAS_CACHE,
   swap_area_of,
-  swap_duplicate,
-  swap_free,
   total_swap_pages,
   vm_swap_full,
 } from '../../../src-main/kernel/mm/swapfile'
 import { swapoff, swapon } from '../../../src-main/kernel/mm/swapon'
 import { bare_machine } from '../../support/bare'
 import { lab } from '../../support/lab'
-import { random } from './machine'
 
 const MiB = 2 ** 20
 function with_swap(device: 'hdd' | 'ssd', ...sizes: number[]): Kernel {
@@ -89,48 +83,5 @@ steps:
   })
   it('refuses swapoff when memory does not suffice', () => {
     expect(after_pressure('').lines.at(-1)!.result).not.toBe('ok')
-  })
-})
-
-describe('random use of slots', () => {
-  it.each([
-    ['hdd', 1],
-    ['hdd', 2],
-    ['ssd', 3],
-    ['ssd', 4],
-  ] as const)('agrees with a map of counts, on %s, seed %i', (device, seed) => {
-    const k = with_swap(device, 4, 6)
-    const below = random(seed * 15485863)
-    const model = new Map<number, { count: number; cached: boolean }>()
-    for (let i = 0; i < 8000; i++) {
-      const keys = [...model.keys()]
-      const slot = keys[below(Math.max(1, keys.length))]
-      const what = below(5)
-      if (what < 2 || slot === undefined) {
-        const got = get_swap_page(k)
-        if (got === 0) continue
-        expect(model.has(got)).toBe(false)
-        model.set(got, { count: 0, cached: true })
-        continue
-      }
-      const entry = model.get(slot)!
-      if (what === 2 && (entry.count > 0 || entry.cached)) {
-        swap_duplicate(k, slot)
-        entry.count++
-      } else if (what === 3 && entry.count > 0) {
-        swap_free(k, slot)
-        entry.count--
-      } else if (what === 4 && entry.cached) {
-        put_swap_page(k, slot)
-        entry.cached = false
-      }
-      if (entry.count === 0 && !entry.cached) model.delete(slot)
-      else {
-        expect(k.swap.map[slot]! & SWAP_COUNT_MASK).toBe(entry.count)
-        expect((k.swap.map[slot]! & SWAP_HAS_CACHE) !== 0).toBe(entry.cached)
-      }
-    }
-    drain_slots_caches(k)
-    expect(total_swap_pages(k) - nr_swap_pages(k)).toBe(model.size)
   })
 })
