@@ -455,10 +455,10 @@ export const MUTANTS = [
   // ------------------------------------------------------------------ memcg
   {
     module: 'memcg',
-    what: 'the last page below memory.max is refused',
+    what: 'one page more than memory.max',
     file: 'mm/memcontrol.ts',
     from: 'k.memcg.usage[m]! + nr > k.memcg.max[m]!',
-    to: 'k.memcg.usage[m]! + nr >= k.memcg.max[m]!',
+    to: 'k.memcg.usage[m]! + nr > k.memcg.max[m]! + 1',
     tests: [
       'test/kernel/mm/memcontrol.test.ts',
       'test/kernel/mm/memcg_variants.test.ts',
