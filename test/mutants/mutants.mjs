@@ -139,11 +139,7 @@ export const MUTANTS = [
     file: 'mm/pgalloc.ts',
     from: 'if (level !== LEVEL_PUD) k.vmstat[C.nr_page_table_pages]!++',
     to: 'k.vmstat[C.nr_page_table_pages]!++',
-    tests: [
-      'test/kernel/mm/faults.test.ts',
-      'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/pgtable.fuzz.test.ts',
-    ],
+    tests: ['test/kernel/mm/pgtable.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {
     module: 'page tables',
@@ -151,11 +147,7 @@ export const MUTANTS = [
     file: 'mm/pgalloc.ts',
     from: 'if (base < floor || base + span > ceiling) return',
     to: 'if (base < floor) return',
-    tests: [
-      'test/kernel/mm/faults.test.ts',
-      'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/pgtable.fuzz.test.ts',
-    ],
+    tests: ['test/kernel/mm/pgtable.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {
     module: 'page tables',
@@ -163,11 +155,7 @@ export const MUTANTS = [
     file: 'mm/pgalloc.ts',
     from: 'k.mm.pgtables_bytes[mm]! -= 4096',
     to: 'k.mm.pgtables_bytes[mm]! -= 0',
-    tests: [
-      'test/kernel/mm/faults.test.ts',
-      'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/pgtable.fuzz.test.ts',
-    ],
+    tests: ['test/kernel/mm/pgtable.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {
     module: 'page tables',
@@ -175,11 +163,7 @@ export const MUTANTS = [
     file: 'mm/pgalloc.ts',
     from: 'const PGD_ALLOCATION_ORDER = 1',
     to: 'const PGD_ALLOCATION_ORDER = 0',
-    tests: [
-      'test/kernel/mm/faults.test.ts',
-      'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/pgtable.fuzz.test.ts',
-    ],
+    tests: ['test/kernel/mm/pgtable.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {
     module: 'page tables',
@@ -187,11 +171,7 @@ export const MUTANTS = [
     file: 'mm/zap.ts',
     from: 'if ((entry & PTE_D) !== 0) set_page_dirty(k, pfn)',
     to: 'if (entry === 0) set_page_dirty(k, pfn)',
-    tests: [
-      'test/kernel/mm/faults.test.ts',
-      'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/pgtable.fuzz.test.ts',
-    ],
+    tests: ['test/kernel/mm/shmem_dirty.test.ts', 'test/kernel/mm/content.fuzz.test.ts'],
   },
   {
     module: 'page tables',
@@ -199,11 +179,7 @@ export const MUTANTS = [
     file: 'mm/zap.ts',
     from: 'k.mm.swapents[tlb.mm]!--',
     to: 'k.mm.swapents[tlb.mm]! -= 0',
-    tests: [
-      'test/kernel/mm/faults.test.ts',
-      'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/pgtable.fuzz.test.ts',
-    ],
+    tests: ['test/kernel/mm/shmem_dirty.test.ts', 'test/kernel/mm/content.fuzz.test.ts'],
   },
 
   // ------------------------------------------------------------------ copy on write
