@@ -35,7 +35,7 @@ const ONLY_THEMSELVES = ['src-main/app/', 'src-main/serve/', 'src-main/preload/'
 const KERNEL_RANKS: readonly (readonly string[])[] = [
   ['lib/', 'kernel.ts', 'uapi.ts', 'limits.ts'],
   ['task.ts', 'costs.ts', 'arch/', 'block/'],
-  ['mm/', 'rcu/'],
+  ['mm/', 'rcu/', 'drivers/'],
   ['sched/'],
   ['entry/'],
   ['proc/', 'verify.ts', 'snapshot.ts', 'kthreads.ts'],

@@ -9,10 +9,12 @@ import { row_touch } from './lib/arena'
 import { timer_del, timer_first } from './lib/timer'
 import { tlb_init } from './arch/x86/tlb'
 import { add_device, next_device_name } from './block/device'
+import { add_disk, driver_modules } from './drivers/gendisk'
 import { sysctl_init } from './entry/sysctl'
-import { start_kernel_threads } from './kthreads'
+import { start_fs_threads, start_kernel_threads } from './kthreads'
 import { default_max_threads } from './limits'
 import { FS_EXT4 } from './mm/inode'
+import { mount_ext4 } from './mm/super'
 import { vfs_create } from './mm/dcache'
 import { kcompactd_run } from './mm/kcompactd'
 import { hugetlb_boot_pages } from './mm/hugetlb_boot'
@@ -22,6 +24,7 @@ import { bio_end_io } from './mm/page_io'
 import { swap_init } from './mm/swapon'
 import { zswap_init } from './mm/zswap'
 import { do_execve } from './sched/exec'
+import { EXT4_MODULES, load_modules } from './drivers/modules'
 import { kernel_thread } from './sched/fork'
 import { LD_SO_PATH, LIBC_PATH } from './sched/image'
 import { unpack_initramfs } from './sched/initramfs'
@@ -68,6 +71,19 @@ function banner(k: Kernel): void {
 function block_init(k: Kernel): void {
   add_device(k, k.config.disk, next_device_name(k, k.config.disk), ROOT_DISK_PAGES)
 }
+
+/** What an initrd, or the start-up script of a lab machine, does before anything else can be read from a disk. */
+function load_drivers(k: Kernel): void {
+  const { bare, disk, swap } = k.config
+  const ext4 = !bare || k.config.ext4 === true
+  if (ext4) load_modules(k, driver_modules(k, disk))
+  for (const { device } of swap) load_modules(k, driver_modules(k, device))
+  if (!ext4) return
+  add_disk(k, disk)
+  load_modules(k, EXT4_MODULES)
+  mount_ext4(k)
+  start_fs_threads(k)
+}
 const ROOT_DISK_PAGES = 2 ** 26
 
 /** Pid 1 is made first and becomes /sbin/init; kthreadd and its children follow. */
@@ -83,11 +99,13 @@ function start_init(k: Kernel): void {
   k.var.current = init
   if (k.config.bare) unpack_initramfs(k)
   else {
+    load_drivers(k)
     vfs_create(k, '/sbin/init', INIT_BYTES, FS_EXT4)
     vfs_create(k, LIBC_PATH, LIBC_BYTES, FS_EXT4)
     vfs_create(k, LD_SO_PATH, LD_SO_BYTES, FS_EXT4)
   }
   free_initmem(k)
+  if (k.config.bare) load_drivers(k)
   swap_init(k)
   assert(do_execve(k, '/sbin/init', '/sbin/init') === 0, 'start_init: no working init found')
   k.var.current = 0

@@ -184,6 +184,8 @@ export interface MachineConfig {
   readonly seed: number
   /** Lab machine: kernel threads and pid 1 only, no ASLR, tmpfs root. */
   readonly bare: boolean
+  /** A lab machine with an ext4 file system on /mnt. Others have it as their root. */
+  readonly ext4?: boolean
   readonly bootParams: readonly string[]
   readonly psi: boolean
   /** The processor has five-level page tables (CPUID la57); `no5lvl` among the boot parameters leaves them off. */
@@ -230,6 +232,8 @@ export interface Vars {
   max_pfn: number
   /** Pages of kmalloc beyond 8 KiB: counted as unreclaimable slab, in no cache. */
   kmalloc_large_pages: number
+  /** Pages of vmalloc areas taken since boot: modules, swap maps. */
+  vmalloc_pages: number
   /** Page-cache pages of block devices: Buffers. */
   blockdev_pages: number
   /** capture_control of a running direct compaction: the order wanted (-1: none runs), its zone, the block it got. */
@@ -930,6 +934,7 @@ function initial_vars(): Vars {
     totalram_pages: 0,
     max_pfn: 0,
     kmalloc_large_pages: 0,
+    vmalloc_pages: 0,
     blockdev_pages: 0,
     capture_order: -1,
     capture_zone: 0,

@@ -71,6 +71,13 @@ export function start_kernel_threads(k: Kernel): void {
   for (const row of LAST) if (row[3] !== 'khugepaged' || huge_pages_possible(k)) start(k, row, 0)
 }
 
+/** Of a mounted ext4: the journal's thread, and the rescuer of the conversions that follow direct writes. */
+export function start_fs_threads(k: Kernel): void {
+  start(k, [`jbd2/${k.strings.list[k.device.name[ROOT_DEVICE]!]!}-8`, false, 0], 0)
+  start(k, ['ext4-rsv-conver', true, -20], 0)
+}
+const ROOT_DEVICE = 1
+
 /** hugepage_init gives up below 512 MiB: no khugepaged. */
 function huge_pages_possible(k: Kernel): boolean {
   return k.config.thp !== 'never' && k.var.totalram_pages >= 512 * 256

@@ -118,6 +118,14 @@ export function* labRun(file: LabFile, options: LabOptions = {}): Generator<numb
   }
 }
 
+/** Whether a program has files on a disk: the start-up script mounts one then. */
+function usesExt4(steps: readonly LabStep[]): boolean {
+  return steps.some(({ op, args }) => {
+    if (op === 'createFile') return args.fs === 'ext4'
+    return 'steps' in Object(args) && usesExt4((args as { steps: readonly LabStep[] }).steps)
+  })
+}
+
 function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
   const { machine } = program
   const k = boot({
@@ -132,6 +140,7 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
     thp: machine.thp,
     seed: program.seed,
     bare: true,
+    ext4: usesExt4(program.steps),
     bootParams: [...machine.bootParams, ...(machine.psi ? ['psi=1'] : [])],
     psi: machine.psi,
     la57: machine.la57,

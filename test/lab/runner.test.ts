@@ -225,7 +225,7 @@ test('the flusher stops under the background threshold; what is left goes five s
 test('a writer over the dirty limit of the node does not reclaim while memory is free', () => {
   const { lines } = lab(
     `
-  - mmap: { as: a, length: 170MiB }
+  - mmap: { as: a, length: 160MiB }
   - touch: { area: a, access: write }
   - createFile: { as: f, size: 0 }
   - write: { file: f, length: 12MiB }

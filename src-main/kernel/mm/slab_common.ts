@@ -358,7 +358,11 @@ function kmalloc_boot_objects(k: Kernel): void {
   }
 }
 
-function hold_each(k: Kernel, objects: Readonly<Record<string, number>>, times: number): void {
+/** Objects that a part of the kernel keeps, by cache. */
+export type HeldObjects = Readonly<Record<string, number>>
+
+/** Allocates what a part of the kernel keeps for good: a CPU, a module, a disk. */
+export function hold_each(k: Kernel, objects: HeldObjects, times = 1): void {
   for (const [name, nr] of Object.entries(objects)) {
     const cache = cache_by_name(k, name)
     for (let i = 0; i < nr * times; i++)

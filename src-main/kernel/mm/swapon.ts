@@ -7,6 +7,7 @@
 import { assert } from '@shared/assert'
 import { string_id, type Kernel } from '../kernel'
 import { add_device, device_rotational, next_device_name, type DeviceKind } from '../block/device'
+import { add_disk } from '../drivers/gendisk'
 import { prng_below } from '../lib/prng'
 import { printk } from '../task'
 import { EINVAL, ENOMEM, EPERM } from '../uapi'
@@ -14,6 +15,7 @@ import { is_shmem } from './inode'
 import { shmem_unuse } from './shmem'
 import { xa_find, xa_load } from '../lib/xarray'
 import { setup_clusters } from './swap_cluster'
+import { alloc_swap_maps, alloc_swap_slot_caches, free_swap_maps } from './swap_maps'
 import { release_page } from './swap'
 import {
   drain_slots_caches,
@@ -29,9 +31,12 @@ import {
 import { unuse_mm } from './unuse'
 import { folio_wait_nested } from './page_io'
 
-/** The areas of the configuration, at boot. */
+/** The areas of the configuration, at boot: their disks come with them. */
 export function swap_init(k: Kernel): void {
-  for (const swap of k.config.swap) swapon(k, swap.bytes, swap.device, swap.priority, swap.file === true)
+  for (const swap of k.config.swap) {
+    if (swap.file !== true) add_disk(k, swap.device)
+    swapon(k, swap.bytes, swap.device, swap.priority, swap.file === true)
+  }
 }
 
 /** Puts a device (or file) of a size into use; the area's number, or a negative errno. */
@@ -43,6 +48,7 @@ export function swapon(k: Kernel, bytes: number, kind: DeviceKind, priority?: nu
   if (area > MAX_SWAPFILES) return -EPERM
   const start = alloc_rows(k, pages + 1)
   if (start === 0) return -ENOMEM
+  if (!alloc_swap_maps(k, area, pages + 1, kind !== 'hdd')) return -ENOMEM
   const si = k.swap_info
   if (area >= si.meta.high) si.meta.high = area + 1
   const device = next_device_name(k, kind)
@@ -64,6 +70,7 @@ export function swapon(k: Kernel, bytes: number, kind: DeviceKind, priority?: nu
     si.cluster_next[area] = 1 + prng_below(k, 'swapon', pages)
     setup_clusters(k, area, si.cluster_next[area]!)
   }
+  alloc_swap_slot_caches(k)
   swap_vars(k).full_told = false
   tell_added(k, area)
   return area
@@ -126,6 +133,7 @@ export function swapoff(k: Kernel, area: number): number {
     k.swap_percpu.cluster.fill(0, 1 + area * 64, 1 + area * 64 + 64)
     k.swap_percpu.next.fill(0, 1 + area * 64, 1 + area * 64 + 64)
   }
+  free_swap_maps(k, area)
   for (const column of Object.keys(si.meta.spec)) (si as unknown as Record<string, Int32Array>)[column]![area] = 0
   return 0
 }

@@ -2,10 +2,11 @@
  * Pages in vmalloc areas, for VmallocUsed of /proc/meminfo: what boot keeps there, and the stacks of all threads.
  *
  * Linux: mm/vmalloc.c (vmalloc_nr_pages), kernel/fork.c (alloc_thread_stack_node, NR_CACHED_STACKS).
- * Simplified: no addresses; areas that come and go (swap maps, large kvmalloc) are counted by whoever takes them, not here.
+ * Simplified: no addresses; an area's pages are found by the handle its owner keeps.
  */
 import { C } from '@shared/counters'
-import type { Kernel } from '../kernel'
+import { GFP_KERNEL, type Kernel } from '../kernel'
+import { alloc_pages, free_page } from './page_alloc'
 import { chunk_table_pages } from './percpu'
 
 /** One pack of 2 MiB that all BPF programs share; sock_init (a core_initcall) makes the first of them. */
@@ -24,5 +25,30 @@ export function vmalloc_boot_pages(k: Kernel): number {
 }
 
 export function vmalloc_nr_pages(k: Kernel): number {
-  return vmalloc_boot_pages(k) + k.vmstat[C.nr_kernel_stack]! / 4
+  return vmalloc_boot_pages(k) + k.vmstat[C.nr_kernel_stack]! / 4 + k.var.vmalloc_pages
+}
+
+/** Single pages for an area of `bytes`: their frames, or null when there is no memory (nothing is kept then). */
+export function vmalloc(k: Kernel, bytes: number): number[] | null {
+  const area = alloc_single_pages(k, Math.ceil(bytes / 4096))
+  if (area !== null) k.var.vmalloc_pages += area.length
+  return area
+}
+export function vfree(k: Kernel, area: readonly number[]): void {
+  for (const pfn of area) free_page(k, pfn)
+  k.var.vmalloc_pages -= area.length
+}
+
+/** `nr` pages one by one, all or none. */
+export function alloc_single_pages(k: Kernel, nr: number): number[] | null {
+  const got: number[] = []
+  while (got.length < nr) {
+    const pfn = alloc_pages(k, GFP_KERNEL, 0)
+    if (pfn === 0) {
+      for (const page of got) free_page(k, page)
+      return null
+    }
+    got.push(pfn)
+  }
+  return got
 }

@@ -6,6 +6,7 @@
  */
 import { C, MEMINFO, type MeminfoName } from '@shared/counters'
 import { type Kernel } from '../kernel'
+import { direct_map_splits } from './direct_map'
 import { si_mem_available } from './page_alloc'
 import { pcpu_nr_pages } from './percpu'
 import { si_swapinfo } from './swapfile'
@@ -49,7 +50,7 @@ export function meminfo_into(k: Kernel, out: Float64Array, at: number): void {
   const swap = si_swapinfo(k)
   const zswap = k.var.mod['zswap'] as { pool_pages?: number; stored_pages?: number } | undefined
   const huge = (k.var.mod['hugetlb_meminfo'] as HugetlbMeminfo | undefined) ?? NO_HUGETLB
-  const direct_4k = Math.min(DIRECT_MAP_4K_KB, k.var.max_pfn * 4)
+  const direct_4k = Math.min(DIRECT_MAP_4K_KB + direct_map_splits(k) * 2048, k.var.max_pfn * 4)
 
   pages(k.var.totalram_pages)
   pages(v[C.nr_free_pages]!)

@@ -1,5 +1,6 @@
 /** The files and folders directly below /proc, but for those of processes. Linux: fs/proc/root.c and who registers there. */
 import type { Kernel } from '../kernel'
+import { modules_text } from '../drivers/modules'
 import { psi_show } from '../sched/psi'
 import { diskstats_text, partitions_text } from './block'
 import { kmsg_text } from './kmsg'
@@ -56,7 +57,7 @@ const TEXTS: Readonly<Record<string, Show>> = {
   locks: () => '',
   meminfo: meminfo_text,
   misc: misc_text,
-  modules: () => '',
+  modules: modules_text,
   partitions: partitions_text,
   schedstat: schedstat_text,
   softirqs: softirqs_text,

@@ -1,14 +1,12 @@
 /** User space of a lab machine: an initramfs unpacked into tmpfs, with a shell as init and the program of lab tasks. */
 import type { Kernel } from '../kernel'
+import { DRIVERS, EXT4_MODULES, module_file_bytes } from '../drivers/modules'
 import { vfs_create } from '../mm/dcache'
 import { FS_TMPFS } from '../mm/inode'
 import { shmem_populate } from '../mm/shmem'
 import { file_bytes, LAB_IMAGE, LAB_PROGRAM, register_image, SHELL_IMAGE } from './image'
 
 const INIT = '/sbin/init'
-/** virtio, virtio_ring, virtio_pci with its two halves, and virtio_blk of Debian 6.1. */
-const DISK_DRIVERS = '/m/virtio'
-const DISK_DRIVERS_BYTES = 276 * 1024
 
 export function unpack_initramfs(k: Kernel): void {
   // The tools that the start-up script ran have left the shell's pages active, but those that each process copies
@@ -16,9 +14,15 @@ export function unpack_initramfs(k: Kernel): void {
   const { headers, text, rodata } = SHELL_IMAGE
   unpack(k, INIT, file_bytes(SHELL_IMAGE), headers + text + rodata)
   unpack(k, LAB_PROGRAM, file_bytes(LAB_IMAGE), 0)
-  // A disk to swap to has a driver that was loaded: read once more than it was written.
-  if (k.config.swap.length > 0) unpack(k, DISK_DRIVERS, DISK_DRIVERS_BYTES, DISK_DRIVERS_BYTES)
+  // insmod reads what was written.
+  for (const name of module_files(k)) unpack(k, `/m/${name}.ko`, module_file_bytes(name), module_file_bytes(name))
   register_image(k, INIT, SHELL_IMAGE)
+}
+
+/** The modules that the start-up script loads. */
+function module_files(k: Kernel): readonly string[] {
+  const ext4 = k.config.ext4 === true
+  return [...(ext4 || k.config.swap.length > 0 ? DRIVERS.virtio : []), ...(ext4 ? EXT4_MODULES : [])]
 }
 
 function unpack(k: Kernel, path: string, bytes: number, used: number): void {

@@ -75,7 +75,7 @@ steps:
     expect(total(r, 'pswpout')).toBeGreaterThan(2000)
     const last = r.lines.at(-1)!.meminfo as Record<string, number>
     // Pages whose write is under way keep their slots until reclaim meets them.
-    expect(last['SwapFree']).toBeGreaterThan(last['SwapTotal']! - 24 * 1024)
+    expect(last['SwapFree']).toBeGreaterThan(last['SwapTotal']! - 32 * 1024)
   })
 
   it('is the same from run to run', () => {

@@ -1,0 +1,77 @@
+/** Modules, disks and swap maps take memory, and give back what is not for good. */
+import { describe, expect, it } from 'vitest'
+import { proc_read } from '../../src-main/kernel/proc'
+import { boot } from '../../src-main/kernel/boot'
+import type { Kernel, MachineConfig } from '../../src-main/kernel/kernel'
+import { meminfo } from '../../src-main/kernel/mm/vmstat'
+import { swapoff, swapon } from '../../src-main/kernel/mm/swapon'
+import { verify } from '../../src-main/kernel/verify'
+
+const MIB = 2 ** 20
+function machine(more: Partial<MachineConfig>): Kernel {
+  return boot({
+    ram: 256 * MIB,
+    cpus: 1,
+    swap: [],
+    disk: 'ssd',
+    thp: 'never',
+    seed: 1,
+    bare: true,
+    bootParams: [],
+    psi: false,
+    ...more,
+  })
+}
+const SWAP = { swap: [{ bytes: 256 * MIB, device: 'ssd' as const }] }
+
+describe('modules', () => {
+  it('are loaded where a disk needs them, and listed as lsmod wants them', () => {
+    expect(proc_read(machine({}), '/proc/modules', 1, true)).toBe('')
+    const names = (k: Kernel): string[] =>
+      (proc_read(k, '/proc/modules', 1, true) as string)
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ')[0]!)
+    expect(names(machine(SWAP))).toHaveLength(6)
+    const ext4 = machine({ ext4: true })
+    expect(names(ext4)[0]).toBe('ext4')
+    expect(proc_read(ext4, '/proc/modules', 1, true)).toContain('jbd2 167936 1 ext4, Live 0x0000000000000000\n')
+  })
+
+  it('lie in vmalloc, and their text splits the direct map', () => {
+    const [without, ext4] = [meminfo(machine({})), meminfo(machine({ ext4: true }))]
+    // Six of virtio and five of ext4, and the stacks of two threads.
+    const images = 45056 + 3 * 16384 + 24576 + 28672 + 983040 + 167936 + 3 * 16384
+    expect(ext4.VmallocUsed - without.VmallocUsed).toBe(images / 1024 + 2 * 16)
+    const split = ext4.DirectMap4k - without.DirectMap4k
+    expect(split).toBeGreaterThan(0)
+    expect(split % 2048).toBe(0)
+    expect(ext4.DirectMap2M + split).toBe(without.DirectMap2M)
+  })
+
+  it('bring six files in tracefs for each trace event, of inodes that nothing frees', () => {
+    const objects = (k: Kernel, cache: string): number =>
+      Number(new RegExp(`^${cache} +(\\d+)`, 'm').exec(proc_read(k, '/proc/slabinfo', 1, true) as string)![1])
+    const [without, ext4] = [machine({}), machine({ ext4: true })]
+    const more = objects(ext4, 'inode_cache') - objects(without, 'inode_cache')
+    expect(more).toBeGreaterThanOrEqual(6 * (136 + 21))
+    expect(objects(ext4, 'trace_event_file') - objects(without, 'trace_event_file')).toBeGreaterThan(100)
+    verify(ext4)
+  })
+})
+
+describe('a swap area', () => {
+  it('takes a byte a slot, two more for its cgroup, and gives all of it back with swapoff', () => {
+    const k = machine({})
+    const before = meminfo(k)
+    const area = swapon(k, 256 * MIB, 'ssd')
+    expect(area).toBeGreaterThan(0)
+    // The map of 65536 slots, and pointers to the 32 pages of cgroup ids.
+    expect(meminfo(k).VmallocUsed - before.VmallocUsed).toBe(64 + 4)
+    expect(before.MemFree - meminfo(k).MemFree).toBeGreaterThanOrEqual(64 + 4)
+    expect(swapoff(k, area)).toBe(0)
+    verify(k)
+    expect(meminfo(k).VmallocUsed).toBe(before.VmallocUsed)
+    expect(meminfo(k).Slab - before.Slab).toBeLessThanOrEqual(32)
+  })
+})
