@@ -86,8 +86,8 @@ export const DRIVERS = {
 export const EXT4_MODULES = ['crc16', 'mbcache', 'crc32c_generic', 'jbd2', 'ext4'] as const
 
 /** Names of the loaded modules, the first loaded first. */
-function loaded(k: Kernel): string[] {
-  return (k.var.mod['modules'] ??= []) as string[]
+function loaded(k: Kernel): readonly string[] {
+  return (k.var.mod['modules'] as readonly string[] | undefined) ?? []
 }
 
 /** insmod for each that is not loaded yet. */
@@ -110,7 +110,7 @@ function load_module(k: Kernel, name: string): void {
   hold_each(k, CACHE_FOLDER, OWN_CACHES[name] ?? 0)
   hold_each(k, objects)
   vfree(k, copy)
-  loaded(k).push(name)
+  k.var.mod['modules'] = [...loaded(k), name]
 }
 
 /** Size of a module's file, bytes. */

@@ -8,18 +8,14 @@ import { alloc_pages } from './page_alloc'
 
 const PAGES_PER_ENTRY_SHIFT = 9
 
-/** Numbers of the 2-MiB entries that were split since boot. */
-function splits(k: Kernel): number[] {
-  return (k.var.mod['direct_map_splits'] ??= []) as number[]
-}
-
+/** How many 2-MiB entries were split since boot. */
 export function direct_map_splits(k: Kernel): number {
-  return splits(k).length
+  return (k.var.mod['direct_map_splits'] as readonly number[] | undefined)?.length ?? 0
 }
 
 /** Write access is taken from these frames' aliases in the direct map; every entry it breaks up takes a page table. */
 export function set_memory_ro(k: Kernel, pfns: readonly number[]): void {
-  const known = splits(k)
+  const known = (k.var.mod['direct_map_splits'] ??= []) as number[]
   for (const pfn of pfns) {
     const entry = pfn >> PAGES_PER_ENTRY_SHIFT
     if (!known.includes(entry) && alloc_pages(k, GFP_KERNEL, 0) !== 0) known.push(entry)
