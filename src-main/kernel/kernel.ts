@@ -750,6 +750,8 @@ export function open_kernel(config: MachineConfig) {
       head: 'i32',
       tail: 'i32',
     }),
+    /** Indexes of the swap cache (mm/swap_space.ts). */
+    swap_space: open_table(arena, 'swap_space', 33 * ((slots >> 14) + 1), { inode: 'i32' }),
     /** A cluster of 256 slots: its slots in use; free clusters are linked. */
     swap_cluster: open_table(arena, 'swap_cluster', (slots >> 8) + 66, {
       count: 'u16',

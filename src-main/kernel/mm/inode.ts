@@ -28,6 +28,8 @@ export const FS_SHMEM = 3
 /** The metadata of the disk: its pages are Buffers. */
 export const FS_BDEV = 4
 export const FS_PROC = 5
+/** An index of the swap cache (mm/swap_space.ts). */
+export const FS_SWAP = 6
 
 /** inode.flags; bits 29 and 30 are xarray marks. */
 export const I_DIR = 1

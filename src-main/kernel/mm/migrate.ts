@@ -28,6 +28,8 @@ import { ksm_migrate_page } from './ksm'
 import { free_page } from './page_alloc'
 import { page_vma_mapped, rmap_walk } from './rmap'
 import { putback_lru_page } from './swap'
+import { swap_cache_store } from './swap_space'
+import { swap_area_of } from './swapfile'
 
 const UNMOVABLE = PG_locked | PG_writeback | PG_hugetlb | PG_head | PG_tail
 const PTE_FLAGS = (1 << PTE_SHIFT) - 1
@@ -79,7 +81,10 @@ function move_ptes(k: Kernel, from: number, to: number): boolean {
 /** The page cache or the swap cache names the new frame. */
 function move_mapping(k: Kernel, from: number, to: number): void {
   const flags = k.page.flags[from]!
-  if ((flags & PG_swapcache) !== 0) k.swap.cache[k.page.private[from]!] = to
+  if ((flags & PG_swapcache) !== 0) {
+    const slot = k.page.private[from]!
+    swap_cache_store(k, swap_area_of(k, slot), slot, to)
+  }
   if ((flags & PG_anon) !== 0 || k.page.mapping[from] === 0 || (flags & PG_swapcache) !== 0) return
   const inode = k.page.mapping[from]!
   if (k.inode.xa_height[inode] === 0) {

@@ -190,7 +190,10 @@ export function shmem_writepage(k: Kernel, pfn: number): boolean {
     put_swap_page(k, slot)
     return false
   }
-  add_to_swap_cache(k, pfn, slot)
+  if (!add_to_swap_cache(k, pfn, slot)) {
+    put_swap_page(k, slot)
+    return false
+  }
   swap_duplicate(k, slot)
   k.inode.shm_swapped[inode]!++
   xa_store(k, inode, index, -slot, SHMEM_NODES)

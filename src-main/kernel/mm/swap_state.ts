@@ -24,10 +24,11 @@ import {
 import { pte_offset } from '../arch/x86/pgtable'
 import { blk_finish_plug, blk_start_plug } from '../block/device'
 import { MEMCG_SWAP_FAIL } from './memcg_stat'
-import { mem_cgroup_charge, mem_cgroup_try_charge_swap, memcg_event } from './memcontrol'
+import { mem_cgroup_charge, mem_cgroup_try_charge_swap, mem_cgroup_uncharge, memcg_event } from './memcontrol'
 import { alloc_page, free_page } from './page_alloc'
 import { blk_poll, swap_readpage } from './page_io'
 import { lru_add_drain, lru_cache_add } from './swap'
+import { swap_cache_store } from './swap_space'
 import {
   get_swap_page,
   put_swap_page,
@@ -53,27 +54,32 @@ export function add_to_swap(k: Kernel, pfn: number): boolean {
     put_swap_page(k, slot)
     return false
   }
-  add_to_swap_cache(k, pfn, slot)
+  if (!add_to_swap_cache(k, pfn, slot)) {
+    put_swap_page(k, slot)
+    return false
+  }
   k.page.flags[pfn]! |= PG_dirty
   return true
 }
 
-export function add_to_swap_cache(k: Kernel, pfn: number, slot: number): void {
+/** False when the index could not grow. */
+export function add_to_swap_cache(k: Kernel, pfn: number, slot: number): boolean {
   assert((k.swap.map[slot]! & SWAP_HAS_CACHE) !== 0 && k.swap.cache[slot]! <= 0, 'add_to_swap_cache: slot taken')
-  k.swap.cache[slot] = pfn
+  if (!swap_cache_store(k, swap_area_of(k, slot), slot, pfn)) return false
   // A page brought in for reading has nothing to say: the slot knows what it will hold.
   if (k.page.private[pfn] !== 0) k.swap.content[slot] = k.page.private[pfn]!
   k.page.private[pfn] = slot
   k.page.flags[pfn]! |= PG_swapcache
   k.vmstat[C.nr_file_pages]!++
   k.vmstat[C.nr_swapcached]!++
+  return true
 }
 
 /** The page leaves the cache; `shadow` (or 0) stays in its place. The slot's cache reference stays with the caller. */
 export function __delete_from_swap_cache(k: Kernel, pfn: number, shadow: number): void {
   const slot = k.page.private[pfn]!
   assert(k.swap.cache[slot] === pfn, 'delete_from_swap_cache: another page')
-  k.swap.cache[slot] = shadow
+  swap_cache_store(k, swap_area_of(k, slot), slot, shadow)
   k.page.private[pfn] = k.swap.content[slot]!
   k.page.flags[pfn]! &= ~(PG_swapcache | PG_readahead)
   k.vmstat[C.nr_file_pages]!--
@@ -125,7 +131,13 @@ export function __read_swap_cache_async(k: Kernel, slot: number): { pfn: number;
   k.page.flags[pfn]! |= PG_locked | PG_swapbacked
   k.page.index[pfn] = slot
   k.swap.map[slot]! |= SWAP_HAS_CACHE
-  add_to_swap_cache(k, pfn, slot)
+  if (!add_to_swap_cache(k, pfn, slot)) {
+    put_swap_page(k, slot)
+    k.page.flags[pfn]! &= ~(PG_locked | PG_swapbacked)
+    mem_cgroup_uncharge(k, pfn)
+    free_page(k, pfn)
+    return { pfn: 0, fresh: false }
+  }
   if (shadow !== 0) workingset_refault(k, pfn, shadow)
   lru_cache_add(k, pfn)
   return { pfn, fresh: true }

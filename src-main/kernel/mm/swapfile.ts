@@ -18,6 +18,7 @@ import { zswap_invalidate } from './zswap'
 export { mem_cgroup_swap_full } from './memcontrol'
 import { release_page } from './swap'
 import { delete_from_swap_cache } from './swap_state'
+import { swap_cache_store } from './swap_space'
 import { alloc_ssd_cluster, cluster_dec, cluster_inc } from './swap_cluster'
 
 export const SWAP_HAS_CACHE = 0x4000
@@ -328,7 +329,7 @@ function swap_entry_range_free(k: Kernel, slot: number): void {
   assert(k.swap.map[slot] === SWAP_HAS_CACHE && k.swap.cache[slot]! <= 0, 'swap_entry_free: in use')
   const area = swap_area_of(k, slot)
   k.swap.map[slot] = 0
-  k.swap.cache[slot] = 0
+  if (k.swap.cache[slot] !== 0) swap_cache_store(k, area, slot, 0)
   k.swap.content[slot] = 0
   if (k.swap.zswap[slot] !== 0) zswap_invalidate(k, slot)
   k.swap_info.inuse[area]!--

@@ -28,6 +28,7 @@ import {
   swap_vars,
   try_to_free_swap,
 } from './swapfile'
+import { exit_swap_address_space, init_swap_address_space } from './swap_space'
 import { unuse_mm } from './unuse'
 import { folio_wait_nested } from './page_io'
 
@@ -66,6 +67,7 @@ export function swapon(k: Kernel, bytes: number, kind: DeviceKind, priority?: nu
   si.cluster_nr[area] = 0
   si.flags[area] = SWP_USED | SWP_WRITEOK | (device_rotational(k, si.device[area]!) ? 0 : SWP_SOLIDSTATE)
   k.swap.map[start] = SWAP_MAP_BAD
+  init_swap_address_space(k, area)
   if ((si.flags[area]! & SWP_SOLIDSTATE) !== 0) {
     si.cluster_next[area] = 1 + prng_below(k, 'swapon', pages)
     setup_clusters(k, area, si.cluster_next[area]!)
@@ -125,7 +127,7 @@ export function swapoff(k: Kernel, area: number): number {
   drain_slots_caches(k)
   assert(si.inuse[area] === 0, 'swapoff: slots in use')
   k.swap.map[si.start[area]!] = 0
-  k.swap.cache.fill(0, si.start[area], si.start[area]! + si.pages[area]! + 1)
+  exit_swap_address_space(k, area)
   if (si.nr_clusters[area]! > 0) {
     const first = si.cluster_start[area]!
     for (const column of ['count', 'on_free', 'next', 'prev'] as const)

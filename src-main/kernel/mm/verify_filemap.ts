@@ -3,7 +3,7 @@ import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import { PG_dirty, PG_private, PG_swapbacked, PG_swapcache, PG_writeback, type Kernel } from '../kernel'
 import { xa_count_nodes, xa_find, xa_get_mark, xa_load } from '../lib/xarray'
-import { FS_BDEV, I_LRU, inode_cached, is_shmem } from './inode'
+import { FS_BDEV, FS_SWAP, I_LRU, inode_cached, is_shmem } from './inode'
 
 const MAX_INDEX = 2 ** 31 - 1
 
@@ -11,7 +11,8 @@ export function verify_filemap(k: Kernel): void {
   const sum = { pages: 0, shmem: 0, dirty: 0, writeback: 0, bdev: 0, nodes: 0, lru: 0, buffers: 0 }
   for (let inode = 1; inode < k.inode.meta.high; inode++) {
     if (k.inode.fs[inode] === 0) continue
-    verify_inode(k, inode, sum)
+    if (k.inode.fs[inode] === FS_SWAP) sum.nodes += xa_count_nodes(k, inode)
+    else verify_inode(k, inode, sum)
   }
   assert(k.vmstat[C.nr_file_pages] === sum.pages + k.vmstat[C.nr_swapcached]!, 'filemap: nr_file_pages')
   assert(k.vmstat[C.nr_shmem] === sum.shmem, 'filemap: nr_shmem')

@@ -4,6 +4,7 @@ import { C } from '@shared/counters'
 import { PG_swapcache, PTE_P, PTE_PROTNONE, PTE_SHIFT, PTE_SWAP, type Kernel } from '../kernel'
 import { xa_find, xa_load } from '../lib/xarray'
 import { is_shmem } from './inode'
+import { swap_cache_entry } from './swap_space'
 import { SWAP_COUNT_MASK, SWAP_HAS_CACHE, SWAP_MAP_BAD, SWAPFILE_CLUSTER, SWP_SOLIDSTATE, SWP_USED } from './swapfile'
 
 const MAX_INDEX = 2 ** 31 - 1
@@ -22,6 +23,7 @@ export function verify_swap(k: Kernel): void {
       const map = k.swap.map[slot]!
       const pfn = k.swap.cache[slot]!
       if (map !== 0) inuse++
+      assert(swap_cache_entry(k, area, slot) === pfn, 'swap: the index of the cache differs')
       assert((map & SWAP_COUNT_MASK) === refs[slot], 'swap: a count differs from the references')
       if (pfn > 0) {
         cached++

@@ -14,6 +14,8 @@ import { C } from '@shared/counters'
 import { assert } from '@shared/assert'
 import {
   __GFP_ACCOUNT,
+  __GFP_HIGH,
+  __GFP_NOMEMALLOC,
   __GFP_NOWARN,
   __GFP_RECLAIMABLE,
   GFP_NOWAIT,
@@ -29,6 +31,7 @@ import { row_alloc, row_free } from '../lib/arena'
 import { list_add_tail, list_del } from '../lib/list'
 import { xa_store, type NodeOps } from '../lib/xarray'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'
+import { FS_SWAP } from './inode'
 import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'
 import { cache_by_name, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { folio_is_file_lru, folio_nr_pages, lru_note_cost_folio, lruvec_size } from './swap'
@@ -116,12 +119,18 @@ function count(k: Kernel, memcg: number, event: number, nr: number): void {
 /** Nodes of file indexes: slab objects; those that hold only shadows are on a list for the shrinker. */
 export const PAGE_CACHE_NODES: NodeOps = { alloc: alloc_node, free: free_node, update: workingset_update_node }
 
+/** Nodes of the swap cache: nobody's, and to be had in reclaim. */
+export const SWAP_CACHE_NODES: NodeOps = {
+  alloc: (k) => new_node(k, GFP_NOWAIT | __GFP_NOWARN) || new_node(k, __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN),
+  free: free_node,
+  update: workingset_update_node,
+}
+
 function alloc_node(k: Kernel, _inode: number): number {
-  const obj = kmem_cache_alloc(
-    k,
-    cache_by_name(k, 'radix_tree_node'),
-    GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT | __GFP_RECLAIMABLE,
-  )
+  return new_node(k, GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT | __GFP_RECLAIMABLE)
+}
+function new_node(k: Kernel, gfp: number): number {
+  const obj = kmem_cache_alloc(k, cache_by_name(k, 'radix_tree_node'), gfp)
   if (obj === 0) return 0
   const node = row_alloc(k.xa)
   if (node === 0) kmem_cache_free(k, cache_by_name(k, 'radix_tree_node'), obj)
@@ -178,7 +187,8 @@ export function scan_shadow_nodes(k: Kernel, nr_to_scan: number): number {
       if (entry === 0) continue
       assert(entry < 0, 'scan_shadow_nodes: a page in a shadow node')
       const last = k.xa.count[node] === 1
-      k.inode.nrexceptional[inode]!--
+      if (k.inode.fs[inode] === FS_SWAP) k.swap.cache[k.inode.start_block[inode]! + base + i] = 0
+      else k.inode.nrexceptional[inode]!--
       xa_store(k, inode, base + i, 0, PAGE_CACHE_NODES)
       if (last) break
     }
