@@ -31,17 +31,9 @@ import { EINVAL, ENOMEM } from '../uapi'
 import { page_content } from './content'
 import { mapped_entry } from './gup'
 import { split_huge_page } from './huge_split'
-import {
-  find_mergeable_vma,
-  ksm,
-  KSM_RUN_MERGE,
-  KSM_RUN_UNMERGE,
-  ksm_run,
-  ksm_unused,
-  page_stable_node,
-  remove_all_rmap_items,
-  remove_all_stable_nodes,
-} from './ksm'
+import { ksm, KSM_RUN_MERGE, KSM_RUN_UNMERGE, ksm_run, ksm_unused, remove_all_rmap_items } from './ksm'
+import { page_stable_node, remove_all_stable_nodes } from './ksm_stable'
+import { find_mergeable_vma } from './ksm_unstable'
 import { alloc_user_page, handle_mm_fault, vm_page_prot, ZERO_PFN } from './memory'
 import { mlock_page } from './mlock'
 import { put_unmapped_page } from './mmu_gather'

@@ -1,7 +1,8 @@
 /** Checks of KSM: items and nodes against the counters, merged pages against their mappings. Throws KernelBug. */
 import { assert } from '@shared/assert'
 import { PG_anon, PG_anon_exclusive, PG_ksm, PTE_W, type Kernel } from '../kernel'
-import { ksm, ksm_unused, page_stable_node } from './ksm'
+import { ksm, ksm_unused } from './ksm'
+import { page_stable_node } from './ksm_stable'
 import { page_vma_mapped, rmap_walk } from './rmap'
 
 export function verify_ksm(k: Kernel): void {

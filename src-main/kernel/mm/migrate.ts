@@ -24,7 +24,7 @@ import {
   PTE_SHIFT,
   type Kernel,
 } from '../kernel'
-import { ksm_migrate_page } from './ksm'
+import { ksm_migrate_page } from './ksm_stable'
 import { free_page } from './page_alloc'
 import { page_vma_mapped, rmap_walk } from './rmap'
 import { putback_lru_page } from './swap'

@@ -1,7 +1,8 @@
 /** /sys/kernel/mm/ksm: the knobs and figures of page merging (mm/ksm.c, ksm_attrs). */
 import type { Kernel } from '../kernel'
 import { EBUSY, EINVAL } from '../uapi'
-import { ksm, ksm_run, ksm_unused, remove_all_stable_nodes, stable_node_chains, type Ksm } from '../mm/ksm'
+import { ksm, ksm_run, ksm_unused, type Ksm } from '../mm/ksm'
+import { remove_all_stable_nodes, stable_node_chains } from '../mm/ksm_stable'
 import { run_store } from '../mm/ksm_merge'
 import { number_file, type Tree } from './sys_hugepages'
 
