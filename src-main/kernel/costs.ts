@@ -74,6 +74,8 @@ export const COST = {
   migrate_page: 1_500,
   compact_scan_page: 12,
   khugepaged_scan_page: 12,
+  /** An entry that a walk of the multi-gen LRU looks at, with its page. */
+  walk_pte: 12,
   /** A page looked at by ksmd (walk and checksum), and a comparison of two pages. */
   ksm_scan_page: 700,
   ksm_compare_page: 250,

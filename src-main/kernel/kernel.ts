@@ -12,7 +12,7 @@ import { PAGE_SIZE, MAX_ORDER, PAGEBLOCK_ORDER, MIGRATE_TYPES, MAX_NR_ZONES, NR_
 import { open_arena, open_table } from './lib/arena'
 import { BIO, DEVICE } from './tables/block'
 import { INODE, DENTRY, FILE, XA } from './tables/files'
-import { PAGE, ZONE, FREE_AREA, LRUVEC } from './tables/frames'
+import { PAGE, ZONE, FREE_AREA, LRUVEC, LRU_GEN } from './tables/frames'
 import { MEMCG } from './tables/memcg'
 import { MM, VMA, ANON_VMA, AVC, KSM_RMAP_ITEM, KSM_STABLE_NODE, PT } from './tables/mm'
 import { RCU_DATA, RCU_STATE, TIMER, PSI, CPU } from './tables/sched'
@@ -104,6 +104,8 @@ export interface Vars {
   mod: Record<string, unknown>
   /** The address of the page fault that the running task is in, 0 outside one. */
   fault_addr: number
+  /** Parts of the multi-gen LRU that are on: /sys/kernel/mm/lru_gen/enabled. */
+  lru_gen_caps: number
   panic: string | null
 }
 
@@ -129,6 +131,10 @@ export function open_kernel(config: MachineConfig) {
     lru: open_table(arena, 'lru', 1 + 1024 * NR_LRU_LISTS, { head: 'i32', tail: 'i32', nr: 'f64' }),
     memcg: open_table(arena, 'memcg', 1024, MEMCG),
     lruvec: open_table(arena, 'lruvec', 1025, LRUVEC),
+    /** Row = 1 + memcg. */
+    lru_gen: open_table(arena, 'lru_gen', 1025, LRU_GEN),
+    /** Its lists: row = 1 + memcg * 24 + (generation * 2 + kind) * 3 + zone. */
+    lru_gen_list: open_table(arena, 'lru_gen_list', 1 + 1024 * 24, { head: 'i32', tail: 'i32' }),
     /** Per-CPU folio batches (mm/swap.ts): row = 1 + cpu * 8 + kind. */
     lru_batch: open_table(arena, 'lru_batch', 1 + 64 * 8, { nr: 'u8', pfn: ['i32', 15] }),
     /** list_lru of the shrinkers: 1 dentries, 2 inodes, 3 shadow nodes. */
@@ -225,6 +231,7 @@ function initial_vars(): Vars {
     program: {},
     mod: {},
     fault_addr: 0,
+    lru_gen_caps: 0,
     panic: null,
   }
 }

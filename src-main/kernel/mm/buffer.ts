@@ -38,14 +38,14 @@ function blocks_per_page(k: Kernel): number {
   return k.config.bare ? PER_PAGE_MAX : 1
 }
 
-/** Gives a page its buffer heads. */
-export function create_buffers(k: Kernel, pfn: number): boolean {
+/** Gives a page its buffer heads, one a block. */
+export function create_buffers(k: Kernel, pfn: number, blocks = blocks_per_page(k)): boolean {
   if ((k.page.flags[pfn]! & PG_private) !== 0) return true
   const row = row_alloc(k.buffers)
   assert(row !== 0, 'create_buffers: more pages with buffers than frames')
   k.page.private[pfn] = row
   k.page.flags[pfn]! |= PG_private
-  for (let i = 0; i < blocks_per_page(k); i++) {
+  for (let i = 0; i < blocks; i++) {
     const bh = kmem_cache_alloc(k, CACHES(k).buffer_head, GFP_NOFS | __GFP_ACCOUNT | __GFP_RECLAIMABLE)
     if (bh === 0) {
       drop_buffers(k, pfn)

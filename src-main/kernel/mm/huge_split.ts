@@ -61,6 +61,7 @@ export function split_huge_page(k: Kernel, pfn: number): boolean {
     page.mapping[part] = mapping
     page.index[part] = (index + i) | 0
     page.private[part] = 0
+    page.lru_gen[part] = page.lru_gen[pfn]!
     mem_cgroup_split(k, part, memcg)
   }
   for (let i = 0; i < HPAGE_PMD_NR; i++) {

@@ -21,6 +21,8 @@ import {
 import { kthread_sleep, psi_memstall_enter, psi_memstall_leave, threads, trace, wake_kthread } from '../task'
 import { reset_isolation_suitable } from './compact_control'
 import { wakeup_kcompactd } from './kcompactd'
+import { lru_gen_enabled } from './lru_gen'
+import { lru_gen_age_node } from './lru_gen_aging'
 import { gfp_zone } from './page_alloc'
 import { blk_poll } from './page_io'
 import { DEF_PRIORITY, scan_control, SWAP_CLUSTER_MAX, type ScanControl } from './scan_count'
@@ -59,7 +61,8 @@ interface Kswapd {
 }
 function kswapd(k: Kernel): Kswapd {
   return (k.var.mod['kswapd'] ??= {
-    phase: TRY_SLEEP,
+    // Its first look, at boot, found nothing to do.
+    phase: ASLEEP,
     alloc_order: 0,
     reclaim_order: 0,
     highest: MAX_NR_ZONES,
@@ -250,6 +253,7 @@ function begin_priority(k: Kernel, s: Kswapd): void {
   // Boosted reclaim neither writes nor swaps.
   sc.may_writepage = s.nr_boost_reclaim === 0 || sc.priority < DEF_PRIORITY - 2
   sc.may_swap = s.nr_boost_reclaim === 0
+  if (lru_gen_enabled(k)) lru_gen_age_node(k, sc)
   sc.nr_scanned = 0
   sc.nr_to_reclaim = 0
   for (let zone = 0; zone <= s.highest && zone < MAX_NR_ZONES; zone++)

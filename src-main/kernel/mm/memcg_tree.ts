@@ -17,6 +17,8 @@ import {
 import { row_alloc, row_free } from '../lib/arena'
 import { first_task, next_task, psi_cgroup_alloc, psi_cgroup_free, psi_move_task } from '../task'
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from '../uapi'
+import { lru_gen_init_lruvec, lru_gen_list } from './lru_gen'
+import { lru_gen_exit_memcg, lru_gen_migrate_mm } from './lru_gen_mm'
 import { memcg_reparent_objcgs } from './memcg_kmem'
 import { drain_all_stock } from './memcontrol'
 import { lru_add_drain_all, lru_row, lruvec_add_folio, lruvec_del_folio } from './swap'
@@ -31,6 +33,7 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
   k.memcg.name[memcg] = string_id(k, name)
   for (const limit of ['max', 'high', 'swap_max', 'swap_high', 'zswap_max'] as const) k.memcg[limit][memcg] = Infinity
   psi_cgroup_alloc(k, memcg)
+  lru_gen_init_lruvec(k, memcg)
   if (memcg + 1 >= k.lruvec.meta.high) k.lruvec.meta.high = memcg + 2
   const last = lru_row(memcg, 4)
   if (last >= k.lru.meta.high) k.lru.meta.high = last + 1
@@ -49,6 +52,7 @@ export function cgroup_rmdir(k: Kernel, memcg: number): number {
   drain_all_stock(k, memcg)
   reparent_pages(k, memcg, k.memcg.parent[memcg]!)
   memcg_reparent_objcgs(k, memcg, k.memcg.parent[memcg]!)
+  lru_gen_exit_memcg(k, memcg)
   k.lruvec.anon_cost[memcg + 1] = 0
   k.lruvec.file_cost[memcg + 1] = 0
   k.lruvec.nonresident_age[memcg + 1] = 0
@@ -66,6 +70,12 @@ function reparent_pages(k: Kernel, memcg: number, parent: number): void {
       lruvec_add_folio(k, pfn)
     }
   }
+  for (let list = lru_gen_list(memcg, 0, 0, 0); list < lru_gen_list(memcg + 1, 0, 0, 0); list++)
+    for (let pfn = k.lru_gen_list.tail[list]!; pfn !== 0; pfn = k.lru_gen_list.tail[list]!) {
+      lruvec_del_folio(k, pfn)
+      k.page.memcg[pfn] = parent
+      lruvec_add_folio(k, pfn)
+    }
   for (let pfn = 1; pfn < k.page.meta.high; pfn++) if (k.page.memcg[pfn] === memcg) move_page(k, pfn, parent)
   for (let slot = 1; slot < k.swap.meta.high; slot++) if (k.swap.memcg[slot] === memcg) k.swap.memcg[slot] = parent
   for (let inode = 1; inode < k.inode.meta.high; inode++)
@@ -88,6 +98,8 @@ export function is_dead(k: Kernel, t: number): boolean {
 /** Moves a task; its pages stay where they were charged. */
 export function cgroup_attach(k: Kernel, memcg: number, task: number): void {
   psi_move_task(k, task, memcg)
+  const mm = k.task.mm[task]!
+  if (mm !== 0 && k.mm.owner[mm] === task) lru_gen_migrate_mm(k, mm)
 }
 
 export function cgroup_child(k: Kernel, parent: number, name: string): number {

@@ -38,6 +38,7 @@ import { do_fault } from './fault'
 import { mapping_can_writeback } from './filemap'
 import { create_huge_pmd, hugepage_vma_check, wp_huge_pmd } from './huge_memory'
 import { hugetlb_fault } from './hugetlb'
+import { lru_gen_enabled, lru_gen_enter_fault, lru_gen_exit_fault } from './lru_gen'
 import { mem_cgroup_charge, mem_cgroup_from_task } from './memcontrol'
 import { count_memcg_event_mm } from './memcg_stat'
 import { alloc_page, free_page } from './page_alloc'
@@ -70,10 +71,12 @@ export function handle_mm_fault(k: Kernel, vma: number, addr: number, flags: num
   k.vmstat[C.pgfault]!++
   count_memcg_event_mm(k, k.vma.mm[vma]!, C.pgfault)
   charge(k, COST.fault)
+  if (lru_gen_enabled(k)) lru_gen_enter_fault(k, vma)
   const ret =
     (k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0
       ? hugetlb_fault(k, k.vma.mm[vma]!, vma, addr, flags)
       : __handle_mm_fault(k, vma, Math.floor(addr / 4096) * 4096, flags)
+  lru_gen_exit_fault(k)
   mm_account_fault(k, flags, ret)
   return ret
 }

@@ -52,6 +52,8 @@ export function migrate_page(k: Kernel, from: number, to: number): boolean {
   page.memcg[to] = page.memcg[from]!
   page.private[to] = page.private[from]!
   if ((flags & PG_ksm) !== 0) ksm_migrate_page(k, to)
+  page.lru_gen[to] = page.lru_gen[from]!
+  page.lru_gen[from] = 0
   page.flags[from] = 0
   page.mapcount[from] = 0
   page.memcg[from] = 0

@@ -30,6 +30,7 @@ import {
 import { printk } from '../task'
 import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL, PAGEBLOCK_NR_PAGES, set_pageblock_migratetype } from './buddy'
 import { hugetlb_hstate_alloc_bootmem, hugetlb_init } from './hugetlb_boot'
+import { lru_gen_init_lruvec } from './lru_gen'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { later_chunk_pages, setup_per_cpu_areas } from './percpu'
@@ -97,6 +98,7 @@ interface BootMap {
  * later initcalls allocate. The root file system is unpacked after it, then free_initmem ends the boot.
  */
 export function mm_init(k: Kernel): void {
+  lru_gen_init_lruvec(k, 0)
   init_zones(k)
   kmem_cache_init(k)
   slab_boot_objects(k, 'early')

@@ -10,6 +10,7 @@ import { tlb_drop_mm } from '../arch/x86/tlb'
 import { fput } from './file_table'
 import { khugepaged_exit } from './khugepaged'
 import { ksm_exit } from './ksm'
+import { lru_gen_del_mm } from './lru_gen_mm'
 import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather'
 import { remove_vma } from './mmap'
 import { pgd_alloc, pgd_free } from './pgalloc'
@@ -41,6 +42,7 @@ export function mmget(k: Kernel, mm: number): void {
 export function mmput(k: Kernel, mm: number): void {
   assert(k.mm.mm_users[mm]! > 0, 'mmput: no users')
   if (--k.mm.mm_users[mm]! > 0) return
+  lru_gen_del_mm(k, mm)
   ksm_exit(k, mm)
   exit_mmap(k, mm)
   khugepaged_exit(k, mm)

@@ -39,6 +39,8 @@ import { pte_offset, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_page } from '../arch/x86/tlb'
 import { compound_mapcount, deferred_split_huge_page, huge_page_referenced } from './huge_memory'
 import { rmap_walk_ksm } from './ksm_stable'
+import { lru_gen_enabled } from './lru_gen'
+import { lru_gen_look_around } from './lru_gen_walk'
 import { mlock_page, munlock_page } from './mlock'
 import { compound_head } from './page_alloc'
 import { set_page_dirty } from './page_writeback'
@@ -198,9 +200,11 @@ export function page_referenced(k: Kernel, pfn: number): number {
       if (young < 0) return true
       count += young
     } else if ((k.pt.entry[slot]! & PTE_A) !== 0) {
+      const advice = flags & (VM_SEQ_READ | VM_RAND_READ)
+      if (advice === 0 && lru_gen_enabled(k)) lru_gen_look_around(k, pfn, vma, addr, slot)
       k.pt.entry[slot]! &= ~PTE_A
       // A sequential reader does not make its pages hot.
-      if ((flags & (VM_SEQ_READ | VM_RAND_READ)) !== VM_SEQ_READ) count++
+      if (advice !== VM_SEQ_READ) count++
     }
     if ((flags & VM_LOCKED) !== 0) {
       bits |= REFERENCED_LOCKED

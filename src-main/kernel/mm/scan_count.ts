@@ -10,6 +10,7 @@
 import { C } from '@shared/counters'
 import { int_div, int_sqrt } from '../lib/math'
 import { LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE, MAX_NR_ZONES, type Kernel } from '../kernel'
+import { lru_gen_enabled } from './lru_gen'
 import { memcg_page_state, mem_cgroup_protection, mem_cgroup_swap_pages } from './memcontrol'
 import { lru_row, lruvec_size } from './swap'
 import { high_wmark_pages } from './watermark'
@@ -44,6 +45,9 @@ export interface ScanControl {
   compaction_ready: boolean
   anon_cost: number
   file_cost: number
+  /** Multi-gen LRU: aging is due before kswapd's next pass; what had been reclaimed before the one at hand. */
+  memcgs_need_aging: boolean
+  last_reclaimed: number
   nr_scanned: number
   nr_reclaimed: number
   /** What this pass over the node met. */
@@ -80,6 +84,8 @@ export function scan_control(fields: Partial<ScanControl>): ScanControl {
     compaction_ready: false,
     anon_cost: 0,
     file_cost: 0,
+    memcgs_need_aging: false,
+    last_reclaimed: 0,
     nr_scanned: 0,
     nr_reclaimed: 0,
     nr: no_pages(),
@@ -92,6 +98,7 @@ export function no_pages(): ScanControl['nr'] {
 
 /** Decides, once a pass over the node, what may be deactivated and whether file pages alone should go. */
 export function prepare_scan_count(k: Kernel, sc: ScanControl): void {
+  if (lru_gen_enabled(k)) return
   const target = sc.target
   const row = 1 + target
   sc.anon_cost = k.lruvec.anon_cost[row]!

@@ -35,6 +35,7 @@ import { try_to_free_buffers } from './buffer'
 import { __filemap_remove_folio, inode_may_shrink } from './filemap'
 import { split_huge_page } from './huge_split'
 import { count_memcg_events, count_reclaim_events, mem_cgroup_swap_full } from './memcontrol'
+import { lru_gen_enabled } from './lru_gen'
 import { blk_poll, swap_writepage } from './page_io'
 import { clear_page_dirty_for_io, wakeup_flusher_threads, writepage } from './page_writeback'
 import {
@@ -74,6 +75,17 @@ interface ReclaimStat {
   nr_pageout: number
   nr_activate: number
 }
+export function reclaim_stat(): ReclaimStat {
+  return {
+    nr_dirty: 0,
+    nr_unqueued_dirty: 0,
+    nr_congested: 0,
+    nr_writeback: 0,
+    nr_immediate: 0,
+    nr_pageout: 0,
+    nr_activate: 0,
+  }
+}
 
 /** Takes up to `nr_to_scan` pages off the tail of a list; pages of zones that do not help stay, at the head. */
 function isolate_lru_folios(k: Kernel, nr_to_scan: number, memcg: number, sc: ScanControl, lru: number) {
@@ -109,7 +121,7 @@ function isolate_lru_folios(k: Kernel, nr_to_scan: number, memcg: number, sc: Sc
 }
 
 /** Puts pages back, in their order, at the head of the lists that their flags name. */
-function move_folios_to_lru(k: Kernel, list: readonly number[]): number {
+export function move_folios_to_lru(k: Kernel, list: readonly number[]): number {
   let nr_moved = 0
   for (const pfn of list) {
     if (!folio_evictable(k, pfn)) {
@@ -148,15 +160,7 @@ export function shrink_inactive_list(
   k.vmstat[file ? C.pgscan_file : C.pgscan_anon]! += nr_scanned
   if (nr_taken === 0) return 0
 
-  const stat: ReclaimStat = {
-    nr_dirty: 0,
-    nr_unqueued_dirty: 0,
-    nr_congested: 0,
-    nr_writeback: 0,
-    nr_immediate: 0,
-    nr_pageout: 0,
-    nr_activate: 0,
-  }
+  const stat = reclaim_stat()
   const keep: number[] = []
   const nr_reclaimed = shrink_folio_list(k, taken, sc, stat, keep, false)
   move_folios_to_lru(k, keep)
@@ -246,6 +250,9 @@ function shrink_folio(
   const { flags, mapping } = k.page
   if (!folio_evictable(k, pfn)) return Verdict.Activate
   if (!sc.may_unmap && page_mapcount(k, pfn) !== 0) return Verdict.Keep
+  // A walk of page tables tried to promote it meanwhile.
+  if (!ignore_references && lru_gen_enabled(k) && (flags[pfn]! & PG_referenced) !== 0 && page_mapcount(k, pfn) !== 0)
+    return Verdict.Keep
   const writeback = (flags[pfn]! & PG_writeback) !== 0
   const dirty = folio_is_file_lru(k, pfn) && (flags[pfn]! & PG_dirty) !== 0 && (flags[pfn]! & PG_anon) === 0
   const wb_file = folio_is_file_lru(k, pfn) && writeback
@@ -422,15 +429,7 @@ export function shrink_active_list(k: Kernel, nr_to_scan: number, memcg: number,
 
 /** MADV_PAGEOUT: reclaims pages that the caller has isolated; the others go back. */
 export function reclaim_pages(k: Kernel, list: number[], sc: ScanControl): number {
-  const stat: ReclaimStat = {
-    nr_dirty: 0,
-    nr_unqueued_dirty: 0,
-    nr_congested: 0,
-    nr_writeback: 0,
-    nr_immediate: 0,
-    nr_pageout: 0,
-    nr_activate: 0,
-  }
+  const stat = reclaim_stat()
   for (const pfn of list) {
     k.page.flags[pfn]! &= ~PG_active
     k.vmstat[folio_is_file_lru(k, pfn) ? C.nr_isolated_file : C.nr_isolated_anon]! += folio_nr_pages(k, pfn)

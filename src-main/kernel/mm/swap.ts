@@ -40,6 +40,7 @@ import { list_add, list_add_tail, list_del } from '../lib/list'
 import { zone_of } from './buddy'
 import { count_memcg_events, mem_cgroup_uncharge, mod_lruvec_lru_size, parent_lruvec } from './memcontrol'
 import { free_pages, mod_zone_page_state } from './page_alloc'
+import { folio_inc_refs, lru_gen_add_folio, lru_gen_del_folio, lru_gen_enabled, lru_gen_hot } from './lru_gen'
 import { try_to_free_swap } from './swapfile'
 import { workingset_activation } from './workingset'
 
@@ -81,30 +82,36 @@ export function lru_row(memcg: number, lru: number): number {
 // ---------------------------------------------------------------- lists
 
 export function lruvec_add_folio(k: Kernel, pfn: number): void {
+  if (lru_gen_enabled(k) && lru_gen_add_folio(k, pfn, false)) return
   const lru = folio_lru_list(k.page.flags[pfn]!)
   update_lru_size(k, pfn, lru, folio_nr_pages(k, pfn))
   if (lru !== LRU_UNEVICTABLE) list_add(k.lru, lru_row(k.page.memcg[pfn]!, lru), k.page, pfn)
 }
-function lruvec_add_folio_tail(k: Kernel, pfn: number): void {
+export function lruvec_add_folio_tail(k: Kernel, pfn: number): void {
+  if (lru_gen_enabled(k) && lru_gen_add_folio(k, pfn, true)) return
   const lru = folio_lru_list(k.page.flags[pfn]!)
   update_lru_size(k, pfn, lru, folio_nr_pages(k, pfn))
   if (lru !== LRU_UNEVICTABLE) list_add_tail(k.lru, lru_row(k.page.memcg[pfn]!, lru), k.page, pfn)
 }
-export function lruvec_del_folio(k: Kernel, pfn: number): void {
+export function lruvec_del_folio(k: Kernel, pfn: number, reclaiming = false): void {
+  if (k.page.lru_gen[pfn] !== 0 && lru_gen_del_folio(k, pfn, reclaiming)) return
   const lru = folio_lru_list(k.page.flags[pfn]!)
   if (lru !== LRU_UNEVICTABLE) list_del(k.lru, lru_row(k.page.memcg[pfn]!, lru), k.page, pfn)
   update_lru_size(k, pfn, lru, -folio_nr_pages(k, pfn))
 }
 /** Unevictable pages are counted, but on no list (6.1 keeps their mlock count in the links). */
 function update_lru_size(k: Kernel, pfn: number, lru: number, nr: number): void {
-  const zone = folio_zone(k, pfn)
   const memcg = k.page.memcg[pfn]!
-  k.vmstat[C.nr_inactive_anon + lru]! += nr
-  mod_zone_page_state(k, zone, C.nr_zone_inactive_anon + lru, nr)
-  k.zone.nr_lru[(zone + 1) * 5 + lru]! += nr
+  __update_lru_size(k, memcg, folio_zone(k, pfn), lru, nr)
   const row = lru_row(memcg, lru)
   if (row >= k.lru.meta.high) k.lru.meta.high = row + 1
   k.lru.nr[row]! += nr
+}
+/** The counters of a kind of page; lists keep their own length. */
+export function __update_lru_size(k: Kernel, memcg: number, zone: number, lru: number, nr: number): void {
+  k.vmstat[C.nr_inactive_anon + lru]! += nr
+  mod_zone_page_state(k, zone, C.nr_zone_inactive_anon + lru, nr)
+  k.zone.nr_lru[(zone + 1) * 5 + lru]! += nr
   if (memcg !== 0) mod_lruvec_lru_size(k, memcg, lru, nr)
 }
 
@@ -204,7 +211,8 @@ function folio_activate_fn(k: Kernel, pfn: number): void {
   count(k, pfn, C.pgactivate)
 }
 function lru_deactivate_fn(k: Kernel, pfn: number): void {
-  if ((k.page.flags[pfn]! & PG_unevictable) !== 0 || (k.page.flags[pfn]! & PG_active) === 0) return
+  const flags = k.page.flags[pfn]!
+  if ((flags & PG_unevictable) !== 0 || ((flags & PG_active) === 0 && !lru_gen_enabled(k))) return
   lruvec_del_folio(k, pfn)
   k.page.flags[pfn]! &= ~(PG_active | PG_referenced)
   lruvec_add_folio(k, pfn)
@@ -247,6 +255,7 @@ function count(k: Kernel, pfn: number, event: number): void {
 /** A new page goes to its list (folio_add_lru). */
 export function lru_cache_add(k: Kernel, pfn: number): void {
   assert((k.page.flags[pfn]! & PG_lru) === 0, 'lru_cache_add: already on a list')
+  if (lru_gen_enabled(k) && lru_gen_hot(k, pfn)) k.page.flags[pfn]! |= PG_active
   batch_add(k, LRU_ADD, pfn)
 }
 export const folio_add_lru = lru_cache_add
@@ -264,6 +273,7 @@ export function lru_cache_add_inactive_or_unevictable(k: Kernel, pfn: number, vm
 
 /** inactive, unreferenced → inactive, referenced → active; the second touch activates. */
 export function mark_page_accessed(k: Kernel, pfn: number): void {
+  if (lru_gen_enabled(k)) return folio_inc_refs(k, pfn)
   const flags = k.page.flags[pfn]!
   if ((flags & PG_referenced) === 0) k.page.flags[pfn] = flags | PG_referenced
   else if ((flags & (PG_unevictable | PG_active)) === 0) {
@@ -285,7 +295,8 @@ export function folio_rotate_reclaimable(k: Kernel, pfn: number): void {
 /** MADV_COLD. */
 export function deactivate_page(k: Kernel, pfn: number): void {
   const flags = k.page.flags[pfn]!
-  if ((flags & (PG_lru | PG_active | PG_unevictable | PG_isolated)) === (PG_lru | PG_active))
+  const gen = lru_gen_enabled(k)
+  if ((flags & (PG_lru | PG_unevictable | PG_isolated)) === PG_lru && (gen || (flags & PG_active) !== 0))
     batch_add(k, LRU_DEACTIVATE, pfn)
 }
 /** A page that could not be invalidated: soon to be reclaimed. */
@@ -302,11 +313,11 @@ export function mark_page_lazyfree(k: Kernel, pfn: number): void {
 // ---------------------------------------------------------------- isolating and leaving
 
 /** Takes a page off its list for reclaim, compaction or migration; false when it is on none. */
-export function isolate_lru_page(k: Kernel, pfn: number): boolean {
+export function isolate_lru_page(k: Kernel, pfn: number, reclaiming = false): boolean {
   const flags = k.page.flags[pfn]!
   if ((flags & PG_lru) === 0) return false
   if ((flags & PG_isolated) !== 0) batch_remove(k, pfn)
-  lruvec_del_folio(k, pfn)
+  lruvec_del_folio(k, pfn, reclaiming)
   k.page.flags[pfn] = (k.page.flags[pfn]! & ~PG_lru) | PG_isolated
   return true
 }
@@ -330,6 +341,7 @@ export function free_released(k: Kernel, pfn: number): void {
   const flags = k.page.flags[pfn]!
   mem_cgroup_uncharge(k, pfn)
   k.page.flags[pfn] = flags & ~(PG_lru | PG_active | PG_unevictable | PG_workingset | PG_isolated | PG_mlocked)
+  k.page.lru_gen[pfn] = 0
   free_pages(k, pfn, (flags & PG_head) === 0 ? 0 : (flags >>> PG_ORDER_SHIFT) & 15)
 }
 

@@ -17,6 +17,7 @@ import { xa_find, xa_load } from '../lib/xarray'
 import { setup_clusters } from './swap_cluster'
 import { alloc_swap_maps, alloc_swap_slot_caches, free_swap_maps } from './swap_maps'
 import { release_page } from './swap'
+import { read_swap_header, release_swap_device } from './swap_header'
 import {
   drain_slots_caches,
   MAX_SWAPFILES,
@@ -60,6 +61,7 @@ export function swapon(k: Kernel, bytes: number, kind: DeviceKind, priority?: nu
   si.prio[area] = priority ?? next_priority(k)
   si.device[area] = add_device(k, kind, device, pages + 1)
   si.name[area] = string_id(k, name)
+  si.bdev[area] = file ? 0 : read_swap_header(k, name, bytes)
   si.is_file[area] = file ? 1 : 0
   si.lowest[area] = 1
   si.highest[area] = pages
@@ -136,6 +138,7 @@ export function swapoff(k: Kernel, area: number): number {
     k.swap_percpu.next.fill(0, 1 + area * 64, 1 + area * 64 + 64)
   }
   free_swap_maps(k, area)
+  release_swap_device(k, si.bdev[area]!)
   for (const column of Object.keys(si.meta.spec)) (si as unknown as Record<string, Int32Array>)[column]![area] = 0
   return 0
 }

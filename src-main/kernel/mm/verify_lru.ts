@@ -11,7 +11,9 @@ import {
   PG_unevictable,
   type Kernel,
 } from '../kernel'
+import { lru_gen_enabled } from './lru_gen'
 import { folio_lru_list, folio_nr_pages, folio_zone, PAGEVEC_SIZE } from './swap'
+import { verify_lru_gen } from './verify_lru_gen'
 
 export function verify_lru(k: Kernel): void {
   const on_list = new Uint8Array(k.page.meta.high)
@@ -29,6 +31,7 @@ export function verify_lru(k: Kernel): void {
       on_list[pfn] = 1
       assert(k.page.prev[pfn] === prev, 'lru: broken links')
       assert((flags & PG_lru) !== 0, 'lru: a listed page is not marked')
+      assert(!lru_gen_enabled(k), 'lru: a page on a classic list while the generations are on')
       assert(folio_lru_list(flags) === lru && k.page.memcg[pfn] === memcg, 'lru: a page is on the wrong list')
       nr += folio_nr_pages(k, pfn)
       zones[folio_zone(k, pfn) * NR_LRU_LISTS + lru]! += folio_nr_pages(k, pfn)
@@ -37,6 +40,7 @@ export function verify_lru(k: Kernel): void {
     assert(k.lru.nr[row] === nr, 'lru: size and length differ')
     sums[lru]! += nr
   }
+  verify_lru_gen(k, on_list, sums, zones)
   count_unevictable(k, on_list, sums, zones)
   for (let lru = 0; lru < NR_LRU_LISTS; lru++) {
     assert(k.vmstat[C.nr_inactive_anon + lru] === sums[lru], 'lru: vmstat differs')

@@ -8,7 +8,9 @@
  *
  * The pass over a node is plain data (`NodeScan`) that goes on round by round, so that kswapd can stop between rounds.
  *
- * Linux: mm/vmscan.c. Simplified: the multi-generational LRU does not exist (Debian's 6.1 has it off); no soft limits.
+ * With the multi-gen LRU (off at boot, as in Debian), shrink_lruvec is lru_gen_evict.ts instead.
+ *
+ * Linux: mm/vmscan.c. Simplified: no soft limits.
  */
 import { C, M } from '@shared/counters'
 import { int_div } from '../lib/math'
@@ -27,6 +29,8 @@ import {
 import { blk_finish_plug, blk_start_plug } from '../block/device'
 import { trace } from '../task'
 import { COMPACT_SKIPPED, COMPACT_SUCCESS, compact_gap, compaction_suitable } from './compaction_suitable'
+import { lru_gen_enabled } from './lru_gen'
+import { lru_gen_shrink_begin, lru_gen_shrink_round, type GenScan } from './lru_gen_evict'
 import { MEMCG_LOW } from './memcg_stat'
 import { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_iter, memcg_event } from './memcontrol'
 import { gfp_zone } from './page_alloc'
@@ -152,7 +156,7 @@ function stalled(k: Kernel, ns: number): void {
 /** Where a pass stands: cgroups still to visit, the lists of the one at hand. */
 export interface NodeScan {
   memcgs: number[]
-  lru: LruScan | null
+  lru: LruScan | GenScan | null
   nr_reclaimed: number
   nr_scanned: number
 }
@@ -184,10 +188,11 @@ export function shrink_node_round(k: Kernel, pass: NodeScan, sc: ScanControl): b
   if (pass.lru === null) {
     const memcg = next_memcg(k, pass, sc)
     if (memcg < 0) return finish_node(k, pass, sc)
-    pass.lru = shrink_lruvec_begin(k, memcg, sc)
+    pass.lru = lru_gen_enabled(k) ? lru_gen_shrink_begin(k, memcg, sc) : shrink_lruvec_begin(k, memcg, sc)
   }
-  if (!shrink_lruvec_round(k, pass.lru, sc)) return false
-  if (pass.lru.memcg === sc.target) shrink_slab(k, sc.priority)
+  const { lru } = pass
+  if (!('gen' in lru ? lru_gen_shrink_round(k, lru, sc) : shrink_lruvec_round(k, lru, sc))) return false
+  if (lru.memcg === sc.target) shrink_slab(k, sc.priority)
   pass.lru = null
   return pass.memcgs.length === 0 ? finish_node(k, pass, sc) : false
 }

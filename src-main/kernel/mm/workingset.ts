@@ -32,6 +32,8 @@ import { list_add_tail, list_del } from '../lib/list'
 import { xa_store, type NodeOps } from '../lib/xarray'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'
 import { FS_SWAP } from './inode'
+import { lru_gen_enabled } from './lru_gen'
+import { lru_gen_eviction, lru_gen_refault } from './lru_gen_ctrl'
 import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'
 import { cache_by_name, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { folio_is_file_lru, folio_nr_pages, lru_note_cost_folio, lruvec_size } from './swap'
@@ -61,6 +63,10 @@ export function workingset_age_nonresident(k: Kernel, memcg: number, nr_pages: n
 
 /** The shadow of a page that is about to be evicted while `memcg` (0: the machine) is reclaimed. */
 export function workingset_eviction(k: Kernel, pfn: number, memcg: number): number {
+  if (lru_gen_enabled(k)) {
+    const { token, refs } = lru_gen_eviction(k, pfn)
+    return pack_shadow(token & AGE_MASK, k.page.memcg[pfn]!, refs > 0 ? 1 : 0)
+  }
   const age = Math.floor(k.lruvec.nonresident_age[memcg + 1]! / 2 ** bucket_order(k)) & AGE_MASK
   workingset_age_nonresident(k, memcg, folio_nr_pages(k, pfn))
   const workingset = (k.page.flags[pfn]! & PG_workingset) !== 0 ? 1 : 0
@@ -77,6 +83,7 @@ export function workingset_refault(k: Kernel, pfn: number, shadow: number): void
   const evicted_memcg = (bits >> 1) & (2 ** MEMCG_BITS - 1)
   const order = bucket_order(k)
   const eviction = bits >>> (MEMCG_BITS + 1)
+  if (lru_gen_enabled(k)) return lru_gen_refault(k, pfn, evicted_memcg, eviction, AGE_MASK, workingset)
   const memcg = k.page.memcg[pfn]!
   const file = folio_is_file_lru(k, pfn)
   const nr = folio_nr_pages(k, pfn)
@@ -211,6 +218,7 @@ function node_base(k: Kernel, node: number): number {
 
 /** What the next reclaim compares activations with (snapshot_refaults). */
 export function snapshot_refaults(k: Kernel, memcg: number): void {
+  if (lru_gen_enabled(k)) return
   const row = 1 + memcg
   if (row >= k.lruvec.meta.high) k.lruvec.meta.high = row + 1
   k.lruvec.refaults[row * 2] = memcg_page_state(k, memcg, C.workingset_activate_anon)

@@ -11,6 +11,7 @@ import { buddyinfo_nodes, node_meminfo } from './node'
 import { block_stat, dev_numbers, device_name } from './block'
 import { cgroup_folder } from './cgroup'
 import { ksm_attributes } from './sys_ksm'
+import { lru_gen_attributes } from './sys_lru_gen'
 import { zswap_attributes } from './sys_zswap'
 import { hugepages_attributes, type Attribute, type Tree } from './sys_hugepages'
 import { slab_folder } from './slab'
@@ -62,6 +63,7 @@ function tree(k: Kernel): Tree {
   block_attributes(k, map)
   hugepages_attributes(k, map)
   ksm_attributes(map)
+  lru_gen_attributes(map)
   zswap_attributes(map)
   for (const [path, choice] of Object.entries(CHOICES)) map.set(path, choice_attribute(choice))
   for (const [path, number] of Object.entries(NUMBERS)) map.set(path, number_attribute(number))
@@ -77,7 +79,6 @@ function tree(k: Kernel): Tree {
   map.set('kernel/mm/swap/vma_ra_enabled', { read: () => 'true\n' })
   map.set(`${THP}/khugepaged/full_scans`, { read: (k) => `${khugepaged(k).full_scans}\n` })
   map.set(`${THP}/khugepaged/pages_collapsed`, { read: (k) => `${khugepaged(k).pages_collapsed}\n` })
-  map.set('kernel/mm/lru_gen/enabled', { read: () => '0x0000\n' })
   return map
 }
 
@@ -169,7 +170,6 @@ function kept(key: string, initial: number, limits: { min?: number; max?: number
   }
 }
 const NUMBERS: Readonly<Record<string, Setting>> = {
-  'kernel/mm/lru_gen/min_ttl_ms': kept('lru_gen.min_ttl_ms', 0),
   [`${THP}/use_zero_page`]: {
     get: (k) => thp(k).use_zero_page,
     set(k, value) {

@@ -178,6 +178,8 @@ function context_switch(k: Kernel, row: number, next: number): void {
   }
   k.cpu.current[row] = next
   rcu_note_context_switch(k, row)
+  // lru_gen_use_mm.
+  if (k.task.mm[next] !== 0) k.mm.lru_gen_used[k.task.mm[next]!] = 1
   psi_task_change(k, next, 0, TSK_ONCPU)
   k.cpu.is_idle[row] = 0
   k.cpu.ctxt[row]!++

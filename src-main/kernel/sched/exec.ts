@@ -33,6 +33,7 @@ import { alloc_file, fput } from '../mm/file_table'
 import { handle_mm_fault } from '../mm/memory'
 import { do_mmap, page_align } from '../mm/mmap'
 import { get_unmapped_area } from '../mm/mmap_lookup'
+import { lru_gen_add_mm } from '../mm/lru_gen_mm'
 import { mm_alloc, mmput } from '../mm/mm_struct'
 import { do_mprotect } from '../mm/mprotect'
 import { expand_stack, rlimit_stack } from '../mm/stack'
@@ -80,6 +81,8 @@ export function do_execve(k: Kernel, path: string, args: string): number {
     return error
   }
   k.mm.exe_file[mm] = file
+  lru_gen_add_mm(k, mm)
+  k.mm.lru_gen_used[mm] = 1
   if (old !== 0) mmput(k, old)
   set_identity(k, t, path, args)
   return 0

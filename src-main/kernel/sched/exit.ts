@@ -25,6 +25,7 @@ import {
 import { ECHILD, EINTR, ERESTARTSYS, WNOHANG } from '../uapi'
 import { exit_files } from '../mm/file_table'
 import { put_task_stack } from '../mm/kernel_stack'
+import { lru_gen_migrate_mm } from '../mm/lru_gen_mm'
 import { mmput } from '../mm/mm_struct'
 import { exit_oom_victim } from '../mm/oom_kill'
 import { add_child, del_child, put_task_files, put_task_struct_rcu_user } from './fork'
@@ -55,7 +56,10 @@ function exit_mm(k: Kernel, t: number): void {
   const mm = k.task.mm[t]!
   if (mm === 0) return
   k.task.mm[t] = 0
-  if (k.mm.owner[mm] === t && k.mm.mm_users[mm]! > 1) k.mm.owner[mm] = next_owner(k, mm)
+  if (k.mm.owner[mm] === t && k.mm.mm_users[mm]! > 1) {
+    k.mm.owner[mm] = next_owner(k, mm)
+    lru_gen_migrate_mm(k, mm)
+  }
   mmput(k, mm)
 }
 function next_owner(k: Kernel, mm: number): number {

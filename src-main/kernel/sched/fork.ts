@@ -29,6 +29,7 @@ import { copy_page_range } from '../mm/fork_copy'
 import { hugetlb_dup } from '../mm/hugetlb'
 import { khugepaged_fork } from '../mm/khugepaged'
 import { ksm_fork, ksm_mm_init } from '../mm/ksm'
+import { lru_gen_add_mm } from '../mm/lru_gen_mm'
 import { i_mmap_insert } from '../mm/mmap_file'
 import { exit_mmap, mm_alloc, mmget, mmput } from '../mm/mm_struct'
 import { alloc_thread_stack, put_task_stack } from '../mm/kernel_stack'
@@ -222,6 +223,7 @@ function dup_mm(k: Kernel, t: number, oldmm: number): boolean {
   m.hiwater_rss[mm] = get_mm_rss(k, mm)
   m.hiwater_vm[mm] = m.total_vm[mm]!
   k.task.mm[t] = mm
+  lru_gen_add_mm(k, mm)
   ksm_fork(k, mm, oldmm)
   khugepaged_fork(k, mm, oldmm)
   return true

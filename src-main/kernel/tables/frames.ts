@@ -1,7 +1,7 @@
 /** Columns of the tables. Frames, zones, free lists and what reclaim keeps for its lists. */
 import type { TableSpec } from '../lib/arena'
 
-/** struct page: 28 bytes a frame. A frame is on at most one list, so buddy, pcp, LRU and slab lists share the two links. */
+/** struct page: 29 bytes a frame. A frame is on at most one list, so buddy, pcp, LRU and slab lists share the two links. */
 export const PAGE = {
   flags: 'i32',
   next: 'i32',
@@ -15,6 +15,8 @@ export const PAGE = {
   memcg: 'u16',
   /** Swap slot while PG_swapcache; content tag for KSM and zswap else. */
   private: 'i32',
+  /** Multi-gen LRU: generation, references and list (mm/lru_gen.ts). */
+  lru_gen: 'u8',
 } as const satisfies TableSpec
 
 /** Row = zone + 1. */
@@ -61,4 +63,27 @@ export const LRUVEC = {
   file_cost: 'f64',
   nonresident_age: 'f64',
   refaults: ['f64', 2],
+} as const satisfies TableSpec
+
+/** Per lruvec, the multi-gen LRU (mm/lru_gen.ts): two kinds (anon, file), 4 generations, 4 tiers, 3 zones. */
+export const LRU_GEN = {
+  max_seq: 'f64',
+  min_seq: ['f64', 2],
+  /** When each generation was made, in jiffies. */
+  timestamps: ['f64', 4],
+  /** Pages by generation, kind and zone. */
+  nr_pages: ['f64', 24],
+  /** By kind and tier: moving averages, and the counts of the oldest generation (protected: without the first tier). */
+  avg_refaulted: ['f64', 8],
+  avg_total: ['f64', 8],
+  refaulted: ['f64', 8],
+  evicted: ['f64', 8],
+  protected: ['f64', 6],
+  /** Address spaces to walk (mm/lru_gen_mm.ts): first and last, generation walked last, where the last walk ended. */
+  mm_head: 'i32',
+  mm_tail: 'i32',
+  mm_seq: 'f64',
+  mm_new: 'i32',
+  /** The slab objects of the two filters of page tables (mm/lru_gen_walk.ts). */
+  filter: ['i32', 2],
 } as const satisfies TableSpec

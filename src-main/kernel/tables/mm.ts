@@ -49,6 +49,11 @@ export const MM = {
   /** Program file (row of `file`): /proc/PID/exe. */
   exe_file: 'i32',
   obj: ['i32', 4],
+  /** On the list of the cgroup `lru_gen_memcg` - 1 for walks of page tables; it ran since the last of them. */
+  lru_gen_next: 'i32',
+  lru_gen_prev: 'i32',
+  lru_gen_memcg: 'u16',
+  lru_gen_used: 'u8',
 } as const satisfies TableSpec
 
 export const VMA = {
@@ -135,4 +140,6 @@ export const PT = {
   /** PTE tables kept ready for the huge entries of a PMD table: first, and the chain. */
   deposit: 'i32',
   deposit_next: 'i32',
+  /** Multi-gen LRU: the generations (even and odd) whose walk looks into this PTE table. */
+  walk_seq: ['i32', 2],
 } as const satisfies TableSpec

@@ -34,6 +34,8 @@ export const SWAP_INFO = {
   device: 'i32',
   name: 'i32',
   is_file: 'u8',
+  /** Inode of the device, 0 of a file. */
+  bdev: 'i32',
   cluster_next: 'i32',
   cluster_nr: 'i32',
   lowest: 'i32',

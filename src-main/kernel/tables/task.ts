@@ -95,4 +95,8 @@ export const TASK = {
   dirty_pause_ns: 'f64',
   /** PR_SET_TIMERSLACK; 0: the default. */
   timerslack_ns: 'f64',
+  /** In a fault whose pages the multi-gen LRU takes for hot. */
+  in_lru_fault: 'u8',
+  /** reclaim_state->mm_walk: bit 0 there is one, bit 1 it may look at anonymous pages. */
+  mm_walk: 'u8',
 } as const satisfies TableSpec
