@@ -20,6 +20,7 @@ import { kcompactd_run } from './mm/kcompactd'
 import { hugetlb_boot_pages } from './mm/hugetlb_boot'
 import { khugepaged } from './mm/khugepaged'
 import { free_initmem, mm_init } from './mm/page_alloc'
+import { sync_mm_rss } from './mm/rss_stat'
 import { bio_end_io } from './mm/page_io'
 import { swap_init } from './mm/swapon'
 import { zswap_init } from './mm/zswap'
@@ -108,6 +109,8 @@ function start_init(k: Kernel): void {
   if (k.config.bare) load_drivers(k)
   swap_init(k)
   assert(do_execve(k, '/sbin/init', '/sbin/init') === 0, 'start_init: no working init found')
+  // It has brought the system up: its counters have been told many times.
+  sync_mm_rss(k, k.task.mm[init]!)
   k.var.current = 0
 }
 const INIT_BYTES = 1_838_000

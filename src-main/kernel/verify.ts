@@ -3,6 +3,7 @@ import type { Kernel } from './kernel'
 import { verify_ksm } from './mm/ksm_verify'
 import { verify_mm } from './mm/mm_verify'
 import { verify_page_alloc } from './mm/page_alloc'
+import { verify_rss_stat } from './mm/rss_stat'
 import { verify_slub } from './mm/slub'
 import { verify_filemap } from './mm/verify_filemap'
 import { verify_lru } from './mm/verify_lru'
@@ -18,6 +19,7 @@ export function verify(k: Kernel): void {
   verify_page_alloc(k)
   verify_slub(k)
   verify_mm(k)
+  verify_rss_stat(k)
   verify_ksm(k)
   verify_lru(k)
   verify_filemap(k)

@@ -20,6 +20,7 @@ import { all_caches, SLAB_RECLAIM_ACCOUNT } from '../kernel/mm/slab_common'
 import { slabinfo_row } from '../kernel/mm/slub'
 import { si_swapinfo } from '../kernel/mm/swapfile'
 import { meminfo_into } from '../kernel/mm/vmstat'
+import { get_mm_counter, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from '../kernel/mm/rss_stat'
 import { nr_threads, parent_pid, task_rss, task_state_char } from '../kernel/proc/pid'
 import { count_threads, total_ctxt, vmstat_into } from '../kernel/proc/system'
 import { FIXED_1, nr_iowait, nr_running } from '../kernel/sched/loadavg'
@@ -132,6 +133,7 @@ function process_row(k: Kernel, t: number, totalpages: number, out: Float64Array
   const kthread = (task.flags[t]! & PF_KTHREAD) !== 0
   const shares = mm === 0 ? NO_SHARES : pss_of(k, mm)
   const rss = mm === 0 ? 0 : task_rss(k, mm)
+  const counter = (member: number): number => (mm === 0 ? 0 : get_mm_counter(k, mm, member))
   const badness = kthread ? -Infinity : oom_badness(k, t, totalpages)
   const exempt = badness === -Infinity
   out[at + P.pid] = task.pid[t]!
@@ -152,12 +154,12 @@ function process_row(k: Kernel, t: number, totalpages: number, out: Float64Array
   out[at + P.oom_points] = exempt ? Number.NaN : badness
   out[at + P.VmSize] = m(k.mm.total_vm) * 4
   out[at + P.VmRSS] = rss * 4
-  out[at + P.RssAnon] = m(k.mm.rss_anon) * 4
-  out[at + P.RssFile] = m(k.mm.rss_file) * 4
-  out[at + P.RssShmem] = m(k.mm.rss_shmem) * 4
+  out[at + P.RssAnon] = counter(MM_ANONPAGES) * 4
+  out[at + P.RssFile] = counter(MM_FILEPAGES) * 4
+  out[at + P.RssShmem] = counter(MM_SHMEMPAGES) * 4
   out[at + P.Pss] = Math.floor(shares.pss * 4)
   out[at + P.Uss] = shares.uss * 4
-  out[at + P.VmSwap] = m(k.mm.swapents) * 4
+  out[at + P.VmSwap] = counter(MM_SWAPENTS) * 4
   out[at + P.VmPTE] = m(k.mm.pgtables_bytes) / 1024
   out[at + P.VmLck] = m(k.mm.locked_vm) * 4
   out[at + P.VmHWM] = Math.max(m(k.mm.hiwater_rss), rss) * 4

@@ -1,7 +1,7 @@
 /** A slab cache close up, the swap areas slot by slot, and who would be killed now. */
 import type { WatchOom, WatchSlab, WatchSwap } from '@shared/protocol'
 import { oom_badness, oom_totalpages } from '../../kernel/mm/oom_kill'
-import { get_mm_rss } from '../../kernel/mm/rmap'
+import { get_mm_rss } from '../../kernel/mm/rss_stat'
 import { cache_by_name } from '../../kernel/mm/slub'
 import { SWAP_COUNT_MASK, SWAP_HAS_CACHE } from '../../kernel/mm/swapfile'
 import { PF_KTHREAD, STEP_NS, type Kernel } from '../../kernel/kernel'

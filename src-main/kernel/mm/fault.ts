@@ -12,7 +12,8 @@ import { anon_vma_prepare } from './anon_vma'
 import { filemap_fault, filemap_map_pages, filemap_page_mkwrite, mapping_can_writeback } from './filemap'
 import { alloc_user_page, maybe_mkwrite, pte_alloc_vmf, VDSO_PFN, vm_page_prot, VVAR_PFN } from './memory'
 import { is_shmem } from './inode'
-import { mm_counter, page_add_file_rmap, page_add_new_anon_rmap } from './rmap'
+import { add_mm_counter_fast, MM_ANONPAGES, MM_FILEPAGES, mm_counter_of } from './rss_stat'
+import { page_add_file_rmap, page_add_new_anon_rmap } from './rmap'
 import { shmem_fault } from './shmem'
 import { lru_cache_add_inactive_or_unevictable, release_page } from './swap'
 import { set_page_dirty } from './page_writeback'
@@ -91,7 +92,7 @@ function do_cow_fault(k: Kernel, vmf: VmFault, pmd: number): number {
     return VM_FAULT_OOM
   }
   k.page.private[copy] = 0
-  k.mm.rss_anon[vmf.mm]!++
+  add_mm_counter_fast(k, vmf.mm, MM_ANONPAGES, 1)
   page_add_new_anon_rmap(k, copy, vmf.vma, vmf.address)
   lru_cache_add_inactive_or_unevictable(k, copy, vmf.vma)
   set_entry(k, vmf.pte, maybe_mkwrite(k, vmf.vma, (copy << PTE_SHIFT) | vm_page_prot(k, vmf.vma) | PTE_D))
@@ -126,7 +127,7 @@ function finish_fault(k: Kernel, vmf: VmFault, pmd: number): number {
 export function do_set_pte(k: Kernel, vmf: VmFault, slot: number, pfn: number, write: boolean): void {
   let entry = (pfn << PTE_SHIFT) | vm_page_prot(k, vmf.vma)
   if (write) entry = maybe_mkwrite(k, vmf.vma, entry | PTE_D)
-  mm_counter(k, pfn)[vmf.mm]!++
+  add_mm_counter_fast(k, vmf.mm, mm_counter_of(k, pfn), 1)
   page_add_file_rmap(k, pfn, vmf.vma)
   set_entry(k, slot, entry)
 }
@@ -136,7 +137,7 @@ function special_mapping_fault(k: Kernel, vmf: VmFault, pmd: number): number {
   if ((vmf.flags & FAULT_FLAG_WRITE) !== 0) return VM_FAULT_SIGBUS
   if (!pte_alloc_vmf(k, vmf, pmd)) return VM_FAULT_OOM
   if (k.vma.special[vmf.vma] === SPECIAL_VDSO) {
-    k.mm.rss_file[vmf.mm]!++
+    add_mm_counter_fast(k, vmf.mm, MM_FILEPAGES, 1)
     page_add_file_rmap(k, VDSO_PFN, vmf.vma)
     set_entry(k, vmf.pte, (VDSO_PFN << PTE_SHIFT) | PTE_P | PTE_A)
   } else set_entry(k, vmf.pte, (VVAR_PFN << PTE_SHIFT) | PTE_P | PTE_A | PTE_SPECIAL)

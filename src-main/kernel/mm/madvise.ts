@@ -73,7 +73,8 @@ import { __ksm_enter } from './ksm'
 import { unmerge_ksm_pages } from './ksm_merge'
 import { page_align } from './mmap'
 import { is_shmem } from './inode'
-import { page_mapcount, update_hiwater_rss } from './rmap'
+import { page_mapcount } from './rmap'
+import { sync_mm_rss, update_hiwater_rss } from './rss_stat'
 import { deactivate_page, isolate_lru_page, lru_add_drain, mark_page_lazyfree } from './swap'
 import { free_swap_and_cache, try_to_free_swap } from './swapfile'
 import { lookup_swap_cache, swapin_readahead } from './swap_state'
@@ -316,6 +317,7 @@ function madvise_free_single_vma(k: Kernel, vma: number, start: number, end: num
     (pmd) => free_huge_pmd(k, pmd),
     (slot, entry) => {
       if ((entry & PTE_SWAP) !== 0) {
+        sync_mm_rss(k, mm)
         k.mm.swapents[mm]!--
         set_entry(k, slot, 0)
         free_swap_and_cache(k, entry >>> PTE_SHIFT)

@@ -44,6 +44,7 @@ import { count_memcg_event_mm } from './memcg_stat'
 import { alloc_page, free_page } from './page_alloc'
 import { pmd_alloc, pt_alloc, pmd_populate } from './pgalloc'
 import { page_add_new_anon_rmap } from './rmap'
+import { add_mm_counter_fast, check_sync_rss_stat, MM_ANONPAGES } from './rss_stat'
 import { lru_cache_add_inactive_or_unevictable } from './swap'
 import { do_swap_page } from './swap_fault'
 import {
@@ -70,6 +71,7 @@ export const VVAR_PFN = 0x1402
 export function handle_mm_fault(k: Kernel, vma: number, addr: number, flags: number): number {
   k.vmstat[C.pgfault]!++
   count_memcg_event_mm(k, k.vma.mm[vma]!, C.pgfault)
+  check_sync_rss_stat(k)
   charge(k, COST.fault)
   if (lru_gen_enabled(k)) lru_gen_enter_fault(k, vma)
   const ret =
@@ -171,7 +173,7 @@ function do_anonymous_page(k: Kernel, vmf: VmFault, pmd: number): number {
   const pfn = alloc_user_page(k, mm, true)
   if (pfn === 0) return VM_FAULT_OOM
   const entry = maybe_mkwrite(k, vma, (pfn << PTE_SHIFT) | vm_page_prot(k, vma) | PTE_D)
-  k.mm.rss_anon[mm]!++
+  add_mm_counter_fast(k, mm, MM_ANONPAGES, 1)
   page_add_new_anon_rmap(k, pfn, vma, address)
   lru_cache_add_inactive_or_unevictable(k, pfn, vma)
   set_entry(k, vmf.pte, entry)

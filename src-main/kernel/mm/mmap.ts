@@ -68,7 +68,7 @@ import {
   vma_list_remove,
   vma_pages,
 } from './vma'
-import { update_hiwater_rss } from './rmap'
+import { update_hiwater_rss } from './rss_stat'
 import { __split_vma, can_vma_merge_after, can_vma_merge_before, max_map_count, merge_new_range } from './vma_merge'
 import { free_pgtables, unmap_single_vma } from './zap'
 import { khugepaged_enter_vma } from './khugepaged'

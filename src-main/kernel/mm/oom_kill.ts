@@ -49,7 +49,7 @@ import {
   cgroup_path,
 } from './memcontrol'
 import { comm, dump_header, gfp_text, oom_candidates } from './oom_report'
-import { get_mm_rss } from './rmap'
+import { get_mm_counter, get_mm_rss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from './rss_stat'
 import { total_swap_pages } from './swapfile'
 import { zap_page_range } from './zap'
 
@@ -98,7 +98,7 @@ export function oom_badness(k: Kernel, t: number, totalpages: number): number {
   const adj = k.task.oom_score_adj[t]!
   if (oom_unkillable_task(k, t) || mm === 0) return -Infinity
   if (adj === OOM_SCORE_ADJ_MIN || (k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) return -Infinity
-  const points = get_mm_rss(k, mm) + k.mm.swapents[mm]! + int_div(k.mm.pgtables_bytes[mm]!, 4096)
+  const points = get_mm_rss(k, mm) + get_mm_counter(k, mm, MM_SWAPENTS) + int_div(k.mm.pgtables_bytes[mm]!, 4096)
   return points + adj * int_div(totalpages, 1000)
 }
 
@@ -240,8 +240,8 @@ function __oom_kill_process(
   memcg_event(k, k.task.cgroup[victim]!, MEMCG_OOM_KILL)
   const line =
     `${message}: Killed process ${k.task.pid[victim]} (${comm(k, victim)}) total-vm:${kB(k.mm.total_vm[mm]!)}kB, ` +
-    `anon-rss:${kB(k.mm.rss_anon[mm]!)}kB, file-rss:${kB(k.mm.rss_file[mm]!)}kB, ` +
-    `shmem-rss:${kB(k.mm.rss_shmem[mm]!)}kB, UID:${k.task.uid[victim]} ` +
+    `anon-rss:${kB(get_mm_counter(k, mm, MM_ANONPAGES))}kB, file-rss:${kB(get_mm_counter(k, mm, MM_FILEPAGES))}kB, ` +
+    `shmem-rss:${kB(get_mm_counter(k, mm, MM_SHMEMPAGES))}kB, UID:${k.task.uid[victim]} ` +
     `pgtables:${int_div(k.mm.pgtables_bytes[mm]!, 1024)}kB oom_score_adj:${k.task.oom_score_adj[victim]}`
   if (oom_vars(k).pending[victim] === undefined) {
     const current = k.var.current
@@ -252,10 +252,10 @@ function __oom_kill_process(
       oom_score_adj: k.task.oom_score_adj[victim]!,
       badness: oom_badness(k, victim, oc.totalpages),
       total_vm_kB: kB(k.mm.total_vm[mm]!),
-      anon_rss_kB: kB(k.mm.rss_anon[mm]!),
-      file_rss_kB: kB(k.mm.rss_file[mm]!),
-      shmem_rss_kB: kB(k.mm.rss_shmem[mm]!),
-      swap_kB: kB(k.mm.swapents[mm]!),
+      anon_rss_kB: kB(get_mm_counter(k, mm, MM_ANONPAGES)),
+      file_rss_kB: kB(get_mm_counter(k, mm, MM_FILEPAGES)),
+      shmem_rss_kB: kB(get_mm_counter(k, mm, MM_SHMEMPAGES)),
+      swap_kB: kB(get_mm_counter(k, mm, MM_SWAPENTS)),
       pgtables_bytes: k.mm.pgtables_bytes[mm]!,
       freed_kB: 0,
       constraint: oc.memcg === 0 ? 'CONSTRAINT_NONE' : 'CONSTRAINT_MEMCG',
@@ -330,8 +330,8 @@ export function oom_reaper_step(k: Kernel): boolean {
   printk(
     k,
     `oom_reaper: reaped process ${k.task.pid[due.task]} (${comm(k, due.task)}), ` +
-      `now anon-rss:${k.mm.rss_anon[mm]! * 4}kB, file-rss:${k.mm.rss_file[mm]! * 4}kB, ` +
-      `shmem-rss:${k.mm.rss_shmem[mm]! * 4}kB`,
+      `now anon-rss:${get_mm_counter(k, mm, MM_ANONPAGES) * 4}kB, file-rss:${get_mm_counter(k, mm, MM_FILEPAGES) * 4}kB, ` +
+      `shmem-rss:${get_mm_counter(k, mm, MM_SHMEMPAGES) * 4}kB`,
   )
   return false
 }

@@ -14,7 +14,7 @@ import { int_div } from '../lib/math'
 import { charge, first_task, next_task, printk } from '../task'
 import { cgroup_path, mem_cgroup_in_subtree, mem_cgroup_print_oom_meminfo } from './memcontrol'
 import { oom_badness, oom_unkillable_task, type OomControl } from './oom_kill'
-import { get_mm_rss } from './rmap'
+import { get_mm_counter, get_mm_rss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from './rss_stat'
 import { show_mem } from './show_mem'
 import { SLAB_RECLAIM_ACCOUNT } from './slab_common'
 import { all_caches, slabinfo_row } from './slub'
@@ -132,7 +132,7 @@ function dump_tasks(k: Kernel, oc: OomControl): void {
     printk(
       k,
       `[${pad(pid[t]!, 7)}] ${pad(uid[t]!, 5)} ${pad(tgid[t]!, 5)} ${pad(k.mm.total_vm[mm]!, 8)} ` +
-        `${pad(get_mm_rss(k, mm), 8)} ${pad(k.mm.pgtables_bytes[mm]!, 8)} ${pad(k.mm.swapents[mm]!, 8)} ` +
+        `${pad(get_mm_rss(k, mm), 8)} ${pad(k.mm.pgtables_bytes[mm]!, 8)} ${pad(get_mm_counter(k, mm, MM_SWAPENTS), 8)} ` +
         `        ${pad(oom_score_adj[t]!, 5)} ${comm(k, t)}`,
     )
   }
@@ -163,11 +163,11 @@ export function oom_candidates(k: Kernel, oc: OomControl): OomCandidate[] {
       name: comm(k, t),
       total_vm: k.mm.total_vm[mm]!,
       rss: get_mm_rss(k, mm),
-      rss_anon: k.mm.rss_anon[mm]!,
-      rss_file: k.mm.rss_file[mm]!,
-      rss_shmem: k.mm.rss_shmem[mm]!,
+      rss_anon: get_mm_counter(k, mm, MM_ANONPAGES),
+      rss_file: get_mm_counter(k, mm, MM_FILEPAGES),
+      rss_shmem: get_mm_counter(k, mm, MM_SHMEMPAGES),
       pgtables_bytes: k.mm.pgtables_bytes[mm]!,
-      swapents: k.mm.swapents[mm]!,
+      swapents: get_mm_counter(k, mm, MM_SWAPENTS),
       oom_score_adj: k.task.oom_score_adj[t]!,
       points: points === -Infinity ? null : points,
     })

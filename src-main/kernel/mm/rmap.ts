@@ -44,6 +44,7 @@ import { lru_gen_look_around } from './lru_gen_walk'
 import { mlock_page, munlock_page } from './mlock'
 import { compound_head } from './page_alloc'
 import { set_page_dirty } from './page_writeback'
+import { update_hiwater_rss } from './rss_stat'
 import { swap_duplicate } from './swapfile'
 import { linear_page_index, vma_address } from './vma'
 
@@ -54,14 +55,6 @@ export function mm_counter(k: Kernel, pfn: number): Float64Array {
   const flags = k.page.flags[pfn]!
   if ((flags & PG_anon) !== 0) return k.mm.rss_anon
   return (flags & PG_swapbacked) !== 0 ? k.mm.rss_shmem : k.mm.rss_file
-}
-
-export function get_mm_rss(k: Kernel, mm: number): number {
-  return k.mm.rss_anon[mm]! + k.mm.rss_file[mm]! + k.mm.rss_shmem[mm]!
-}
-export function update_hiwater_rss(k: Kernel, mm: number): void {
-  const rss = get_mm_rss(k, mm)
-  if (rss > k.mm.hiwater_rss[mm]!) k.mm.hiwater_rss[mm] = rss
 }
 
 export function page_mapped(k: Kernel, pfn: number): boolean {

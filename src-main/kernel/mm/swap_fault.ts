@@ -26,6 +26,7 @@ import { maybe_mkwrite, vm_page_prot } from './memory'
 import { count_memcg_event_mm } from './memcg_stat'
 import { folio_wait_locked, folio_wait_nested } from './page_io'
 import { page_add_anon_rmap, page_add_new_anon_rmap } from './rmap'
+import { add_mm_counter_fast, MM_ANONPAGES, MM_SWAPENTS } from './rss_stat'
 import { lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
 import { lookup_swap_cache, swapin_readahead } from './swap_state'
 import { swap_free, try_to_free_swap, vm_swap_full } from './swapfile'
@@ -67,8 +68,8 @@ export function do_swap_page(k: Kernel, vmf: VmFault): number {
 function map_copy(k: Kernel, vmf: VmFault, slot: number, pfn: number): number {
   const { vma, mm } = vmf
   swap_free(k, slot)
-  k.mm.rss_anon[mm]!++
-  k.mm.swapents[mm]!--
+  add_mm_counter_fast(k, mm, MM_ANONPAGES, 1)
+  add_mm_counter_fast(k, mm, MM_SWAPENTS, -1)
   const entry = (pfn << PTE_SHIFT) | vm_page_prot(k, vma)
   page_add_new_anon_rmap(k, pfn, vma, vmf.address)
   lru_cache_add_inactive_or_unevictable(k, pfn, vma)
@@ -86,8 +87,8 @@ function map_swapped_in(k: Kernel, vmf: VmFault, slot: number, pfn: number): num
   let exclusive = (vmf.orig_pte & PTE_D) !== 0
   swap_free(k, slot)
   if (should_try_to_free_swap(k, vmf, pfn)) try_to_free_swap(k, pfn)
-  k.mm.rss_anon[mm]!++
-  k.mm.swapents[mm]!--
+  add_mm_counter_fast(k, mm, MM_ANONPAGES, 1)
+  add_mm_counter_fast(k, mm, MM_SWAPENTS, -1)
   let entry = (pfn << PTE_SHIFT) | vm_page_prot(k, vma)
   const alone = (flags[pfn]! & PG_swapcache) === 0 && k.page.mapcount[pfn] === 0
   exclusive = (flags[pfn]! & PG_ksm) === 0 && (exclusive || alone)

@@ -27,7 +27,8 @@ import { page_content } from './content'
 import { do_page_mkwrite } from './fault'
 import { alloc_user_page, maybe_mkwrite, vm_normal_page, vm_page_prot } from './memory'
 import { put_unmapped_page } from './mmu_gather'
-import { mm_counter, page_add_new_anon_rmap, page_move_anon_rmap, page_remove_rmap } from './rmap'
+import { add_mm_counter_fast, MM_ANONPAGES, mm_counter_of } from './rss_stat'
+import { page_add_new_anon_rmap, page_move_anon_rmap, page_remove_rmap } from './rmap'
 import { compound_head } from './page_alloc'
 import { compound_ref_count } from './huge_memory'
 import { lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
@@ -74,10 +75,10 @@ function wp_page_copy(k: Kernel, vmf: VmFault, old: number): number {
     if ((k.page.flags[old]! & PG_anon) !== 0) k.page.private[pfn] = page_content(k, old)
     if ((k.page.flags[old]! & PG_ksm) !== 0) k.vmstat[C.cow_ksm]!++
     if ((k.page.flags[old]! & PG_anon) === 0) {
-      mm_counter(k, old)[mm]!--
-      k.mm.rss_anon[mm]!++
+      add_mm_counter_fast(k, mm, mm_counter_of(k, old), -1)
+      add_mm_counter_fast(k, mm, MM_ANONPAGES, 1)
     }
-  } else k.mm.rss_anon[mm]!++
+  } else add_mm_counter_fast(k, mm, MM_ANONPAGES, 1)
   flush_tlb_page(k, mm, address)
   page_add_new_anon_rmap(k, pfn, vma, address)
   lru_cache_add_inactive_or_unevictable(k, pfn, vma)

@@ -32,7 +32,8 @@ import {
 } from './mmu_gather'
 import { set_page_dirty } from './page_writeback'
 import { free_pgd_range } from './pgalloc'
-import { mm_counter, page_remove_rmap, update_hiwater_rss } from './rmap'
+import { mm_counter, page_remove_rmap } from './rmap'
+import { sync_mm_rss, update_hiwater_rss } from './rss_stat'
 import { mark_page_accessed } from './swap'
 import { free_swap_and_cache } from './swapfile'
 
@@ -131,6 +132,7 @@ function zap_pte_range(
     zap_present(k, tlb, vma, pfn, entry)
     zapped++
   }
+  sync_mm_rss(k, tlb.mm)
   charge(k, zapped * COST.zap_page)
   return dirty
 }

@@ -11,6 +11,7 @@ import {
   TASK_ZOMBIE,
   type Kernel,
 } from '../kernel'
+import { get_mm_counter, get_mm_rss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from '../mm/rss_stat'
 import { oom_badness, oom_totalpages } from '../mm/oom_kill'
 import { max_threads } from '../limits'
 import { environment } from '../sched/environment'
@@ -59,7 +60,7 @@ export function nr_threads(k: Kernel, t: number): number {
   return Math.max(1, k.task.nr_threads[t]!)
 }
 export function task_rss(k: Kernel, mm: number): number {
-  return k.mm.rss_file[mm]! + k.mm.rss_anon[mm]! + k.mm.rss_shmem[mm]!
+  return get_mm_rss(k, mm)
 }
 
 /** 52 numbers and a name (proc_pid_stat). */
@@ -145,7 +146,7 @@ export function pid_statm(k: Kernel, t: number): string {
   const mm = k.task.mm[t]!
   if (mm === 0) return '0 0 0 0 0 0 0\n'
   const data = k.mm.data_vm[mm]! + k.mm.stack_vm[mm]!
-  const shared = k.mm.rss_file[mm]! + k.mm.rss_shmem[mm]!
+  const shared = get_mm_counter(k, mm, MM_FILEPAGES) + get_mm_counter(k, mm, MM_SHMEMPAGES)
   return `${k.mm.total_vm[mm]} ${task_rss(k, mm)} ${shared} ${text_pages(k, mm)} 0 ${data} 0\n`
 }
 
@@ -193,15 +194,15 @@ function memory_rows(k: Kernel, mm: number): string {
     row('VmPin', 0) +
     row('VmHWM', Math.max(m.hiwater_rss[mm]!, rss) * 4) +
     row('VmRSS', rss * 4) +
-    row('RssAnon', m.rss_anon[mm]! * 4) +
-    row('RssFile', m.rss_file[mm]! * 4) +
-    row('RssShmem', m.rss_shmem[mm]! * 4) +
+    row('RssAnon', get_mm_counter(k, mm, MM_ANONPAGES) * 4) +
+    row('RssFile', get_mm_counter(k, mm, MM_FILEPAGES) * 4) +
+    row('RssShmem', get_mm_counter(k, mm, MM_SHMEMPAGES) * 4) +
     row('VmData', m.data_vm[mm]! * 4) +
     row('VmStk', m.stack_vm[mm]! * 4) +
     row('VmExe', text * 4) +
     row('VmLib', (m.exec_vm[mm]! - text) * 4) +
     row('VmPTE', m.pgtables_bytes[mm]! / 1024) +
-    row('VmSwap', m.swapents[mm]! * 4) +
+    row('VmSwap', get_mm_counter(k, mm, MM_SWAPENTS) * 4) +
     row('HugetlbPages', m.hugetlb_pages[mm]! * 4) +
     `CoreDumping:\t0\nTHP_enabled:\t1\n`
   )

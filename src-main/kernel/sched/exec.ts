@@ -38,6 +38,7 @@ import { mm_alloc, mmput } from '../mm/mm_struct'
 import { do_mprotect } from '../mm/mprotect'
 import { expand_stack, rlimit_stack } from '../mm/stack'
 import { path_lookup } from '../mm/dcache'
+import { sync_mm_rss } from '../mm/rss_stat'
 import { security_vm_enough_memory_mm } from '../mm/util'
 import { find_vma, vm_area_alloc, vm_stat_account, vma_list_insert } from '../mm/vma'
 import { FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR } from '../mm/vm_fault'
@@ -72,9 +73,11 @@ export function do_execve(k: Kernel, path: string, args: string): number {
     return -ENOMEM
   }
   const old = k.task.mm[t]!
+  sync_mm_rss(k, old)
   k.task.mm[t] = mm
   const error = load_elf_binary(k, t, mm, file, image, args)
   if (error < 0) {
+    sync_mm_rss(k, mm)
     k.task.mm[t] = old
     mmput(k, mm)
     fput(k, file)
@@ -102,6 +105,8 @@ function load_elf_binary(k: Kernel, t: number, mm: number, file: number, image: 
   const stack_top = STACK_TOP - 4096 * random(k, STACK_RND_PAGES)
   arch_pick_mmap_layout(k, t, mm)
   let error = setup_stack(k, t, mm, stack_top, args)
+  // The pages of the arguments were made before the address space was the task's.
+  sync_mm_rss(k, mm)
   if (error < 0) return error
   const base = image.static ? STATIC_BASE : ELF_ET_DYN_BASE + 4096 * random(k, MMAP_RND_PAGES)
   error = map_segments(k, mm, file, image, base)
@@ -239,6 +244,8 @@ function run_startup(k: Kernel, mm: number, image: Image, base: number): number 
     (image.heap === 0 || touch(k, mm, k.mm.start_brk[mm]!, true)) &&
     touch(k, mm, k.mm.start_stack[mm]! - 4096, true) &&
     touch_vdso(k, mm)
+  // ld.so has unmapped the cache in which it looked for the libraries.
+  if (image.libs.length > 0) sync_mm_rss(k, mm)
   return touched ? 0 : -ENOMEM
 }
 

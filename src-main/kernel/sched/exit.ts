@@ -28,6 +28,7 @@ import { put_task_stack } from '../mm/kernel_stack'
 import { lru_gen_migrate_mm } from '../mm/lru_gen_mm'
 import { mmput } from '../mm/mm_struct'
 import { exit_oom_victim } from '../mm/oom_kill'
+import { sync_mm_rss } from '../mm/rss_stat'
 import { add_child, del_child, put_task_files, put_task_struct_rcu_user } from './fork'
 
 /** The running task ends with a wait status (`exit(n)` is n << 8, a signal its number). */
@@ -39,6 +40,7 @@ export function do_exit(k: Kernel, code: number): void {
   task.flags[t]! |= PF_EXITING
   task.exit_code[t] = code
   const before = k.vmstat[C.pgfree]!
+  sync_mm_rss(k, task.mm[t]!)
   exit_mm(k, t)
   if (is_oom_victim(k, t)) exit_oom_victim(k, t, k.vmstat[C.pgfree]! - before)
   exit_files(k, t)

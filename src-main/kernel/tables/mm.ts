@@ -19,6 +19,8 @@ export const MM = {
   rss_anon: 'f64',
   rss_shmem: 'f64',
   swapents: 'f64',
+  /** Of those, what its tasks have not told it yet (mm/rss_stat.ts): file, anonymous, swap, shared. */
+  rss_unsynced: ['i32', 4],
   pgtables_bytes: 'f64',
   hiwater_rss: 'f64',
   hiwater_vm: 'f64',

@@ -93,6 +93,9 @@ export const TASK = {
   /** Dirtied pages after which balance_dirty_pages looks again. */
   nr_dirtied_pause: 'i32',
   dirty_pause_ns: 'f64',
+  /** Pages that its faults mapped and that its address space does not count yet, and faults since then. */
+  rss_stat: ['i32', 4],
+  rss_events: 'i32',
   /** PR_SET_TIMERSLACK; 0: the default. */
   timerslack_ns: 'f64',
   /** In a fault whose pages the multi-gen LRU takes for hot. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { oom_badness } from '../../../src-main/kernel/mm/oom_kill'
 import { gfp_text } from '../../../src-main/kernel/mm/oom_report'
+import { sync_mm_rss } from '../../../src-main/kernel/mm/rss_stat'
 import { sys_mmap } from '../../../src-main/kernel/entry/syscall'
 import { access_range } from '../../../src-main/kernel/entry/access'
 import { bare_machine } from '../../support/bare'
@@ -23,10 +24,14 @@ describe('the points of a task', () => {
       k.task.oom_score_adj[t] = adj
       return oom_badness(k, t, 52_687)
     }
+    sync_mm_rss(k, k.task.mm[t]!)
     const before = at(0)
     // A page and the three tables above it, in an empty slot of the PGD.
     const page = sys_mmap(k, 0x10_0000_0000_00, 4096, 3, 0x32)
     access_range(k, page, 1, 4096, true)
+    // The page itself is known only to the task until it has had 64 faults.
+    expect(at(0) - before).toBe(3)
+    sync_mm_rss(k, k.task.mm[t]!)
     expect(at(0) - before).toBe(4)
     expect([at(1000) - at(0), at(333) - at(0), at(-999) - at(0)]).toEqual([52_000, 333 * 52, -999 * 52])
     expect(at(-1000)).toBe(-Infinity)

@@ -44,7 +44,8 @@ describe('the victim', () => {
     )
     expect(kills(r)[0]).toBe('large')
     const [first] = killed(r)
-    expect(first!.swap_kB + first!.anon_rss_kB).toBeGreaterThan(100 * 1024)
+    // What its last faults mapped was not counted yet.
+    expect(first!.swap_kB + first!.anon_rss_kB).toBeGreaterThan(100 * 1024 - 65 * 4)
   })
 
   it('of several hogs is each time the largest; the rest fits in the end', () => {
