@@ -5,6 +5,7 @@
  */
 import { defineCommand, parse, type ScriptNode, type SimpleCommandNode, type StatementNode } from 'just-bash'
 import { ERRNO_TEXT } from './inside'
+import { firstCommand, rewritten } from './syntax'
 
 /** The word; nobody types it. */
 const SAY = '__refused'
@@ -49,16 +50,13 @@ export function openRefusals(): Refusals {
       },
       { trusted: true },
     ),
-    plugin: { name: 'refusals', transform: ({ ast }) => ({ ast: wrapped(ast) as ScriptNode }) },
+    plugin: { name: 'refusals', transform: ({ ast }) => ({ ast: rewritten(ast, wrapped) as ScriptNode }) },
   }
 }
 
-/** A syntax tree in which each simple command with a redirection to a file stands in a group with the word after it. */
-function wrapped(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(wrapped)
-  if (typeof node !== 'object' || node === null) return node
-  const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, wrapped(value)]))
-  return isWriting(copy) ? groupOf(copy as unknown as SimpleCommandNode) : copy
+/** Each simple command with a redirection to a file stands in a group with the word after it. */
+function wrapped(node: Record<string, unknown>): unknown {
+  return isWriting(node) ? groupOf(node as unknown as SimpleCommandNode) : node
 }
 
 function isWriting(node: Record<string, unknown>): boolean {
@@ -71,7 +69,7 @@ function groupOf(command: SimpleCommandNode): unknown {
   const [part] = command.name?.parts ?? []
   const name = part?.type === 'Literal' && /^[\w./-]+$/.test(part.value) ? part.value.replace(/^.*\//, '') : ''
   const template = parse(`{ :; ${SAY} $? ${name}; }`)
-  const group = template.statements[0]!.pipelines[0]!.commands[0] as unknown as { body: StatementNode[] }
+  const group = firstCommand(template) as unknown as { body: StatementNode[] }
   const [first] = group.body
   return { ...group, body: [{ ...first!, pipelines: [{ ...first!.pipelines[0]!, commands: [command] }] }, ...group.body.slice(1)] } // prettier-ignore
 }

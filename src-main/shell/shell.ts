@@ -7,6 +7,7 @@ import { afterComplaint, helpOf, versionOf } from './help'
 import { HelpAsked, OptionError, UsageError } from './options'
 import { SHELL_COMMANDS } from './commandNames'
 import { openRefusals } from './refusals'
+import { openSpecials } from './specials'
 import { TOOLS } from './tools'
 
 export interface Output {
@@ -40,12 +41,14 @@ export function openShell(inside: Inside): Shell {
     PWD: '/root',
   }
   const refusals = openRefusals()
+  const specials = openSpecials(inside)
   const bash = new Bash({
     fs: machineFs(inside, refusals),
     cwd,
     commands: [...SHELL_COMMANDS],
     customCommands: [
       refusals.command,
+      specials.command,
       ...FILE_COMMANDS,
       ...[...TOOLS.values()].map((tool) =>
         defineCommand(
@@ -78,6 +81,7 @@ export function openShell(inside: Inside): Shell {
     processInfo: { pid: 1, ppid: 0, uid: 0, gid: 0 },
   })
   bash.registerTransformPlugin(refusals.plugin)
+  bash.registerTransformPlugin(specials.plugin)
   return {
     inside,
     cwd: () => cwd,
