@@ -47,6 +47,9 @@ export const EXACT = [
   'pmap -p PID',
   'uptime',
   'uptime -p',
+  'w',
+  'w -s',
+  'w -f -h',
   'pgrep -l s',
   'pgrep -c s',
   'pgrep -a s',
@@ -57,6 +60,10 @@ export const EXACT = [
   'sysctl vm.swappiness vm.nope',
   'sysctl -n vm.min_free_kbytes',
   'sysctl vm',
+  'lsblk',
+  'lsblk -b -o NAME,SIZE,ROTA,MOUNTPOINT',
+  'lsblk -J',
+  'lsblk -r -n -p',
   'swapon --show',
   'swapon -s',
   'swapon --show=NAME,PRIO --noheadings',
@@ -85,9 +92,9 @@ export const EXACT = [
   'ps -eo nonsense',
 ]
 
-/** Hides what tells the time of day: ps's START/STIME, and the clock of uptime and top. */
+/** Hides what tells the time of day: ps's START/STIME, and the clock of uptime, w and top. */
 export function withoutClock(command, text) {
-  if (/^(uptime|top)\b/.test(command)) return text.replace(/^((?:top -)? )\d\d:\d\d:\d\d/, '$1hh:mm:ss')
+  if (/^(uptime|top|w)\b/.test(command)) return text.replace(/^((?:top -)? )\d\d:\d\d:\d\d/, '$1hh:mm:ss')
   if (!command.startsWith('ps')) return text
   const [head = '', ...rows] = text.split('\n')
   const at = /\b(START|STIME)\b/.exec(head)

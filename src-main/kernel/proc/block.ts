@@ -1,5 +1,6 @@
-/** Disks and swap devices: /proc/partitions, diskstats, and the stat file of /sys/block. Linux: block/genhd.c. */
+/** Disks and swap devices: /proc/partitions, diskstats, and of /sys the stat files and the links by number. Linux: block/genhd.c. */
 import type { Kernel } from '../kernel'
+import { folder, link, type DirNode } from './tree'
 
 export function partitions_text(k: Kernel): string {
   let text = 'major minor  #blocks  name\n\n'
@@ -43,4 +44,13 @@ export function dev_numbers(k: Kernel, device: number): readonly [number, number
   const nvme = /^nvme(\d+)n1$/.exec(name)
   if (nvme !== null) return [259, Number(nvme[1])]
   return [8, (name.charCodeAt(2) - 97) * 16]
+}
+
+/** /sys/dev/block: `8:0` and so on lead to the device. */
+export function dev_block_folder(k: Kernel): DirNode {
+  const links = Array.from({ length: k.device.meta.high - 1 }, (_, i) => {
+    const name = device_name(k, i + 1)
+    return [dev_numbers(k, i + 1).join(':'), link(`../../block/${name}`)] as const
+  })
+  return folder(Object.fromEntries(links), { mode: 0o755 })
 }

@@ -8,7 +8,7 @@ import { thp, thp_small_machine } from '../mm/huge_memory'
 import { khugepaged } from '../mm/khugepaged'
 import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { buddyinfo_nodes, node_meminfo } from './node'
-import { block_stat, dev_numbers, device_name } from './block'
+import { block_stat, dev_block_folder, dev_numbers, device_name } from './block'
 import { cgroup_folder } from './cgroup'
 import { ksm_attributes } from './sys_ksm'
 import { lru_gen_attributes } from './sys_lru_gen'
@@ -25,6 +25,7 @@ export function sys_root(k: Kernel, self: number): DirNode {
   const mounted: Readonly<Record<string, () => DirNode>> = {
     'fs/cgroup': () => cgroup_folder(k, 0, self),
     'kernel/slab': () => slab_folder(k),
+    ...(k.device.meta.high > 1 ? { 'dev/block': () => dev_block_folder(k) } : {}),
   }
   return branch(k, '', [...attributes.keys(), ...Object.keys(mounted)], attributes, mounted)
 }

@@ -4,6 +4,7 @@ import { date } from './date'
 import { free } from './free'
 import { helpOn } from './help'
 import { kill, killall } from './kill'
+import { lsblk } from './lsblk'
 import { pgrep, pidof, pkill } from './pgrep'
 import { pmap } from './pmap'
 import { ps } from './ps'
@@ -18,11 +19,12 @@ import { hostname, nproc, uname, whoami } from './system'
 import { top } from './top'
 import { uptime } from './uptime'
 import { vmstat } from './vmstat'
+import { w } from './w'
 import { watch } from './watch'
 
 const list: readonly Tool[] = [
   date, free, vmstat, slabtop, ps, top, pmap, smem, uptime, kill, killall, pkill, pgrep, pidof, renice, swapon, swapoff, sysctl, dmesg,
-  stress, stressNg, watch, uname, nproc, hostname, whoami, helpOn(() => TOOLS.values()),
+  w, lsblk,  stress, stressNg, watch, uname, nproc, hostname, whoami, helpOn(() => TOOLS.values()),
 ] // prettier-ignore
 
 export const TOOLS: ReadonlyMap<string, Tool> = new Map(list.map((tool) => [tool.name, tool]))

@@ -2,6 +2,7 @@
 import { Errno, type Io, type Tool } from '../inside'
 import { getopt, OptionError, UsageError } from '../options'
 import { readOr } from '../procText'
+import { shortSize } from '../sizes'
 import { parseSize } from '@shared/units'
 
 interface Area {
@@ -93,7 +94,7 @@ function areas(io: Io): Area[] {
 function show(io: Io, flags: ReadonlySet<string>, wanted: string | undefined): void {
   const list = areas(io)
   if (list.length === 0) return
-  const size = (kB: number): string => (flags.has('4') ? String(kB * 1024) : short(kB))
+  const size = (kB: number): string => (flags.has('4') ? String(kB * 1024) : shortSize(kB))
   const cells: Readonly<Record<string, (a: Area) => string>> = {
     NAME: (a) => a.name,
     TYPE: (a) => a.type,
@@ -109,18 +110,4 @@ function show(io: Io, flags: ReadonlySet<string>, wanted: string | undefined): v
   const isText = (i: number): boolean => names[i] === 'NAME' || names[i] === 'TYPE'
   for (const row of rows)
     io.out(`${row.map((c, i) => (isText(i) ? c.padEnd(widths[i]!) : c.padStart(widths[i]!))).join(' ')}\n`)
-}
-
-/** util-linux' short sizes: 512M, 1.5G, 0B. */
-function short(kB: number): string {
-  if (kB === 0) return '0B'
-  const units = ['K', 'M', 'G', 'T']
-  let value = kB
-  let unit = 0
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  const tenth = Math.round(value * 10) / 10
-  return `${Number.isInteger(tenth) ? tenth : tenth.toFixed(1)}${units[unit]}`
 }
