@@ -383,8 +383,8 @@ export const MORE = [
       [
         'statm shares the files only',
         'proc/pid.ts',
-        'const shared = k.mm.rss_file[mm]! + k.mm.rss_shmem[mm]!',
-        'const shared = k.mm.rss_file[mm]!',
+        'const shared = get_mm_counter(k, mm, MM_FILEPAGES) + get_mm_counter(k, mm, MM_SHMEMPAGES)',
+        'const shared = get_mm_counter(k, mm, MM_FILEPAGES)',
       ],
       [
         'waiting for a disk is idle time of uptime',

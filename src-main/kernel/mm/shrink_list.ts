@@ -6,7 +6,6 @@
  *
  * Linux: mm/vmscan.c. Simplified: a huge page is split before it is swapped out; no demotion to slower memory.
  */
-import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import {
   __GFP_FS,
@@ -32,12 +31,12 @@ import {
 import { COST } from '../costs'
 import { charge, fatal_signal_pending } from '../task'
 import { try_to_free_buffers } from './buffer'
-import { __filemap_remove_folio, inode_may_shrink } from './filemap'
 import { split_huge_page } from './huge_split'
 import { count_memcg_events, count_reclaim_events, mem_cgroup_swap_full } from './memcontrol'
 import { lru_gen_enabled } from './lru_gen'
-import { blk_poll, swap_writepage } from './page_io'
-import { clear_page_dirty_for_io, wakeup_flusher_threads, writepage } from './page_writeback'
+import { blk_poll } from './page_io'
+import { wakeup_flusher_threads } from './page_writeback'
+import { __remove_mapping, PAGE_ACTIVATE, PAGE_CLEAN, PAGE_SUCCESS, pageout } from './pageout'
 import {
   page_mapcount,
   page_referenced,
@@ -47,7 +46,6 @@ import {
   try_to_unmap,
 } from './rmap'
 import { SWAP_CLUSTER_MAX, type ScanControl } from './scan_count'
-import { shmem_writepage } from './shmem'
 import {
   folio_evictable,
   folio_is_file_lru,
@@ -61,10 +59,10 @@ import {
   lruvec_add_folio,
   putback_lru_page,
 } from './swap'
-import { put_swap_page, try_to_free_swap } from './swapfile'
-import { __delete_from_swap_cache, add_to_swap } from './swap_state'
+import { try_to_free_swap } from './swapfile'
+import { add_to_swap } from './swap_state'
 import { pgdat, reclaim_throttle, THROTTLE_ISOLATED } from './throttle'
-import { workingset_age_nonresident, workingset_eviction } from './workingset'
+import { workingset_age_nonresident } from './workingset'
 
 interface ReclaimStat {
   nr_dirty: number
@@ -350,47 +348,6 @@ function folio_check_references(k: Kernel, pfn: number): number {
 function may_enter_fs(k: Kernel, pfn: number, gfp: number): boolean {
   if ((gfp & __GFP_FS) !== 0) return true
   return (k.page.flags[pfn]! & PG_swapcache) !== 0 && (gfp & __GFP_IO) !== 0
-}
-
-const PAGE_KEEP = 0
-const PAGE_ACTIVATE = 1
-const PAGE_SUCCESS = 2
-const PAGE_CLEAN = 3
-
-/** Starts the write of a dirty page: to swap, or (kswapd, in need) to its file. */
-function pageout(k: Kernel, pfn: number): number {
-  const flags = k.page.flags
-  if (k.page.mapping[pfn] === 0 && (flags[pfn]! & PG_swapcache) === 0) return PAGE_KEEP
-  if (!clear_page_dirty_for_io(k, pfn)) return PAGE_CLEAN
-  flags[pfn]! |= PG_reclaim
-  if ((flags[pfn]! & PG_swapcache) !== 0) swap_writepage(k, pfn)
-  else if ((flags[pfn]! & PG_swapbacked) !== 0) {
-    if (!shmem_writepage(k, pfn)) {
-      flags[pfn] = (flags[pfn]! & ~PG_reclaim) | PG_dirty
-      return PAGE_ACTIVATE
-    }
-  } else writepage(k, pfn)
-  k.vmstat[C.nr_vmscan_write]! += 1
-  return PAGE_SUCCESS
-}
-
-/** Takes an unused clean page out of its cache, leaving a shadow. */
-function __remove_mapping(k: Kernel, pfn: number, target: number): boolean {
-  const flags = k.page.flags[pfn]!
-  if ((flags & PG_dirty) !== 0) return false
-  if ((flags & PG_swapcache) !== 0) {
-    const slot = k.page.private[pfn]!
-    const shadow = workingset_eviction(k, pfn, target)
-    __delete_from_swap_cache(k, pfn, shadow)
-    put_swap_page(k, slot)
-    return true
-  }
-  const inode = k.page.mapping[pfn]!
-  assert(inode !== 0, '__remove_mapping: no file')
-  // A hole of tmpfs that was only read is dropped without a trace.
-  __filemap_remove_folio(k, pfn, (flags & PG_swapbacked) !== 0 ? 0 : workingset_eviction(k, pfn, target))
-  inode_may_shrink(k, inode)
-  return true
 }
 
 // ---------------------------------------------------------------- active
