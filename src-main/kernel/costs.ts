@@ -37,6 +37,8 @@ export const COST = {
   slab_shrink_object: 250,
   /** Taking an inode of a disk out of memory: its pages, extents and journal are looked at (l: drop_caches by the million). */
   inode_evict: 1_000,
+  /** Asking the forty or so shrinkers of a running system what they have (l). */
+  shrink_slab: 4_000,
   /** Page-table page: allocation without its zeroing. */
   pt_alloc: 300,
   /** One entry copied by fork (l). */

@@ -129,6 +129,7 @@ export function should_compact_retry(
   retry: CompactRetry,
 ): boolean {
   const { result } = retry
+  if (order === 0) return false
   if (fatal_signal_pending(k, k.var.current)) return false
   if (result === COMPACT_SUCCESS) retry.retries++
   if (result === COMPACT_SKIPPED) return compaction_zonelist_suitable(k, gfp, order, alloc_flags)
@@ -150,7 +151,7 @@ function compaction_zonelist_suitable(k: Kernel, gfp: number, order: number, all
   for (let zone = preferred_zone(k, gfp); zone >= 0; zone--) {
     if (k.zone.managed_pages[zone + 1] === 0) continue
     const available = Math.floor(zone_reclaimable_pages(k, zone) / order) + k.zone.nr_free[zone + 1]!
-    if (__compaction_suitable(k, zone, order, alloc_flags, gfp_zone(gfp), available) !== COMPACT_SKIPPED) return true
+    if (__compaction_suitable(k, zone, order, alloc_flags, gfp_zone(gfp), available) === COMPACT_CONTINUE) return true
   }
   return false
 }

@@ -216,9 +216,9 @@ export function unreserve_highatomic_pageblock(
 }
 
 /** Is there anything free of this order in the zone that an ordinary request may use? */
-export function area_usable(k: Kernel, zone: number, order: number, harder: boolean): boolean {
+export function area_usable(k: Kernel, zone: number, order: number, highatomic: boolean): boolean {
   if (area_nr_free(k, zone, order) === 0) return false
   const head = k.free_area.head
   for (let mt = 0; mt < MIGRATE_PCPTYPES; mt++) if (head[free_list(zone, mt, order)] !== 0) return true
-  return harder && head[free_list(zone, MIGRATE_HIGHATOMIC, order)] !== 0
+  return highatomic && head[free_list(zone, MIGRATE_HIGHATOMIC, order)] !== 0
 }

@@ -16,6 +16,7 @@ import {
   __GFP_KSWAPD_RECLAIM,
   __GFP_MOVABLE,
   __GFP_NORETRY,
+  __GFP_THISNODE,
   GFP_TRANSHUGE_LIGHT,
   PG_active,
   PG_anon,
@@ -188,7 +189,7 @@ export function create_huge_pmd(k: Kernel, vmf: VmFault, pmd: number): number {
   if (!anon_vma_prepare(k, vma)) return VM_FAULT_OOM
   khugepaged_enter_vma(k, vma)
   if ((vmf.flags & FAULT_FLAG_WRITE) === 0 && thp(k).use_zero_page !== 0) return map_huge_zero_page(k, vmf, pmd)
-  const pfn = alloc_huge_page(k, mm, vma_thp_gfp_mask(k, vma))
+  const pfn = prepare_huge_page(k, mm, vma_alloc_folio(k, vma_thp_gfp_mask(k, vma)))
   if (pfn === 0) {
     k.vmstat[C.thp_fault_fallback]!++
     return VM_FAULT_FALLBACK
@@ -207,7 +208,9 @@ export function create_huge_pmd(k: Kernel, vmf: VmFault, pmd: number): number {
 
 /** A zeroed huge page of the task's cgroup; 0: none to be had. */
 export function alloc_huge_page(k: Kernel, mm: number, gfp: number): number {
-  const pfn = alloc_pages(k, gfp, HPAGE_PMD_ORDER)
+  return prepare_huge_page(k, mm, alloc_pages(k, gfp, HPAGE_PMD_ORDER))
+}
+function prepare_huge_page(k: Kernel, mm: number, pfn: number): number {
   if (pfn === 0) return 0
   if (!mem_cgroup_charge(k, pfn, mem_cgroup_of_mm(k, mm))) {
     k.vmstat[C.thp_fault_fallback_charge]!++
@@ -216,6 +219,12 @@ export function alloc_huge_page(k: Kernel, mm: number, gfp: number): number {
   }
   charge(k, COST.zero_page * HPAGE_PMD_NR)
   return pfn
+}
+
+/** First what compaction alone can make of the node's memory, then with reclaim where the caller may wait for it. */
+function vma_alloc_folio(k: Kernel, gfp: number): number {
+  const pfn = alloc_pages(k, gfp | __GFP_THISNODE | __GFP_NORETRY, HPAGE_PMD_ORDER)
+  return pfn !== 0 || (gfp & __GFP_DIRECT_RECLAIM) === 0 ? pfn : alloc_pages(k, gfp, HPAGE_PMD_ORDER)
 }
 
 /** A huge page that was not used after all. */

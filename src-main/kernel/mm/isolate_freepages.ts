@@ -7,6 +7,7 @@
  */
 import { C } from '@shared/counters'
 import { assert } from '@shared/assert'
+import { fatal_signal_pending } from '../task'
 import { MIGRATE_MOVABLE, PG_buddy, PG_head, PG_ORDER_SHIFT, type Kernel } from '../kernel'
 import {
   __mod_zone_freepage_state,
@@ -31,6 +32,7 @@ import {
   type CompactControl,
 } from './compact_control'
 import { free_page } from './page_alloc'
+import { cond_resched } from './preempt'
 import { WMARK_MIN, zone_watermark_ok } from './watermark'
 
 /** A free frame to move a page to; 0 when the scanner finds none any more. */
@@ -77,6 +79,10 @@ function isolate_freepages_block(k: Kernel, cc: CompactControl, start: number, e
   let isolated = 0
   let pfn = start
   for (; pfn < end; pfn += stride) {
+    if (pfn % COMPACT_CLUSTER_MAX === 0) {
+      if (fatal_signal_pending(k, k.var.current)) break
+      cond_resched(k)
+    }
     cc.free_scanned++
     const f = flags[pfn]!
     const nr = (f & (PG_buddy | PG_head)) === 0 ? 1 : 1 << ((f >>> PG_ORDER_SHIFT) & 15)
@@ -164,7 +170,7 @@ function fast_isolate_freepages(k: Kernel, cc: CompactControl): void {
         found = 0
       }
     }
-    if (scanned >= limit) limit = Math.min(1, limit >> 1)
+    if (scanned >= limit) limit = Math.max(1, limit >> 1)
   }
   if (found === 0) {
     cc.fast_search_fail++

@@ -81,13 +81,16 @@ function isolate_migratepages_block(k: Kernel, cc: CompactControl, low_pfn: numb
   let skip_updated = false
   let isolated = 0
   cond_resched(k)
-  if (fatal_signal_pending(k, k.var.current)) return false
   let pfn = low_pfn
   for (; pfn < end_pfn; pfn++) {
     if (skip_on_failure && pfn >= next_skip_pfn) {
       // All of the last order-aligned block can be moved: do that now.
       if (isolated > 0) break
       next_skip_pfn = block_end_pfn(pfn, cc.order)
+    }
+    if (pfn % COMPACT_CLUSTER_MAX === 0) {
+      if (fatal_signal_pending(k, k.var.current)) return false
+      cond_resched(k)
     }
     cc.migrate_scanned++
     if (valid_block < 0 && pfn % PAGEBLOCK_NR_PAGES === 0) {

@@ -22,7 +22,7 @@ import {
   defer_compaction,
 } from './compaction_suitable'
 import { compaction_proactiveness, fragmentation_score_node, fragmentation_score_wmark } from './extfrag'
-import { drain_all_pages } from './pcp'
+import { drain_zone } from './pcp'
 
 /** How often kcompactd looks at the score, ns. */
 const HPAGE_FRAG_CHECK_INTERVAL_NS = 500_000_000
@@ -32,7 +32,13 @@ interface Kcompactd {
   highest_zoneidx: number
 }
 function kcompactd(k: Kernel): Kcompactd {
-  return (k.var.mod['kcompactd'] ??= { max_order: 0, highest_zoneidx: ZONE_NORMAL }) as Kcompactd
+  return (k.var.mod['kcompactd'] ??= { max_order: 0, highest_zoneidx: last_zone(k) }) as Kcompactd
+}
+/** pgdat->nr_zones - 1: the last zone with memory. */
+function last_zone(k: Kernel): number {
+  let zone = ZONE_NORMAL
+  while (zone > 0 && k.zone.managed_pages[zone + 1] === 0) zone--
+  return zone
 }
 
 /** kcompactd starts to look. */
@@ -45,16 +51,17 @@ export function wakeup_kcompactd(k: Kernel, order: number, highest_zoneidx: numb
   if (order === 0) return
   const state = kcompactd(k)
   if (state.max_order < order) state.max_order = order
-  state.highest_zoneidx = Math.min(highest_zoneidx, ZONE_NORMAL)
+  state.highest_zoneidx = Math.min(state.highest_zoneidx, highest_zoneidx)
   if (!kcompactd_node_suitable(k)) return
   wake_kthread(k, 'kcompactd')
 }
 
 function kcompactd_node_suitable(k: Kernel): boolean {
   const { max_order, highest_zoneidx } = kcompactd(k)
-  for (let zone = 0; zone <= highest_zoneidx; zone++)
-    if (k.zone.managed_pages[zone + 1] !== 0 && compaction_suitable(k, zone, max_order, 0, zone) === COMPACT_CONTINUE)
-      return true
+  for (let zone = 0; zone <= highest_zoneidx; zone++) {
+    if (k.zone.managed_pages[zone + 1] === 0) continue
+    if (compaction_suitable(k, zone, max_order, 0, highest_zoneidx) === COMPACT_CONTINUE) return true
+  }
   return false
 }
 
@@ -85,13 +92,13 @@ function kcompactd_do_work(k: Kernel): void {
     const status = compact_zone(k, cc)
     if (status === COMPACT_SUCCESS) compaction_defer_reset(k, zone, order, false)
     else if (status === COMPACT_PARTIAL_SKIPPED || status === COMPACT_COMPLETE) {
-      drain_all_pages(k)
+      drain_zone(k, zone)
       defer_compaction(k, zone, order)
     }
     count_scanned(k, cc)
   }
   state.max_order = 0
-  state.highest_zoneidx = ZONE_NORMAL
+  state.highest_zoneidx = last_zone(k)
 }
 
 function proactive_compact_node(k: Kernel): void {

@@ -23,7 +23,6 @@ import { reset_isolation_suitable } from './compact_control'
 import { wakeup_kcompactd } from './kcompactd'
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_age_node } from './lru_gen_aging'
-import { gfp_zone } from './page_alloc'
 import { blk_poll } from './page_io'
 import { DEF_PRIORITY, scan_control, SWAP_CLUSTER_MAX, type ScanControl } from './scan_count'
 import { clear_pgdat_congested, MAX_RECLAIM_RETRIES, pgdat } from './throttle'
@@ -79,10 +78,9 @@ function kswapd(k: Kernel): Kswapd {
 }
 
 /** A zone fell below its low mark: wakes kswapd, unless the node is balanced or hopeless. */
-export function wakeup_kswapd(k: Kernel, zone: number, gfp: number, order: number): void {
+export function wakeup_kswapd(k: Kernel, zone: number, gfp: number, order: number, highest: number): void {
   if (k.zone.managed_pages[zone + 1] === 0) return
   const node = pgdat(k)
-  const highest = gfp_zone(gfp)
   if (node.kswapd_highest_zoneidx === NO_ZONE || node.kswapd_highest_zoneidx < highest)
     node.kswapd_highest_zoneidx = highest
   if (node.kswapd_order < order) node.kswapd_order = order

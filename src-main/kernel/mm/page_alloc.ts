@@ -60,10 +60,11 @@ import { memcg_kmem_charge, memcg_kmem_uncharge } from './memcg_kmem'
 import { wakeup_kswapd } from './vmscan'
 import { node_dirty_ok } from './page_writeback'
 import {
-  ALLOC_HARDER,
+  ALLOC_HIGHATOMIC,
   ALLOC_KSWAPD,
   ALLOC_NO_WATERMARKS,
   ALLOC_NOFRAGMENT,
+  ALLOC_NON_BLOCK,
   ALLOC_OOM,
   ALLOC_WMARK_LOW,
   ALLOC_WMARK_MASK,
@@ -134,7 +135,7 @@ export function get_page_from_freelist(k: Kernel, gfp: number, order: number, al
       if (!ok) continue
       const pfn = rmqueue(k, zone, order, migratetype, alloc_flags)
       if (pfn === 0) continue
-      if (order !== 0 && (alloc_flags & ALLOC_HARDER) !== 0) reserve_highatomic_pageblock(k, pfn, zone)
+      if ((alloc_flags & ALLOC_HIGHATOMIC) !== 0) reserve_highatomic_pageblock(k, pfn, zone)
       prep_new_page(k, pfn, order, gfp)
       return pfn
     }
@@ -145,12 +146,11 @@ export function get_page_from_freelist(k: Kernel, gfp: number, order: number, al
 
 /** Takes the page from the zone and counts it. */
 function rmqueue(k: Kernel, zone: number, order: number, migratetype: number, alloc_flags: number): number {
-  const pfn = pcp_allowed_order(order)
-    ? rmqueue_pcplist(k, zone, order, migratetype, alloc_flags)
-    : rmqueue_buddy(k, zone, order, migratetype, alloc_flags)
-  if ((alloc_flags & ALLOC_KSWAPD) !== 0 && (k.zone.flags[zone + 1]! & ZONE_BOOSTED_WATERMARK) !== 0) {
+  let pfn = pcp_allowed_order(order) ? rmqueue_pcplist(k, zone, order, migratetype, alloc_flags) : 0
+  if (pfn === 0) pfn = rmqueue_buddy(k, zone, order, migratetype, alloc_flags)
+  if ((k.zone.flags[zone + 1]! & ZONE_BOOSTED_WATERMARK) !== 0) {
     k.zone.flags[zone + 1]! &= ~ZONE_BOOSTED_WATERMARK
-    wakeup_kswapd(k, zone, 0, 0)
+    wakeup_kswapd(k, zone, 0, 0, zone)
   }
   if (pfn === 0) return 0
   k.vmstat[C.pgalloc_dma + zone]! += 1 << order
@@ -161,10 +161,11 @@ function rmqueue(k: Kernel, zone: number, order: number, migratetype: number, al
 
 function rmqueue_buddy(k: Kernel, zone: number, order: number, migratetype: number, alloc_flags: number): number {
   let pfn = 0
-  if (order > 0 && (alloc_flags & ALLOC_HARDER) !== 0) pfn = __rmqueue_smallest(k, zone, order, MIGRATE_HIGHATOMIC)
+  if ((alloc_flags & ALLOC_HIGHATOMIC) !== 0) pfn = __rmqueue_smallest(k, zone, order, MIGRATE_HIGHATOMIC)
   if (pfn === 0) {
     pfn = __rmqueue(k, zone, order, migratetype, alloc_flags)
-    if (pfn === 0 && (alloc_flags & ALLOC_OOM) !== 0) pfn = __rmqueue_smallest(k, zone, order, MIGRATE_HIGHATOMIC)
+    if (pfn === 0 && (alloc_flags & (ALLOC_OOM | ALLOC_NON_BLOCK)) !== 0)
+      pfn = __rmqueue_smallest(k, zone, order, MIGRATE_HIGHATOMIC)
   }
   if (pfn !== 0) {
     __mod_zone_freepage_state(k, zone, -(1 << order))

@@ -16,10 +16,10 @@ import {
   schedule_timeout,
 } from '../task'
 import {
-  __GFP_ATOMIC,
   __GFP_DIRECT_RECLAIM,
   __GFP_HARDWALL,
   __GFP_HIGH,
+  __GFP_IO,
   __GFP_KSWAPD_RECLAIM,
   __GFP_MEMALLOC,
   __GFP_NOFAIL,
@@ -57,9 +57,11 @@ import { try_to_free_pages, wakeup_kswapd } from './vmscan'
 import {
   __zone_watermark_ok,
   ALLOC_CPUSET,
-  ALLOC_HARDER,
+  ALLOC_HIGHATOMIC,
   ALLOC_KSWAPD,
+  ALLOC_MIN_RESERVE,
   ALLOC_NO_WATERMARKS,
+  ALLOC_NON_BLOCK,
   ALLOC_OOM,
   ALLOC_WMARK_HIGH,
   ALLOC_WMARK_MIN,
@@ -71,10 +73,10 @@ export const MAX_RECLAIM_RETRIES = 16
 
 export function __alloc_pages_slowpath(k: Kernel, gfp: number, order: number): number {
   const can_direct_reclaim = (gfp & __GFP_DIRECT_RECLAIM) !== 0
-  const can_compact = order > 0
+  const can_compact = (gfp & __GFP_IO) !== 0
   const costly_order = order > PAGE_ALLOC_COSTLY_ORDER
   const compact: CompactRetry = { priority: COMPACT_PRIO_SYNC_LIGHT, retries: 0, result: COMPACT_SKIPPED }
-  let alloc_flags = gfp_to_alloc_flags(gfp)
+  let alloc_flags = gfp_to_alloc_flags(gfp, order)
   let no_progress_loops = 0
 
   wake_all_kswapds(k, gfp, order)
@@ -82,12 +84,18 @@ export function __alloc_pages_slowpath(k: Kernel, gfp: number, order: number): n
   if (pfn !== 0) return pfn
 
   const movable = gfp_migratetype(gfp) === MIGRATE_MOVABLE
-  if (can_direct_reclaim && can_compact && (costly_order || !movable) && pfmemalloc_flags(k, gfp) === 0) {
+  if (
+    can_direct_reclaim &&
+    can_compact &&
+    (costly_order || (order > 0 && !movable)) &&
+    pfmemalloc_flags(k, gfp) === 0
+  ) {
     compact.result = COMPACT_SKIPPED
     pfn = direct_compact(k, gfp, order, alloc_flags, COMPACT_PRIO_ASYNC, compact)
     if (pfn !== 0) return pfn
     if (costly_order && (gfp & __GFP_NORETRY) !== 0) {
       if (compact.result === COMPACT_SKIPPED || compact.result === COMPACT_DEFERRED) return fail(k, gfp, order)
+      if ((gfp & __GFP_THISNODE) !== 0) return fail(k, gfp, order)
       compact.priority = COMPACT_PRIO_ASYNC
     }
   }
@@ -103,7 +111,7 @@ export function __alloc_pages_slowpath(k: Kernel, gfp: number, order: number): n
     const progress = { made: 0 }
     pfn = direct_reclaim(k, gfp, order, alloc_flags, progress)
     if (pfn !== 0) return pfn
-    if (can_compact) pfn = direct_compact(k, gfp, order, alloc_flags, compact.priority, compact)
+    pfn = direct_compact(k, gfp, order, alloc_flags, compact.priority, compact)
     if (pfn !== 0) return pfn
 
     if ((gfp & __GFP_NORETRY) !== 0) break
@@ -127,7 +135,7 @@ export function __alloc_pages_slowpath(k: Kernel, gfp: number, order: number): n
 /** The end of a request: one that must not fail gets what the reserves hold, any other fails with a line in the log. */
 function fail(k: Kernel, gfp: number, order: number): number {
   if ((gfp & __GFP_NOFAIL) !== 0) {
-    const pfn = get_page_from_freelist(k, gfp, order, ALLOC_HARDER)
+    const pfn = get_page_from_freelist(k, gfp, order, ALLOC_MIN_RESERVE)
     return pfn !== 0 ? pfn : get_page_from_freelist(k, gfp, order, ALLOC_NO_WATERMARKS)
   }
   const quiet = (gfp & __GFP_NOWARN) !== 0 || fatal_signal_pending(k, k.var.current) || k.var.panic !== null
@@ -148,14 +156,13 @@ function warn_alloc(k: Kernel, gfp: number, order: number): void {
   if (limit.printed === 1) show_mem(k)
 }
 
-/** Down to the min mark; atomic and high-priority requests go below it. */
-function gfp_to_alloc_flags(gfp: number): number {
+/** Down to the min mark; requests of high priority and those that cannot wait go below it (__GFP_HIGH is ALLOC_MIN_RESERVE). */
+function gfp_to_alloc_flags(gfp: number, order: number): number {
   let flags = ALLOC_WMARK_MIN | ALLOC_CPUSET | (gfp & (__GFP_HIGH | __GFP_KSWAPD_RECLAIM))
-  if ((gfp & __GFP_ATOMIC) !== 0) {
-    if ((gfp & __GFP_NOMEMALLOC) === 0) flags |= ALLOC_HARDER
-    flags &= ~ALLOC_CPUSET
-  }
-  return flags
+  if ((gfp & __GFP_DIRECT_RECLAIM) !== 0) return flags
+  const high = (flags & ALLOC_MIN_RESERVE) !== 0
+  if ((gfp & __GFP_NOMEMALLOC) === 0) flags |= high && order > 0 ? ALLOC_NON_BLOCK | ALLOC_HIGHATOMIC : ALLOC_NON_BLOCK
+  return high ? flags & ~ALLOC_CPUSET : flags
 }
 
 /** Who may use the reserves: reclaimers all of them, the dying half. */
@@ -169,7 +176,7 @@ function pfmemalloc_flags(k: Kernel, gfp: number): number {
 
 /** Every node's kswapd: here the one of the preferred zone. */
 function wake_all_kswapds(k: Kernel, gfp: number, order: number): void {
-  if ((gfp & __GFP_KSWAPD_RECLAIM) !== 0) wakeup_kswapd(k, preferred_zone(k, gfp), gfp, order)
+  if ((gfp & __GFP_KSWAPD_RECLAIM) !== 0) wakeup_kswapd(k, preferred_zone(k, gfp), gfp, order, gfp_zone(gfp))
 }
 
 function direct_compact(
@@ -188,7 +195,7 @@ function direct_compact(
   compact.result = try_to_compact_pages(k, gfp, order, alloc_flags, priority)
   k.task.flags[current] = (k.task.flags[current]! & ~PF_MEMALLOC) | noreclaim
   psi_memstall_leave(k, outermost)
-  if (compact.result === COMPACT_SKIPPED || compact.result === COMPACT_DEFERRED) return 0
+  if (compact.result === COMPACT_SKIPPED) return 0
   k.vmstat[C.compact_stall]!++
   let pfn = k.var.capture_pfn
   k.var.capture_pfn = 0
@@ -216,9 +223,11 @@ function direct_reclaim(
 ): number {
   const current = k.var.current
   const outermost = psi_memstall_enter(k)
+  cond_resched(k)
   k.task.flags[current]! |= PF_MEMALLOC
   progress.made = try_to_free_pages(k, order, gfp)
   k.task.flags[current]! &= ~PF_MEMALLOC
+  cond_resched(k)
   psi_memstall_leave(k, outermost)
   if (progress.made === 0) return 0
   const pfn = get_page_from_freelist(k, gfp, order, alloc_flags)
@@ -237,25 +246,34 @@ function should_reclaim_retry(
   no_progress_loops: number,
 ): boolean {
   const highest = preferred_zone(k, gfp)
-  if (no_progress_loops > MAX_RECLAIM_RETRIES)
-    return unreserve_highatomic_pageblock(k, highest, gfp_migratetype(gfp), true)
+  if (no_progress_loops <= MAX_RECLAIM_RETRIES) {
+    const enough = reclaimable_enough(k, highest, order, gfp_zone(gfp), alloc_flags)
+    cond_resched(k)
+    if (enough) return true
+  }
+  return unreserve_highatomic_pageblock(k, highest, gfp_migratetype(gfp), true)
+}
+
+/** Some zone would be above its min mark if everything that can be reclaimed in it were free. */
+function reclaimable_enough(k: Kernel, highest: number, order: number, zoneidx: number, alloc_flags: number): boolean {
   for (let zone = highest; zone >= 0; zone--) {
     if (k.zone.managed_pages[zone + 1] === 0) continue
     const available = zone_reclaimable_pages(k, zone) + k.zone.nr_free[zone + 1]!
-    if (__zone_watermark_ok(k, zone, order, min_wmark_pages(k, zone), gfp_zone(gfp), alloc_flags, available))
-      return true
+    if (__zone_watermark_ok(k, zone, order, min_wmark_pages(k, zone), zoneidx, alloc_flags, available)) return true
   }
   return false
 }
 
-/** File pages, and anonymous pages as long as there is swap space. */
+/**
+ * File pages, and anonymous pages as long as there is swap space; a zone without any counts with its free pages, so that
+ * reclaim and its throttle do not pass over it.
+ */
 export function zone_reclaimable_pages(k: Kernel, zone: number): number {
   const base = (zone + 1) * NR_ZONE_STATS
   const stat = k.zone.stat
-  const file = stat[base + C.nr_zone_inactive_file]! + stat[base + C.nr_zone_active_file]!
-  return nr_swap_pages(k) > 0
-    ? file + stat[base + C.nr_zone_inactive_anon]! + stat[base + C.nr_zone_active_anon]!
-    : file
+  let nr = stat[base + C.nr_zone_inactive_file]! + stat[base + C.nr_zone_active_file]!
+  if (nr_swap_pages(k) > 0) nr += stat[base + C.nr_zone_inactive_anon]! + stat[base + C.nr_zone_active_anon]!
+  return nr === 0 ? k.zone.nr_free[zone + 1]! : nr
 }
 /** One last look at the high mark (somebody may just have freed), then the OOM killer. */
 function may_oom(k: Kernel, gfp: number, order: number, oom: { killed: boolean }): number {

@@ -30,8 +30,12 @@ import { WMARK_LOW, wmark_pages, ZONE_RECLAIM_ACTIVE } from './watermark'
 
 export const PAGE_ALLOC_COSTLY_ORDER = 3
 const NR_LOWORDER_PCP_LISTS = MIGRATE_PCPTYPES * (PAGE_ALLOC_COSTLY_ORDER + 1)
-/** Lists a CPU and zone: three types for each of order 0…3, and one of huge pages of any type. */
-export const NR_PCP_LISTS = NR_LOWORDER_PCP_LISTS + 1
+/** Movable huge pages have a list of their own: none of another type is handed out for them. */
+const NR_PCP_THP = 2
+/** Lists a CPU and zone: three types for each of order 0…3, and two of huge pages. */
+export const NR_PCP_LISTS = NR_LOWORDER_PCP_LISTS + NR_PCP_THP
+/** CONFIG_PCP_BATCH_SCALE_MAX: at most so many doublings of a batch are given back at a time. */
+const PCP_BATCH_SCALE_MAX = 5
 /** Rows of `pcp` a CPU and zone. */
 const PCP_STRIDE = 16
 
@@ -39,10 +43,11 @@ export function pcp_allowed_order(order: number): boolean {
   return order <= PAGE_ALLOC_COSTLY_ORDER || order === PAGEBLOCK_ORDER
 }
 function order_to_pindex(migratetype: number, order: number): number {
-  return order > PAGE_ALLOC_COSTLY_ORDER ? NR_LOWORDER_PCP_LISTS : MIGRATE_PCPTYPES * order + migratetype
+  if (order > PAGE_ALLOC_COSTLY_ORDER) return NR_LOWORDER_PCP_LISTS + (migratetype === MIGRATE_MOVABLE ? 1 : 0)
+  return MIGRATE_PCPTYPES * order + migratetype
 }
 function pindex_to_order(pindex: number): number {
-  return pindex === NR_LOWORDER_PCP_LISTS ? PAGEBLOCK_ORDER : int_div(pindex, MIGRATE_PCPTYPES)
+  return pindex >= NR_LOWORDER_PCP_LISTS ? PAGEBLOCK_ORDER : int_div(pindex, MIGRATE_PCPTYPES)
 }
 /** Row of `pcp_set`: one a CPU and zone. */
 export function pcp_set_of(cpu: number, zone: number): number {
@@ -156,7 +161,7 @@ function nr_pcp_free(k: Kernel, set: number, high: number, zone: number, free_hi
   const min_nr_free = batch
   const max_nr_free = high - batch
   batch <<= k.pcp_set.free_factor[set]!
-  if (batch < max_nr_free) k.pcp_set.free_factor[set]!++
+  if (batch < max_nr_free && k.pcp_set.free_factor[set]! < PCP_BATCH_SCALE_MAX) k.pcp_set.free_factor[set]!++
   return Math.max(min_nr_free, Math.min(batch, max_nr_free))
 }
 
@@ -201,12 +206,18 @@ function free_pcppages_bulk(k: Kernel, zone: number, count: number, set: number,
 export function drain_pages(k: Kernel, cpu: number): void {
   for (let zone = 0; zone < MAX_NR_ZONES; zone++) drain_pages_zone(k, cpu, zone)
 }
+/** In pieces, each of which begins with the first list again: the zone's lock is not held for long. */
 export function drain_pages_zone(k: Kernel, cpu: number, zone: number): void {
   const set = pcp_set_of(cpu, zone)
-  if (k.pcp_set.count[set]! > 0) free_pcppages_bulk(k, zone, k.pcp_set.count[set]!, set, 0)
+  const to_drain = k.zone.pcp_batch[zone + 1]! << PCP_BATCH_SCALE_MAX
+  while (k.pcp_set.count[set]! > 0) free_pcppages_bulk(k, zone, to_drain, set, 0)
 }
 export function drain_all_pages(k: Kernel): void {
   for (let cpu = 0; cpu < k.config.cpus; cpu++) drain_pages(k, cpu)
+}
+/** drain_all_pages of one zone. */
+export function drain_zone(k: Kernel, zone: number): void {
+  for (let cpu = 0; cpu < k.config.cpus; cpu++) drain_pages_zone(k, cpu, zone)
 }
 
 /** The vmstat worker's share: lists of a CPU that were not used for a while are given back (refresh_cpu_vm_stats). */

@@ -33,6 +33,7 @@ const SHRINKERS = [SUPER_BLOCKS, SHADOW_NODES]
 /** One round over all shrinkers; the number of objects freed. */
 export function shrink_slab(k: Kernel, priority: number): number {
   let freed = 0
+  charge(k, COST.shrink_slab)
   for (const shrinker of SHRINKERS) freed += do_shrink_slab(k, shrinker, priority)
   return freed
 }

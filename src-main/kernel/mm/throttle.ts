@@ -55,7 +55,7 @@ export function clear_pgdat_congested(k: Kernel): void {
 export function reclaim_throttle(k: Kernel, sc: ScanControl, reason: number): void {
   const t = k.var.current
   if (t === 0 || ((k.task.flags[t]! & PF_KTHREAD) !== 0 && !sc.kswapd)) return
-  if (reason === THROTTLE_NOPROGRESS && skip_throttle_noprogress(k)) return
+  if ((reason === THROTTLE_NOPROGRESS || reason === THROTTLE_CONGESTED) && skip_throttle_noprogress(k)) return
   const ns = reason === THROTTLE_WRITEBACK ? 100_000_000 : reason === THROTTLE_ISOLATED ? 20_000_000 : JIFFY_NS
   const nr = reason === THROTTLE_WRITEBACK ? SWAP_CLUSTER_MAX : Infinity
   if (!sc.kswapd) return writeback_wait_nested(k, nr, ns, 'reclaim_throttle', 0)
@@ -64,13 +64,13 @@ export function reclaim_throttle(k: Kernel, sc: ScanControl, reason: number): vo
   schedule_timeout(k, Math.max(1, until - k.var.now), 'reclaim_throttle')
 }
 
-/** No use in waiting when kswapd has given up, or when most of what could be reclaimed waits for the disk anyway. */
+/** No use in waiting when kswapd has given up, or for the disk while less than half of what is reclaimable waits for it. */
 function skip_throttle_noprogress(k: Kernel): boolean {
   if (pgdat(k).kswapd_failures >= MAX_RECLAIM_RETRIES) return true
   let reclaimable = 0
   for (let zone = 0; zone < MAX_NR_ZONES; zone++)
     if (k.zone.managed_pages[zone + 1] !== 0) reclaimable += zone_reclaimable_pages(k, zone)
-  return 2 * k.vmstat[C.nr_zone_write_pending]! >= reclaimable
+  return 2 * k.vmstat[C.nr_zone_write_pending]! <= reclaimable
 }
 
 export function consider_reclaim_throttle(k: Kernel, sc: ScanControl): void {

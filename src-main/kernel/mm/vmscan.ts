@@ -15,7 +15,6 @@
 import { C, M } from '@shared/counters'
 import { int_div } from '../lib/math'
 import {
-  __GFP_FS,
   __GFP_IO,
   GFP_HIGHUSER_MOVABLE,
   GFP_KERNEL,
@@ -48,7 +47,7 @@ import {
 } from './scan_count'
 import { reclaim_pages, shrink_active_list, shrink_inactive_list } from './shrink_list'
 import { shrink_slab } from './shrinker'
-import { total_swap_pages } from './swapfile'
+import { nr_swap_pages, total_swap_pages } from './swapfile'
 import {
   consider_reclaim_throttle,
   pgdat,
@@ -130,6 +129,7 @@ function shrink_zones(k: Kernel, sc: ScanControl): void {
 
 /** Is there a block already, or free memory above the high mark that compaction can work with? */
 function compaction_ready(k: Kernel, zone: number, sc: ScanControl): boolean {
+  if ((sc.gfp & __GFP_IO) === 0) return false
   const suitable = compaction_suitable(k, zone, sc.order, 0, sc.reclaim_idx)
   if (suitable === COMPACT_SUCCESS || suitable === COMPACT_SKIPPED) return suitable === COMPACT_SUCCESS
   const watermark = high_wmark_pages(k, zone) + compact_gap(sc.order)
@@ -231,13 +231,19 @@ function finish_node(k: Kernel, pass: NodeScan, sc: ScanControl): boolean {
   return true
 }
 
-/** Reclaim for compaction goes on until about twice the block has been freed. */
+/** Reclaim for a block of a high order goes on while it gets something and compaction could not yet work with it. */
 function should_continue_reclaim(k: Kernel, nr_reclaimed: number, sc: ScanControl): boolean {
-  if (sc.order === 0 || sc.kswapd || nr_reclaimed === 0) return false
-  if ((sc.gfp & (__GFP_IO | __GFP_FS)) === 0 || (sc.order <= 3 && sc.priority >= DEF_PRIORITY - 2)) return false
-  const gap = 2 << sc.order
-  const anon = total_swap_pages(k) > 0 ? k.vmstat[C.nr_inactive_anon]! : 0
-  return nr_reclaimed < gap && k.vmstat[C.nr_inactive_file]! + anon > gap
+  if (!in_reclaim_compaction(sc) || nr_reclaimed === 0) return false
+  for (let zone = 0; zone <= sc.reclaim_idx && zone < MAX_NR_ZONES; zone++) {
+    if (k.zone.managed_pages[zone + 1] === 0) continue
+    if (compaction_suitable(k, zone, sc.order, 0, sc.reclaim_idx) !== COMPACT_SKIPPED) return false
+  }
+  const anon = nr_swap_pages(k) > 0 ? k.vmstat[C.nr_inactive_anon]! : 0
+  return k.vmstat[C.nr_inactive_file]! + anon > compact_gap(sc.order)
+}
+function in_reclaim_compaction(sc: ScanControl): boolean {
+  if ((sc.gfp & __GFP_IO) === 0 || sc.order === 0) return false
+  return sc.order > PAGE_ALLOC_COSTLY_ORDER || sc.priority < DEF_PRIORITY - 2
 }
 
 // ---------------------------------------------------------------- a pass over the lists of one cgroup

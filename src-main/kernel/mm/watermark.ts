@@ -24,11 +24,17 @@ export const ALLOC_WMARK_HIGH = WMARK_HIGH
 export const ALLOC_NO_WATERMARKS = 0x04
 export const ALLOC_WMARK_MASK = 0x03
 export const ALLOC_OOM = 0x08
-export const ALLOC_HARDER = 0x10
-export const ALLOC_HIGH = 0x20
+/** The caller cannot wait for reclaim. */
+export const ALLOC_NON_BLOCK = 0x10
+/** __GFP_HIGH: half of what is below the min mark. */
+export const ALLOC_MIN_RESERVE = 0x20
 export const ALLOC_CPUSET = 0x40
 export const ALLOC_NOFRAGMENT = 0x100
+/** Atomic and of a high order: the reserved pageblocks too. */
+export const ALLOC_HIGHATOMIC = 0x200
 export const ALLOC_KSWAPD = 0x800
+/** Who may go below the min mark at all. */
+const ALLOC_RESERVES = ALLOC_NON_BLOCK | ALLOC_MIN_RESERVE | ALLOC_HIGHATOMIC | ALLOC_OOM
 
 // ---- zone.flags
 /** A boost was just added: the next allocation that may wakes kswapd. */
@@ -65,8 +71,7 @@ export function zone_watermark_fast(
   const free = k.zone.nr_free[zone + 1]!
   if (order === 0) {
     let usable = free
-    if ((alloc_flags & (ALLOC_HARDER | ALLOC_OOM)) === 0)
-      usable -= Math.min(usable, k.zone.nr_reserved_highatomic[zone + 1]!)
+    if ((alloc_flags & ALLOC_RESERVES) === 0) usable -= Math.min(usable, k.zone.nr_reserved_highatomic[zone + 1]!)
     if (usable > mark + k.zone.lowmem_reserve[(zone + 1) * NR_LOWMEM_RESERVE + highest_zoneidx]!) return true
   }
   if (__zone_watermark_ok(k, zone, order, mark, highest_zoneidx, alloc_flags, free)) return true
@@ -87,14 +92,20 @@ export function __zone_watermark_ok(
   alloc_flags: number,
   free_pages: number,
 ): boolean {
-  const harder = (alloc_flags & (ALLOC_HARDER | ALLOC_OOM)) !== 0
   let min = mark
-  free_pages -= 2 ** order - 1 + (harder ? 0 : k.zone.nr_reserved_highatomic[zone + 1]!)
-  if ((alloc_flags & ALLOC_HIGH) !== 0) min -= int_div(min, 2)
-  if (harder) min -= int_div(min, (alloc_flags & ALLOC_OOM) !== 0 ? 2 : 4)
+  free_pages -= (1 << order) - 1
+  if ((alloc_flags & ALLOC_RESERVES) === 0) free_pages -= k.zone.nr_reserved_highatomic[zone + 1]!
+  else {
+    if ((alloc_flags & ALLOC_MIN_RESERVE) !== 0) {
+      min -= int_div(min, 2)
+      if ((alloc_flags & ALLOC_NON_BLOCK) !== 0) min -= int_div(min, 4)
+    }
+    if ((alloc_flags & ALLOC_OOM) !== 0) min -= int_div(min, 2)
+  }
   if (free_pages <= min + k.zone.lowmem_reserve[(zone + 1) * NR_LOWMEM_RESERVE + highest_zoneidx]!) return false
   if (order === 0) return true
-  for (let o = order; o < MAX_ORDER; o++) if (area_usable(k, zone, o, harder)) return true
+  const highatomic = (alloc_flags & (ALLOC_HIGHATOMIC | ALLOC_OOM)) !== 0
+  for (let o = order; o < MAX_ORDER; o++) if (area_usable(k, zone, o, highatomic)) return true
   return false
 }
 

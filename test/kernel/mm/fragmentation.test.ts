@@ -59,12 +59,13 @@ describe('compaction of a program', () => {
     const k = bare_machine()
     const p = sys.sys_mmap(k, 0, 64 * MiB, RW, ANON)
     access_range(k, p, (64 * MiB) / PAGE, PAGE, true)
-    for (let at = 0; at < 64 * MiB; at += 2 * PAGE) sys.sys_munmap(k, p + at, PAGE)
-    for (let at = PAGE; at < 64 * MiB; at += 2 * PAGE) sys.sys_mlock(k, p + at, PAGE)
+    // Not every second page: the free scanner's long strides would pass over all free ones when they are at odd frames.
+    for (let at = 0; at < 64 * MiB; at += 3 * PAGE) sys.sys_munmap(k, p + at, 2 * PAGE)
+    for (let at = 2 * PAGE; at < 64 * MiB; at += 3 * PAGE) sys.sys_mlock(k, p + at, PAGE)
     lru_add_drain_all(k)
     sysctl_write(k, 'vm.compact_unevictable_allowed', allowed)
     compact_memory(k)
-    if (moves) expect(k.vmstat[C.pgmigrate_success]).toBeGreaterThan(3000)
+    if (moves) expect(k.vmstat[C.pgmigrate_success]).toBeGreaterThan(2000)
     else expect(k.vmstat[C.pgmigrate_success]).toBeLessThan(300)
     verify_mm(k)
     verifyMemory(k)
@@ -190,5 +191,32 @@ describe('under random mapping, unmapping, compacting and huge pages', () => {
     expect(k.task.min_flt[k.var.current]).toBe(faults)
     expect(k.vmstat[C.pgmigrate_success]).toBeGreaterThan(0)
     verify_mm(k)
+  })
+
+  /** Grows the pool as far as it goes; how often the request that failed, and those before it, reclaimed and compacted. */
+  function grown(ram: number): { k: Kernel; stalls: number; failed: number } {
+    const k = bare_machine({ ram: ram * MiB })
+    holed(k, (ram - 128) * MiB)
+    compact_memory(k)
+    sysctl_write(k, 'vm.nr_hugepages', 1000)
+    return { k, stalls: k.vmstat[C.allocstall_movable]!, failed: k.vmstat[C.compact_fail]! }
+  }
+
+  test('the last request tries again sixteen times while blocks lie in a zone that is protected from it', () => {
+    const { k, stalls, failed } = grown(1024)
+    // Free pages of a zone without anything to reclaim count as if they could be reclaimed.
+    expect(area_nr_free(k, 0, 10)).toBe(1)
+    expect(stalls).toBeGreaterThanOrEqual(17)
+    expect(stalls).toBeLessThan(24)
+    // Compaction that is put off counts as a try.
+    expect(failed).toBe(stalls + 1)
+    verifyMemory(k)
+  })
+
+  test('and gives up at once where there are none', () => {
+    const { k, stalls, failed } = grown(256)
+    expect(area_nr_free(k, 0, 9) + area_nr_free(k, 0, 10)).toBe(0)
+    expect(stalls).toBeLessThan(8)
+    expect(failed).toBe(stalls + 1)
   })
 })

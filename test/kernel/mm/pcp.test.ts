@@ -5,6 +5,7 @@ import {
   GFP_HIGHUSER_MOVABLE,
   GFP_KERNEL,
   MIGRATE_HIGHATOMIC,
+  MIGRATE_UNMOVABLE,
   type Kernel,
 } from '../../../src-main/kernel/kernel'
 import {
@@ -50,6 +51,20 @@ test('a list that only grows gives a batch back, then two, then four, and calms 
   expect(calm.every((nr) => nr <= batch)).toBe(true)
   const next = drains(k, pages(k, high))
   expect(next[0] ?? batch).toBe(batch)
+  verifyMemory(k)
+})
+
+test('huge pages of the movable type are on a list of their own', () => {
+  const k = bootMemory(2048)
+  const [a, b] = [alloc_pages(k, GFP_HIGHUSER_MOVABLE, 9), alloc_pages(k, GFP_HIGHUSER_MOVABLE, 9)]
+  drain_all_pages(k)
+  set_pageblock_migratetype(k, a, MIGRATE_UNMOVABLE)
+  free_pages(k, a, 9)
+  free_pages(k, b, 9)
+  expect(nr_pcp_pages(k, DMA32)).toBe(1024)
+  // The last that was freed comes back first, but only within its type.
+  expect(alloc_pages(k, GFP_KERNEL, 9)).toBe(a)
+  expect(alloc_pages(k, GFP_HIGHUSER_MOVABLE, 9)).toBe(b)
   verifyMemory(k)
 })
 

@@ -178,6 +178,7 @@ describe('kmem_cache_alloc', () => {
     const [k, cache] = fresh()
     const gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_MEMALLOC | 0x10a
     const taken: number[] = []
+    drain_all_pages(k)
     for (let pfn = alloc_page(k, gfp); pfn !== 0; pfn = alloc_page(k, gfp)) taken.push(pfn)
     // Blocks of four frames, no two of them together.
     for (const pfn of taken) if (pfn % 16 < 4) free_page(k, pfn)

@@ -157,11 +157,8 @@ describe('kswapd', () => {
   test('takes a boost back once it has worked for it', () => {
     const k = running()
     k.zone.watermark_boost[DMA32 + 1] = 2000
-    // The first time it is woken at all it only looks about.
-    for (let woken = 0; woken < 2; woken++) {
-      wakeup_kswapd(k, DMA32, GFP_KERNEL, 0)
-      for (let i = 0; i < 50; i++) run_step(k, programs)
-    }
+    wakeup_kswapd(k, DMA32, GFP_KERNEL, 0, DMA32)
+    for (let i = 0; i < 50; i++) run_step(k, programs)
     expect(k.zone.watermark_boost[DMA32 + 1]).toBe(0)
   })
 })

@@ -7,7 +7,7 @@ import {
   write_min_free_kbytes,
   write_watermark_scale_factor,
 } from '../../../src-main/kernel/mm/page_alloc'
-import { ALLOC_HARDER, ALLOC_HIGH, ALLOC_OOM } from '../../../src-main/kernel/mm/watermark'
+import { ALLOC_HIGHATOMIC, ALLOC_MIN_RESERVE, ALLOC_NON_BLOCK, ALLOC_OOM } from '../../../src-main/kernel/mm/watermark'
 import { bootMemory } from './machine'
 
 const DMA = 0
@@ -27,12 +27,12 @@ describe('a request passes a mark of 1000', () => {
   test.each([
     ['an ordinary one with one page more', 0, 0, 0, 1001],
     ['of eight pages with as many more', 0, 3, 0, 1008],
-    ['of high priority with half of it', ALLOC_HIGH, 0, 0, 501],
-    ['that must not wait with three quarters', ALLOC_HARDER, 0, 0, 751],
+    ['of high priority with half of it', ALLOC_MIN_RESERVE, 0, 0, 501],
+    ['that must not wait with as much as an ordinary one', ALLOC_NON_BLOCK, 0, 0, 1001],
     ['of the dying with half', ALLOC_OOM, 0, 0, 501],
-    ['of an interrupt with three eighths', ALLOC_HIGH | ALLOC_HARDER, 0, 0, 376],
+    ['of an interrupt with three eighths', ALLOC_MIN_RESERVE | ALLOC_NON_BLOCK, 0, 0, 376],
     ['an ordinary one without the pageblocks of atomic ones', 0, 0, 512, 1513],
-    ['an atomic one with them', ALLOC_HARDER, 0, 512, 751],
+    ['an atomic one with them', ALLOC_HIGHATOMIC, 0, 512, 1001],
   ])('%s', (_what, flags, order, reserved, want) => {
     expect(least(k, flags, order, reserved)).toBe(want)
   })
