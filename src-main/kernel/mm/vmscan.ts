@@ -136,10 +136,11 @@ function compaction_ready(k: Kernel, zone: number, sc: ScanControl): boolean {
   return zone_watermark_ok(k, zone, 0, watermark, sc.reclaim_idx, 0)
 }
 
-const STALL_EVENT_NS = 1_000_000
+/** What its text can show. */
+const STALL_EVENT_NS = 100_000
 const STALL_EVENT_GAP_NS = 100_000_000
 
-/** A stall of a millisecond or more is an event, not more often than ten times a second. */
+/** A stall of a tenth of a millisecond or more is an event, not more often than ten times a second. */
 function stalled(k: Kernel, ns: number): void {
   k.machine[M.allocstall_ns]! += ns
   const t = k.var.current
