@@ -5,6 +5,7 @@ import { fixed, HZ, keyed, padLeft, readStat, type Stat } from '../../procText'
 import { userName } from '../../users'
 import { used_kB } from '../free'
 import { uptimeText } from '../uptime'
+import { FIGURES, graph, NOTHING } from './graph'
 import { scaleMem, scaleTics, UNITS } from './scale'
 
 /** What shares of CPU are reckoned from: one look at the machine, and the next. */
@@ -22,6 +23,9 @@ export interface View {
   taskScale: number
   commandLines: boolean
   eachCpu: boolean
+  /** How CPU and memory are shown in the summary: figures, bars, blocks, not at all (graph.ts). */
+  cpuMode: number
+  memoryMode: number
   idle: boolean
   user: number | null
   pids: readonly number[] | null
@@ -56,7 +60,7 @@ export function frame(inside: Inside, before: Look, now: Look, view: View, cols:
   const lines = shown
     .slice(view.from, view.from + view.max)
     .map((row) => line(row, whole, view, pidWidth, commandWidth))
-  return [...summary(inside, rows, before.stat, now.stat, view), '', head, ...lines]
+  return [...summary(inside, rows, before.stat, now.stat, view, cols - 1), '', head, ...lines]
 }
 
 export function rowsOf(inside: Inside, before: Look, now: Look, view: View): Row[] {
@@ -114,27 +118,59 @@ function percent(value: number): string {
   return text.length <= 5 ? text : Math.round(value).toFixed(0)
 }
 
-function summary(inside: Inside, rows: readonly Row[], before: Stat, now: Stat, view: View): string[] {
+function summary(inside: Inside, rows: readonly Row[], before: Stat, now: Stat, view: View, cols: number): string[] {
+  const lines = [`top -${uptimeText(inside)}`]
+  if (view.cpuMode !== NOTHING) lines.push(taskLine(rows), ...cpuLines(before, now, view, cols))
+  if (view.memoryMode !== NOTHING) lines.push(...memoryLines(inside, view, cols))
+  return lines
+}
+
+function taskLine(rows: readonly Row[]): string {
   const states = (letters: string): string => padLeft(rows.filter(({ p }) => letters.includes(p.stat.state)).length, 4)
-  const cpus = view.eachCpu
-    ? now.cpus.map((cpu, i) => `%Cpu${String(i).padEnd(3)} :${shares(before.cpus[i] ?? [], cpu)}`)
-    : [`%Cpu(s):${shares(before.cpu, now.cpu)}`]
+  return `Tasks:${padLeft(rows.length, 4)} total,${states('R')} running,${states('SDI')} sleeping,${states('Tt')} stopped,${states('Z')} zombie`
+}
+
+function cpuLines(before: Stat, now: Stat, view: View, cols: number): string[] {
+  const show = (name: string, a: readonly number[], b: readonly number[]): string =>
+    name + (view.cpuMode === FIGURES ? shares(a, b) : cpuGraph(a, b, view.cpuMode, cols))
+  if (!view.eachCpu) return [show('%Cpu(s):', before.cpu, now.cpu)]
+  return now.cpus.map((cpu, i) => show(`%Cpu${String(i).padEnd(3)} :`, before.cpus[i] ?? [], cpu))
+}
+
+function memoryLines(inside: Inside, view: View, cols: number): string[] {
   const m = keyed(inside.read('/proc/meminfo'))
   const kB = (name: string): number => m.get(name) ?? 0
   const unit = UNITS[view.summaryScale]!
+  const scaled = (value: number): string =>
+    view.summaryScale === 0 ? String(value) : fixed(Math.fround(value / 1024 ** view.summaryScale), 1)
   const amount = (value: number): string => {
-    const text = view.summaryScale === 0 ? String(value) : fixed(Math.fround(value / 1024 ** view.summaryScale), 1)
+    const text = scaled(value)
     return (text.length > 8 ? `${text.slice(0, 8)}+` : `${text} `).padStart(10)
   }
   const [total, free] = [kB('MemTotal'), kB('MemFree')]
   const [swap, swapFree] = [kB('SwapTotal'), kB('SwapFree')]
-  return [
-    `top -${uptimeText(inside)}`,
-    `Tasks:${padLeft(rows.length, 4)} total,${states('R')} running,${states('SDI')} sleeping,${states('Tt')} stopped,${states('Z')} zombie`,
-    ...cpus,
-    `${unit} Mem :${amount(total)}total,${amount(free)}free,${amount(used_kB(m))}used,${amount(kB('Buffers') + kB('Cached') + kB('SReclaimable'))}buff/cache     `,
-    `${unit} Swap:${amount(swap)}total,${amount(swapFree)}free,${amount(swap - swapFree).trimEnd()}${' used.'}${amount(kB('MemAvailable'))}avail Mem `,
-  ]
+  const cache = kB('Buffers') + kB('Cached') + kB('SReclaimable')
+  if (view.memoryMode === FIGURES)
+    return [
+      `${unit} Mem :${amount(total)}total,${amount(free)}free,${amount(used_kB(m))}used,${amount(cache)}buff/cache     `,
+      `${unit} Swap:${amount(swap)}total,${amount(swapFree)}free,${amount(swap - swapFree).trimEnd()}${' used.'}${amount(kB('MemAvailable'))}avail Mem `,
+    ]
+  // What is neither free nor cache, and of the cache what could not be had.
+  const own = total - free - cache
+  const show = (name: string, all: number, part1: number, part2: number): string => {
+    const { one, two, text } = graph(all, part1, part2, view.memoryMode, cols)
+    return `${unit} ${name}:${padLeft(fixed(one + two, 1), 5)}/${scaled(all).slice(0, 9).padEnd(9)}${text}`
+  }
+  return [show('Mem ', total, own, total - kB('MemAvailable') - own), show('Swap', swap, 0, swap - swapFree)]
+}
+
+/** User and nice, then system and interrupts. */
+function cpuGraph(before: readonly number[], now: readonly number[], mode: number, cols: number): string {
+  const grown = now.slice(0, 8).map((ticks, i) => Math.max(0, ticks - (before[i] ?? 0)))
+  const part = (...of: number[]): number => of.reduce((sum, i) => sum + (grown[i] ?? 0), 0)
+  const all = grown.reduce((a, b) => a + b, 0)
+  const { one, two, text } = graph(all, part(0, 1), part(2, 5, 6), mode, cols)
+  return ` ${padLeft(fixed(one, 1), 5)}/${fixed(two, 1).padEnd(5)} ${padLeft(fixed(one + two, 0), 3)}${text}`
 }
 
 /** User, system, nice, idle, wait, hard and soft interrupts, steal. */

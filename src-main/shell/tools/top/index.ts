@@ -4,6 +4,7 @@ import { getopt, UsageError } from '../../options'
 import { userId } from '../../users'
 import { screen } from '../screen'
 import { frame, lookAt, SORTS, type Look, type View } from './frame'
+import { FIGURES } from './graph'
 import { pressed, type State } from './keys'
 
 const LONG = {
@@ -86,6 +87,8 @@ function stateOf(flags: ReadonlySet<string>, values: ReadonlyMap<string, string>
     taskScale: scale('e', 'kmgtp', 0),
     commandLines: flags.has('c'),
     eachCpu: flags.has('1'),
+    cpuMode: FIGURES,
+    memoryMode: FIGURES,
     idle: !flags.has('i'),
     user,
     pids: values.has('p') ? values.get('p')!.split(',').map(pidOf) : null,

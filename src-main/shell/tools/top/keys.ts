@@ -5,6 +5,7 @@ import { userId } from '../../users'
 import { signalNumber } from '../signals'
 import type { Ask } from '../screen'
 import type { View } from './frame'
+import { MODES } from './graph'
 
 export interface State {
   readonly view: View
@@ -25,6 +26,7 @@ const HELP = `Help for Interactive Commands - top of the simulated machine
   <,>       Sort by the column on the left, on the right
   R         Reverse the sort
   c,i,1     Toggle: c name or command line; i idle tasks; 1 one line for all CPUs or each
+  t,m       Summary: t of CPU, m of memory, in figures, bars, blocks or not at all
   E,e       Scale of memory: E of the summary; e of the tasks
   u         Only the tasks of a user
   n or #    How many tasks are shown
@@ -50,6 +52,8 @@ export async function pressed(key: string, ask: Ask, state: State, io: Io): Prom
   else if (key === 'c') view.commandLines = !view.commandLines
   else if (key === 'i') view.idle = !view.idle
   else if (key === '1') view.eachCpu = !view.eachCpu
+  else if (key === 't') view.cpuMode = (view.cpuMode + 1) % MODES
+  else if (key === 'm') view.memoryMode = (view.memoryMode + 1) % MODES
   else if (key === 'E') view.summaryScale = (view.summaryScale + 1) % 6
   else if (key === 'e') view.taskScale = (view.taskScale + 1) % 5
   else if (key === 'h' || key === '?') state.help = HELP
