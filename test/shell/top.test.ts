@@ -28,7 +28,7 @@ async function summaryAfter(keys: string): Promise<string[]> {
     max: Infinity,
   }
   const state: State = { view, delay: 3, help: null, note: '', noteRow: 5 }
-  for (const key of keys) await pressed(key, () => Promise.resolve(null), state, { inside } as Io)
+  for (const key of keys) await pressed(key, () => Promise.resolve(null), state, { inside } as unknown as Io)
   expect(state.note).toBe('')
   const look = lookAt(inside)
   const lines = frame(inside, look, look, view, 81)
