@@ -406,4 +406,83 @@ export const MORE = [
       ],
     ],
   ),
+  ...of(
+    'generations',
+    ['test/kernel/mm/lru_gen.fuzz.test.ts'],
+    [
+      [
+        'the youngest generation alone is active',
+        'mm/lru_gen.ts',
+        'return gen === lru_gen_from_seq(max_seq) || gen === lru_gen_from_seq(max_seq - 1)',
+        'return gen === lru_gen_from_seq(max_seq)',
+      ],
+      [
+        'what is to go first goes to the second oldest generation',
+        'mm/lru_gen.ts',
+        'else if (reclaiming || min_seq + MIN_NR_GENS >= max_seq) seq = min_seq',
+        'else if (min_seq + MIN_NR_GENS >= max_seq) seq = min_seq',
+      ],
+      [
+        'a promoted page keeps its references',
+        'mm/lru_gen.ts',
+        '  folio_clear_refs(k, pfn)\n  k.page.lru_gen[pfn] = (k.page.lru_gen[pfn]! & ~GEN_MASK) | (gen + 1)',
+        '  k.page.lru_gen[pfn] = (k.page.lru_gen[pfn]! & ~GEN_MASK) | (gen + 1)',
+      ],
+      [
+        'anonymous pages are evicted further than file pages',
+        'mm/lru_gen_aging.ts',
+        'min_seq[LRU_GEN_ANON] = Math.min(min_seq[LRU_GEN_ANON], min_seq[LRU_GEN_FILE])',
+        '',
+      ],
+      [
+        'switched off, what was hot is not active',
+        'mm/lru_gen.ts',
+        'if (!reclaiming && lru_gen_is_active(k, lru_gen_row(memcg), gen))',
+        'if (reclaiming && lru_gen_is_active(k, lru_gen_row(memcg), gen))',
+      ],
+    ],
+  ),
+  ...of(
+    'generations',
+    ['test/kernel/mm/lru_gen_evict.test.ts'],
+    [
+      [
+        'the walk leaves the accessed bits',
+        'mm/lru_gen_walk.ts',
+        'k.pt.entry[slot] = entry & ~PTE_A\n  if ((entry & PTE_D) === 0',
+        'if ((entry & PTE_D) === 0',
+      ],
+      ['tables that nobody used are walked too', 'mm/lru_gen_walk.ts', 'if ((entry & PTE_A) === 0) return end\n', ''],
+      [
+        'a table is worth the next walk whatever was found',
+        'mm/lru_gen_walk.ts',
+        'return young * 8 >= total',
+        'return young * 9 >= total',
+      ],
+      [
+        'a refault counts whatever generation it was evicted from',
+        'mm/lru_gen_ctrl.ts',
+        'if (token >>> LRU_REFS_WIDTH !== (min_seq & (mask >>> LRU_REFS_WIDTH))) return\n',
+        '',
+      ],
+      [
+        'every tier is as good as the first',
+        'mm/lru_gen_ctrl.ts',
+        'read_ctrl_pos(k, row, type, tier, 2))) tier++',
+        'read_ctrl_pos(k, row, type, tier, 1))) tier++',
+      ],
+      [
+        'half of the pages may be in the oldest generation before aging stops',
+        'mm/lru_gen_aging.ts',
+        'old * (MIN_NR_GENS + 2) < total',
+        'old * MIN_NR_GENS < total',
+      ],
+      [
+        'a page that waits for its write is hot',
+        'mm/lru_gen_evict.ts',
+        'if ((flags[pfn]! & PG_reclaim) !== 0 && (flags[pfn]! & (PG_dirty | PG_writeback)) !== 0) {',
+        'if ((flags[pfn]! & PG_reclaim) !== 0 && (flags[pfn]! & PG_dirty) !== 0) {',
+      ],
+    ],
+  ),
 ]

@@ -52,6 +52,8 @@ const LINE = 4096
 const NR_CONTEXTS = 16
 const RETIRED = -1
 const HUGE = 1 << 31
+/** Of a tag: its context. */
+const CONTEXT_MASK = 15 << 27
 const TLB_SINGLE_PAGE_FLUSH_CEILING = 33
 const NR_LINES = 4096
 
@@ -323,6 +325,8 @@ function walk(
     const pmd = entry[slot]!
     if ((pmd & PTE_P) === 0) return miss_cycles(k, cycles, 0)
     if ((pmd & PTE_PS) !== 0) return fill_huge(k, w, base, ctx, vpn, write, slot, cycles)
+    // Upper levels have an accessed bit too; it is set when an entry is cached, like that of a page.
+    if ((pmd & PTE_A) === 0) entry[slot] = pmd | PTE_A
     slot = (pmd >>> PTE_SHIFT) * PTRS
     w[pde] = pde_tag
     w[pde + (PDE_TABLE - PDE_TAG)] = slot
@@ -462,9 +466,13 @@ function invalidate(k: Kernel, cpu: number, mm: number, addr: number): void {
     forget(w, base + L2_TAG + ((vpn >> 9) & 127) * 12, 12, huge)
     forget(w, base + L1G_TAG, 4, HUGE | ctx | (vpn >> 18))
     forget(w, base + L2G_TAG, 16, HUGE | ctx | (vpn >> 18))
-    forget(w, base + PDE_TAG + ((vpn >> 9) & 31), 1, ctx | (vpn >> 9))
-    forget(w, base + PDPE_TAG + ((vpn >> 18) & 3), 1, ctx | (vpn >> 18))
+    // INVLPG forgets the paging-structure caches of the address space, whatever the address.
+    forget_context(w, base + PDE_TAG, 32, ctx)
+    forget_context(w, base + PDPE_TAG, 4, ctx)
   }
+}
+function forget_context(w: Int32Array, from: number, n: number, ctx: number): void {
+  for (let i = from; i < from + n; i++) if ((w[i]! & CONTEXT_MASK) === ctx) w[i] = 0
 }
 function forget(w: Int32Array, from: number, n: number, tag: number): void {
   for (let i = from; i < from + n; i++) if (w[i] === tag) w[i] = 0
