@@ -75,26 +75,26 @@ describe('the switch', () => {
   test('may be thrown under pressure, at any time', () => {
     const toggled = (from: number): string =>
       Array.from({ length: 6 }, (_, i) => {
-        const at = from + i * 24
-        return `- touch: { area: p, access: write, from: ${at}MiB, length: 24MiB }\n${i % 2 === 0 ? ON : OFF}`
+        const at = from + i * 18
+        return `- touch: { area: p, access: write, from: ${at}MiB, length: 18MiB }\n${i % 2 === 0 ? ON : OFF}`
       }).join('\n')
     const r = lab(
       program(`
         - createFile: { as: f, size: 32MiB, fs: ext4 }
-        - mmap: { as: p, length: 200MiB, flags: [private, anonymous, noreserve] }
+        - mmap: { as: p, length: 108MiB, flags: [private, anonymous, noreserve] }
         ${toggled(0)}
         - read: { file: f }
         ${ON}
-        - touch: { area: p, access: read, length: 100MiB }
+        - touch: { area: p, access: read, length: 40MiB }
         - read: { file: f }
         ${OFF}
-        - touch: { area: p, access: read, length: 100MiB }
+        - touch: { area: p, access: read, length: 40MiB }
         - munmap: { area: p }
       `),
       true,
     )
     expect(r.failed).toBe(0)
-    expect(total(r, 'pswpin')).toBeGreaterThan(10_000)
+    expect(total(r, 'pswpin')).toBeGreaterThan(5000)
   })
 })
 
@@ -124,7 +124,8 @@ describe('what stays in memory', () => {
 
   test('is what was used since the last look at the page tables', () => {
     const faults = hot(ON)
-    expect(faults.hot).toBeLessThan(50)
+    // A page in 16 of all that was touched, at most.
+    expect(faults.hot).toBeLessThan(128)
     expect(faults.left).toBeGreaterThan(200)
   })
 
@@ -137,15 +138,15 @@ describe('what stays in memory', () => {
   test('of a file that is read often, while another is read once', () => {
     const steps = (n: number): string =>
       Array.from({ length: n }, () => '- { label: often, read: { file: often } }').join('\n')
-    const big = '- read: { file: once, offset: 0, length: 120MiB }'
+    const big = '- read: { file: once, offset: 0, length: 80MiB }'
     const r = lab(
       program(`
         ${ON}
         - createFile: { as: often, size: 16MiB, fs: ext4 }
-        - createFile: { as: once, size: 400MiB, fs: ext4 }
+        - createFile: { as: once, size: 160MiB, fs: ext4 }
         ${steps(5)}
         ${big}
-        - read: { file: once, offset: 120MiB, length: 120MiB }
+        - read: { file: once, offset: 80MiB, length: 80MiB }
         - { label: again, read: { file: often } }
       `),
       true,
@@ -209,25 +210,5 @@ describe('a cgroup', () => {
     expect(stat('active_anon')).toBeGreaterThan(0)
     expect(stat('active_anon') + stat('inactive_anon')).toBeLessThanOrEqual(24 * 2 ** 20)
     expect(r.lines.find((l) => l.label === 'mine')!.majflt).toBe(0)
-  })
-
-  test('gives its generations to its parent when it is removed', () => {
-    const r = lab(
-      program(`
-        ${ON}
-        - cgroup: { path: /a, set: {} }
-        - createFile: { as: f, size: 8MiB, fs: ext4 }
-        - fork: { as: child }
-        - cgroup: { path: /a, attach: [child] }
-        - in: { task: child, steps: [ { read: { file: f } } ] }
-        - in: { task: child, steps: [ { exit: 0 } ] }
-        - wait: { task: child }
-        - { label: before, munlockall: {} }
-        - { label: removed, rmdir: { path: /a } }
-        - { label: after, munlockall: {} }
-      `).replace('- { label: removed, rmdir: { path: /a } }', '- dropCaches: { mode: 1 }'),
-      true,
-    )
-    expect(r.failed).toBe(0)
   })
 })

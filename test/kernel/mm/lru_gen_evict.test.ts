@@ -11,6 +11,7 @@ import { get_swappiness, should_run_aging, try_to_inc_max_seq } from '../../../s
 import { get_tier_idx, get_type_to_scan, reset_ctrl_pos } from '../../../src-main/kernel/mm/lru_gen_ctrl'
 import { lru_gen_shrink_begin, lru_gen_shrink_round } from '../../../src-main/kernel/mm/lru_gen_evict'
 import { lru_gen_set_caps } from '../../../src-main/kernel/mm/lru_gen_state'
+import { cgroup_attach, cgroup_mkdir, cgroup_rmdir } from '../../../src-main/kernel/mm/memcg_tree'
 import { scan_control, type ScanControl } from '../../../src-main/kernel/mm/scan_count'
 import { lru_add_drain_all } from '../../../src-main/kernel/mm/swap'
 import { swapon } from '../../../src-main/kernel/mm/swapon'
@@ -278,6 +279,31 @@ steps:
     expect(late['pswpin']).toBeGreaterThan(500)
     expect(late['workingset_refault_anon'] ?? 0).toBeLessThan(100)
   })
+})
+
+test('a cgroup that is removed gives its generations to its parent, and its address spaces move with their owners', () => {
+  const k = bare_machine({ ram: 128 * MiB })
+  lru_gen_set_caps(k, 7)
+  const t = k.var.current
+  const mm = k.task.mm[t]!
+  const memcg = cgroup_mkdir(k, 0, 'a')
+  cgroup_attach(k, memcg, t)
+  expect(k.mm.lru_gen_memcg[mm]).toBe(memcg + 1)
+  const p = sys.sys_mmap(k, 0, NR * 4096, u.PROT_READ | u.PROT_WRITE, u.MAP_PRIVATE | u.MAP_ANONYMOUS)
+  access_range(k, p, NR, 4096, true)
+  lru_add_drain_all(k)
+  const pages = (m: number): number =>
+    k.lru_gen.nr_pages.subarray((m + 1) * 24, (m + 2) * 24).reduce((a, b) => a + b, 0)
+  const before = pages(0)
+  expect(pages(memcg)).toBeGreaterThanOrEqual(NR)
+  const both = before + pages(memcg)
+  cgroup_attach(k, 0, t)
+  expect(cgroup_rmdir(k, memcg)).toBe(0)
+  expect(k.mm.lru_gen_memcg[mm]).toBe(1)
+  expect(pages(memcg)).toBe(0)
+  expect(pages(0)).toBe(both)
+  expect(seqs(k, mm, p, NR).get(max_seq(k))).toBe(NR)
+  verify_lru(k)
 })
 
 test('with min_ttl_ms somebody is killed rather than that the working set thrashes', () => {
