@@ -5,11 +5,11 @@
  * Linux: mm/compaction.c (kcompactd, kcompactd_do_work, proactive_compact_node, fragmentation_score_node).
  */
 import { C } from '@shared/counters'
-import { kthread_sleep, threads, TIMER_KTHREAD, wake_kthread } from '../task'
+import { kthread_sleep, psi_memstall_enter, psi_memstall_leave, threads, TIMER_KTHREAD, wake_kthread } from '../task'
 import { timer_add } from '../lib/timer'
 import { MAX_NR_ZONES, ZONE_NORMAL, type Kernel } from '../kernel'
 import { compact_zone, kswapd_is_running } from './compaction'
-import { compact_control, MIGRATE_SYNC_LIGHT, ORDER_ALL, type CompactControl } from './compact_control'
+import { compact_control, MIGRATE_SYNC_LIGHT, ORDER_ALL } from './compact_control'
 import {
   COMPACT_COMPLETE,
   COMPACT_CONTINUE,
@@ -68,8 +68,11 @@ function kcompactd_node_suitable(k: Kernel): boolean {
 /** One wake-up of kcompactd: what kswapd asked for, else a look at the score; then it sleeps until the next look. */
 export function kcompactd_step(k: Kernel): boolean {
   let timeout = HPAGE_FRAG_CHECK_INTERVAL_NS
-  if (kcompactd(k).max_order > 0) kcompactd_do_work(k)
-  else if (should_proactive_compact_node(k)) {
+  if (kcompactd(k).max_order > 0) {
+    const outermost = psi_memstall_enter(k)
+    kcompactd_do_work(k)
+    psi_memstall_leave(k, outermost)
+  } else if (should_proactive_compact_node(k)) {
     const before = fragmentation_score_node(k)
     proactive_compact_node(k)
     // Without progress the next look waits much longer.
@@ -95,25 +98,20 @@ function kcompactd_do_work(k: Kernel): void {
       drain_zone(k, zone)
       defer_compaction(k, zone, order)
     }
-    count_scanned(k, cc)
+    k.vmstat[C.compact_daemon_migrate_scanned]! += cc.migrate_scanned
+    k.vmstat[C.compact_daemon_free_scanned]! += cc.free_scanned
   }
   state.max_order = 0
   state.highest_zoneidx = last_zone(k)
 }
 
+/** As in 6.1, this is not counted as the daemon's work. */
 function proactive_compact_node(k: Kernel): void {
   for (let zone = 0; zone < MAX_NR_ZONES; zone++) {
     if (k.zone.managed_pages[zone + 1] === 0) continue
     const options = { whole_zone: true, proactive: true, ignore_skip_hint: true }
-    const cc = compact_control(zone, ORDER_ALL, MIGRATE_SYNC_LIGHT, options)
-    compact_zone(k, cc)
-    count_scanned(k, cc)
+    compact_zone(k, compact_control(zone, ORDER_ALL, MIGRATE_SYNC_LIGHT, options))
   }
-}
-
-function count_scanned(k: Kernel, cc: CompactControl): void {
-  k.vmstat[C.compact_daemon_migrate_scanned]! += cc.migrate_scanned
-  k.vmstat[C.compact_daemon_free_scanned]! += cc.free_scanned
 }
 
 /** vm.compaction_proactiveness was written: kcompactd looks at once, and goes on looking. */
