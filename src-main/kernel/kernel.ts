@@ -44,6 +44,8 @@ export interface MachineConfig {
   readonly psi: boolean
   /** The processor has five-level page tables (CPUID la57); `no5lvl` among the boot parameters leaves them off. */
   readonly la57?: boolean
+  /** cgroup2 is mounted on /sys/fs/cgroup; it is when left out. */
+  readonly cgroup?: boolean
   /** How many times slower the CPUs are than costs.ts says (an emulated machine); 1 when left out. */
   readonly slowdown?: number
 }

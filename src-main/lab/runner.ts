@@ -144,6 +144,7 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
     bootParams: [...machine.bootParams, ...(machine.psi ? ['psi=1'] : [])],
     psi: machine.psi,
     la57: machine.la57,
+    cgroup: machine.cgroup || program.steps.some(namesCgroup),
     slowdown: machine.slowdown,
   })
   for (const [name, value] of Object.entries(program.sysctl)) sysctl_write(k, name, value)
@@ -160,6 +161,16 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
   lab.main = add(lab, 'main', start_lab_task(k, threads(k).init, 'lab'), program.steps, false)
   k.trace.length = 0
   return lab
+}
+
+/** A step that makes a cgroup, runs in one or looks at its files: it needs them mounted, asked for or not. */
+function namesCgroup(step: LabStep): boolean {
+  const { op, args } = step
+  if (op === 'cgroup') return true
+  if (typeof args !== 'object' || args === null) return false
+  if ('cgroup' in args && args.cgroup !== undefined) return true
+  if ('path' in args && String(args.path).startsWith('/sys/fs/cgroup')) return true
+  return 'steps' in args && (args.steps as readonly LabStep[]).some(namesCgroup)
 }
 
 /** Makes the kernel's task `row` a lab task with work to do. */

@@ -5,7 +5,7 @@
  *   object of an accounted cache ─ obj_cgroup_charge ─ bytes in the CPU's stock, else whole pages ─ try_charge_memcg
  *   page with __GFP_ACCOUNT ────── memcg_kmem_charge ────────────────────────────────────────────────┘
  *
- * Linux: mm/memcontrol.c (obj_cgroup_charge, refill_obj_stock, drain_obj_stock, __memcg_kmem_charge_page), mm/slab.h
+ * Linux: mm/memcontrol.c (obj_cgroup_charge, refill_obj_stock, drain_obj_stock, mod_objcg_state, __memcg_kmem_charge_page), mm/slab.h
  * (memcg_slab_post_alloc_hook, memcg_slab_free_hook). Simplified: an object names the cgroup, not an obj_cgroup, so
  * removing a cgroup rewrites the names; the vectors that hold them take no memory of the simulated machine.
  */
@@ -77,13 +77,7 @@ function obj_cgroup_uncharge(k: Kernel, memcg: number, size: number): void {
 
 function refill_obj_stock(k: Kernel, memcg: number, nr_bytes: number, allow_uncharge: boolean): void {
   const stock = stock_of(k)
-  if (stock.objcg !== memcg) {
-    drain_obj_stock(k, stock)
-    stock.objcg = memcg
-    stock.nr_bytes = k.memcg.nr_charged_bytes[memcg]!
-    k.memcg.nr_charged_bytes[memcg] = 0
-    allow_uncharge = true
-  }
+  if (cache_objcg(k, stock, memcg)) allow_uncharge = true
   stock.nr_bytes += nr_bytes
   if (!allow_uncharge || stock.nr_bytes <= PAGE_SIZE) return
   const nr_pages = Math.floor(stock.nr_bytes / PAGE_SIZE)
@@ -91,9 +85,20 @@ function refill_obj_stock(k: Kernel, memcg: number, nr_bytes: number, allow_unch
   obj_cgroup_uncharge_pages(k, memcg, nr_pages)
 }
 
-/** Whole pages go back to the cgroup; what is left of one waits there for the next object. */
+/** The stock turns to another cgroup; false when it was that one's. */
+function cache_objcg(k: Kernel, stock: Stock, memcg: number): boolean {
+  if (stock.objcg === memcg) return false
+  drain_obj_stock(k, stock)
+  stock.objcg = memcg
+  stock.nr_bytes = k.memcg.nr_charged_bytes[memcg]!
+  k.memcg.nr_charged_bytes[memcg] = 0
+  return true
+}
+
+/** Whole pages go back to the cgroup; what is left of one waits there for the next object. Its figures are told. */
 export function drain_obj_stock(k: Kernel, stock: Stock): void {
   const { objcg, nr_bytes } = stock
+  for (const item of [0, 1] as const) flush_slab(k, stock, item)
   stock.objcg = 0
   stock.nr_bytes = 0
   if (objcg === 0 || nr_bytes === 0) return
@@ -141,9 +146,20 @@ export function memcg_free_slab_cgroups(k: Kernel, slab: number): void {
 function obj_full_size(k: Kernel, cache: number): number {
   return k.kmem_cache.size[cache]! + POINTER
 }
+/** The CPU collects the bytes of one cgroup's objects and tells memory.stat when they are more than a page. */
 function mod_objcg_state(k: Kernel, memcg: number, cache: number, bytes: number): void {
   const item = (k.kmem_cache.flags[cache]! & SLAB_RECLAIM_ACCOUNT) !== 0 ? 0 : 1
-  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.slab_b[m * MEMCG_NR_SLAB + item]! += bytes
+  const stock = stock_of(k)
+  cache_objcg(k, stock, memcg)
+  const first = stock.nr_slab[item] === 0
+  stock.nr_slab[item] += bytes
+  if (!first && Math.abs(stock.nr_slab[item]) > PAGE_SIZE) flush_slab(k, stock, item)
+}
+function flush_slab(k: Kernel, stock: Stock, item: 0 | 1): void {
+  const bytes = stock.nr_slab[item]
+  stock.nr_slab[item] = 0
+  for (let m = stock.objcg; bytes !== 0 && m > 0; m = k.memcg.parent[m]!)
+    k.memcg.slab_b[m * MEMCG_NR_SLAB + item]! += bytes
 }
 
 /** memcg_reparent_objcgs: the objects of a removed cgroup are its parent's. */

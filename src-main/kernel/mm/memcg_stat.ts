@@ -100,7 +100,11 @@ export function memory_stat(k: Kernel, memcg: number): [string, number][] {
   const charged = memcg === 0 ? cgroup_children(k, 0) : [memcg]
   const sum_of = (value: (m: number) => number): number => charged.reduce((sum, m) => sum + value(m), 0)
   const zswapped = zswap_of_memcg(k, memcg)
-  const slab = (item: number): number => sum_of((m) => k.memcg.slab_b[m * MEMCG_NR_SLAB + item]!)
+  const slab = (item: number): number =>
+    Math.max(
+      0,
+      sum_of((m) => k.memcg.slab_b[m * MEMCG_NR_SLAB + item]!),
+    )
   const event = (name: VmstatName): [string, number] => [name, memcg_page_state(k, memcg, C[name])]
   const sum = (a: VmstatName, b: VmstatName): number => event(a)[1] + event(b)[1]
   return [

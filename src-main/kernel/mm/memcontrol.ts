@@ -100,10 +100,12 @@ export interface Stock {
   nr: number
   objcg: number
   nr_bytes: number
+  /** Bytes of objects that memory.stat does not know of yet: reclaimable, unreclaimable. */
+  nr_slab: [number, number]
 }
 export function stock_of(k: Kernel): Stock {
   const stocks = (k.var.mod['memcg_stock'] ??= []) as Stock[]
-  return (stocks[k.var.cpu] ??= { memcg: 0, nr: 0, objcg: 0, nr_bytes: 0 })
+  return (stocks[k.var.cpu] ??= { memcg: 0, nr: 0, objcg: 0, nr_bytes: 0, nr_slab: [0, 0] })
 }
 export function drain_all_stock(k: Kernel, memcg = -1): void {
   for (const stock of (k.var.mod['memcg_stock'] ?? []) as (Stock | null)[]) {
@@ -350,7 +352,7 @@ export function mem_cgroup_reclaim(k: Kernel, memcg: number, nr_to_reclaim: numb
 }
 export function mem_cgroup_set_high(k: Kernel, memcg: number, high: number): void {
   k.memcg.high[memcg] = high
-  drain_all_stock(k, memcg)
+  if (k.memcg.usage[memcg]! > high) drain_all_stock(k, memcg)
   for (let retries = MAX_RECLAIM_RETRIES; retries > 0 && k.memcg.usage[memcg]! > high;)
     if (try_to_free_mem_cgroup_pages(k, memcg, k.memcg.usage[memcg]! - high, true) === 0) retries--
 }

@@ -15,6 +15,7 @@ import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather'
 import { remove_vma } from './mmap'
 import { pgd_alloc, pgd_free } from './pgalloc'
 import { update_hiwater_rss } from './rss_stat'
+import { lru_add_drain } from './swap'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { vma_list_remove } from './vma'
 import { free_pgtables, unmap_single_vma } from './zap'
@@ -58,6 +59,7 @@ export function exit_mmap(k: Kernel, mm: number): void {
   const vmas: number[] = []
   for (let vma = k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!) vmas.push(vma)
   if (vmas.length === 0) return
+  lru_add_drain(k)
   const tlb = tlb_gather_mmu(k, mm, true)
   for (const vma of vmas) unmap_single_vma(k, tlb, vma, 0, Infinity)
   free_pgtables(k, tlb, vmas, 0, 0)

@@ -69,6 +69,7 @@ import {
   vma_pages,
 } from './vma'
 import { update_hiwater_rss } from './rss_stat'
+import { lru_add_drain } from './swap'
 import { __split_vma, can_vma_merge_after, can_vma_merge_before, max_map_count, merge_new_range } from './vma_merge'
 import { free_pgtables, unmap_single_vma } from './zap'
 import { khugepaged_enter_vma } from './khugepaged'
@@ -336,6 +337,7 @@ function unmap_region(k: Kernel, mm: number, gone: readonly number[], end: numbe
   }
   const next = prev === 0 ? k.mm.vma_head[mm]! : k.vma.next[prev]!
   const ceiling = next === 0 ? 0 : k.vma.vm_start[next]!
+  lru_add_drain(k)
   const tlb = tlb_gather_mmu(k, mm)
   update_hiwater_rss(k, mm)
   for (const vma of gone) unmap_single_vma(k, tlb, vma, 0, end)

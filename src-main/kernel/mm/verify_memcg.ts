@@ -43,6 +43,10 @@ function slab_bytes(k: Kernel): Float64Array {
     }
   }
   for (let m = 1; m < k.memcg.meta.high; m++) for (let up = m; up > 0; up = k.memcg.parent[up]!) sums[up]! += bytes[m]!
+  // What CPUs have collected is not told yet.
+  for (const stock of (k.var.mod['memcg_stock'] ?? []) as (Stock | null)[])
+    for (let up = stock?.objcg ?? 0; up > 0; up = k.memcg.parent[up]!)
+      sums[up]! -= stock!.nr_slab[0] + stock!.nr_slab[1]
   for (let m = 1; m < k.memcg.meta.high; m++) {
     const sum = k.memcg.slab_b[m * MEMCG_NR_SLAB]! + k.memcg.slab_b[m * MEMCG_NR_SLAB + 1]!
     assert(k.memcg.name[m] === 0 || sum === sums[m], 'memcg: bytes of slab objects')

@@ -34,7 +34,7 @@ import { set_page_dirty } from './page_writeback'
 import { free_pgd_range } from './pgalloc'
 import { mm_counter, page_remove_rmap } from './rmap'
 import { sync_mm_rss, update_hiwater_rss } from './rss_stat'
-import { mark_page_accessed } from './swap'
+import { lru_add_drain, mark_page_accessed } from './swap'
 import { free_swap_and_cache } from './swapfile'
 
 /** Which pages go: all, or only those of the file (truncate leaves private copies when `even_cows` is false). */
@@ -152,6 +152,7 @@ function zap_present(k: Kernel, tlb: MmuGather, vma: number, pfn: number, entry:
 /** zap_page_range_single: [start, end) of one area, with its own gather. */
 export function zap_page_range(k: Kernel, vma: number, start: number, end: number, details?: ZapDetails): void {
   const mm = k.vma.mm[vma]!
+  lru_add_drain(k)
   const tlb = tlb_gather_mmu(k, mm)
   update_hiwater_rss(k, mm)
   unmap_single_vma(k, tlb, vma, start, end, details)

@@ -56,7 +56,7 @@ function mounts(k: Kernel): readonly Mount[] {
       mount('sys', '/sys', 'sysfs', '0:20', 'rw,relatime'),
       mount('tmpfs', '/shm', 'tmpfs', '0:21', 'rw,relatime', 'inode64'),
       mount(disk, '/mnt', 'ext4', disk_dev, 'rw,relatime'),
-      mount('cg', '/sys/fs/cgroup', 'cgroup2', '0:22', 'rw,relatime'),
+      ...(k.config.cgroup === false ? [] : [mount('cg', '/sys/fs/cgroup', 'cgroup2', '0:22', 'rw,relatime')]),
     ]
   const own = 'rw,nosuid,nodev,noexec,relatime'
   return [

@@ -23,7 +23,9 @@ import { extfrag_index_text, unusable_index_text } from './zones'
 export function sys_root(k: Kernel, self: number): DirNode {
   const attributes = tree(k)
   const mounted: Readonly<Record<string, () => DirNode>> = {
-    'fs/cgroup': () => cgroup_folder(k, 0, self),
+    // Without a mount there is the mount point.
+    'fs/cgroup': () =>
+      k.config.cgroup === false ? folder({}, { mode: 0o755, refusal: EPERM }) : cgroup_folder(k, 0, self),
     'kernel/slab': () => slab_folder(k),
     ...(k.device.meta.high > 1 ? { 'dev/block': () => dev_block_folder(k) } : {}),
   }

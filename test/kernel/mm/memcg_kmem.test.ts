@@ -15,6 +15,9 @@ function value(result: ReturnType<typeof lab>, label: string): number {
   return Number(result.lines.find((line) => line.label === label)!.text)
 }
 
+/** A CPU tells memory.stat of objects once they are more than a page. */
+const UNTOLD = 4096 + 2200
+
 describe('kernel memory of a cgroup', () => {
   const r = lab(
     head +
@@ -35,7 +38,7 @@ describe('kernel memory of a cgroup', () => {
     const s = stat(r, 'one')
     // Four PTE tables of new memory; areas and anon_vmas by the byte; the task itself was made outside.
     expect([s['pagetables'], s['kernel_stack']]).toEqual([4 * 4096, 0])
-    expect(s['slab_unreclaimable']).toBeGreaterThan(0)
+    expect(s['kernel']).toBeGreaterThan(s['pagetables']!)
     expect(s['slab']).toBe(s['slab_reclaimable']! + s['slab_unreclaimable']!)
     expect(s['kernel']! % 4096).toBe(0)
     expect(s['kernel']).toBeGreaterThanOrEqual(s['pagetables']! + s['slab']!)
@@ -49,13 +52,14 @@ describe('kernel memory of a cgroup', () => {
     expect(three['kernel_stack']).toBe(2 * 16384)
     expect(three['slab_unreclaimable']! - one['slab_unreclaimable']!).toBeGreaterThan(2 * 6208)
     expect(again['kernel_stack']).toBe(0)
-    // The objects are gone; an address space that was shared once may keep an anon_vma more.
-    expect(again['slab_unreclaimable']! - one['slab_unreclaimable']!).toBeLessThan(1024)
+    // The objects are gone; of the last ones a CPU has not told yet.
+    expect(Math.abs(again['slab_unreclaimable']! - one['slab_unreclaimable']!)).toBeLessThan(UNTOLD)
   })
 
   it('goes with the tasks; what is left is charged in advance', () => {
     const s = stat(r, 'none')
-    expect([s['anon'], s['pagetables'], s['kernel_stack'], s['slab']]).toEqual([0, 0, 0, 0])
+    expect([s['anon'], s['pagetables'], s['kernel_stack']]).toEqual([0, 0, 0])
+    expect(s['slab']).toBeLessThan(UNTOLD)
     expect(value(r, 'rest')).toBeLessThanOrEqual(65 * 4096)
   })
 })
@@ -68,7 +72,7 @@ it('files of tmpfs are the cgroup’s with their inodes and names', () => {
   const s = stat(r, 's')
   expect([s['file'], s['shmem']]).toEqual([4 * 2 ** 20, 4 * 2 ** 20])
   // A dentry and the nodes of the file's index.
-  expect(s['slab_reclaimable']).toBeGreaterThan(16 * 584)
+  expect(s['slab_reclaimable']).toBeGreaterThan(16 * 584 - UNTOLD)
 })
 
 it('objects stay with whoever paid for them when their task moves on', () => {
@@ -82,7 +86,7 @@ it('objects stay with whoever paid for them when their task moves on', () => {
   )
   // Objects stay with whoever paid when the task moves on.
   expect(stat(r, 'moved')['slab']).toBe(stat(r, 'inside')['slab'])
-  expect(stat(r, 'after')['slab']).toBe(0)
+  expect(stat(r, 'after')['slab']).toBeLessThan(UNTOLD)
 })
 
 it('counts faults for the owner of the address space', () => {
@@ -90,4 +94,22 @@ it('counts faults for the owner of the address space', () => {
   const s = stat(r, 's')
   expect(s['pgfault']).toBeGreaterThanOrEqual(2048)
   expect(s['pgmajfault']).toBe(0)
+})
+
+it('a CPU tells memory.stat of slab objects when it has collected more than a page of them', () => {
+  const opened = (nr: number): string =>
+    `  - in: { task: a, steps: [{ createFile: { as: f, size: 0, fs: tmpfs } }, { repeat: { times: ${nr}, steps: [{ open: { as: g, file: f } }] } }] }\n`
+  const slab = (nr: number): number =>
+    stat(
+      lab(
+        `${head}  - fork: { as: a }\n  - cgroup: { path: /t, attach: [a] }\n${opened(nr)}${file('memory.stat', 's')}`,
+        true,
+      ),
+      's',
+    )['slab_unreclaimable']!
+  const steps = Array.from({ length: 40 }, (_, i) => slab(i + 1))
+  // An open file is 256 bytes and a pointer; it shows in steps of a page.
+  const changes = steps.slice(1).map((bytes, i) => bytes - steps[i]!)
+  expect(changes.filter((change) => change === 0).length).toBeGreaterThan(30)
+  expect(changes.filter((change) => change > 4096 && change < UNTOLD).length).toBeGreaterThanOrEqual(1)
 })
