@@ -485,4 +485,28 @@ export const MORE = [
       ],
     ],
   ),
+  {
+    module: 'rcu',
+    what: 'callbacks run at the end of a grace period that began before them',
+    file: 'rcu/segcblist.ts',
+    from: 'seq < seg_seq[at + i]!) break',
+    to: 'seq < 0) break',
+    tests: ['test/kernel/rcu/tree.test.ts'],
+  },
+  {
+    module: 'rss_stat',
+    what: 'a task tells its counts a fault early',
+    file: 'mm/rss_stat.ts',
+    from: 'k.task.rss_events[t]!++ > EVENTS_THRESH',
+    to: 'k.task.rss_events[t]!++ >= EVENTS_THRESH',
+    tests: ['test/kernel/mm/rss_stat.test.ts'],
+  },
+  {
+    module: 'memcg_kmem',
+    what: 'a CPU tells memory.stat of every second object',
+    file: 'mm/memcg_kmem.ts',
+    from: 'Math.abs(stock.nr_slab[item]) > PAGE_SIZE',
+    to: 'Math.abs(stock.nr_slab[item]) > 0',
+    tests: ['test/kernel/mm/memcg_kmem.test.ts'],
+  },
 ]
