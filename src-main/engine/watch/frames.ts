@@ -7,6 +7,7 @@ import {
   type Kernel,
 } from '../../kernel/kernel' // prettier-ignore
 import { PTRS } from '../../kernel/arch/x86/pgtable'
+import { folio_counts_as_active } from '../../kernel/mm/lru_gen'
 import { page_vma_mapped, rmap_walk } from '../../kernel/mm/rmap'
 import { inode_path } from '../../kernel/proc/names'
 
@@ -27,7 +28,7 @@ export function watchPhysical(k: Kernel, from: number, count: number): WatchPhys
     const blockOrder = (flags >>> PG_ORDER_SHIFT) & ORDER_BITS
     const isBlock = (flags & (PG_buddy | PG_head)) !== 0
     const length = isBlock ? 1 << blockOrder : 1
-    const value = !isPresent(i) ? USE.hole : useOf(flags, k.page.mapping[i]!)
+    const value = !isPresent(i) ? USE.hole : useOf(flags, k.page.mapping[i]!, folio_counts_as_active(k, i))
     for (let f = Math.max(i, from); f < Math.min(i + length, from + nr); f++) {
       use[f - from] = value
       order[f - from] = isBlock ? blockOrder : 0
@@ -68,7 +69,8 @@ function startOfBlock(k: Kernel, pfn: number): number {
   return pfn
 }
 
-function useOf(flags: number, mapping: number): number {
+/** What a frame is used for; `active` as the counters have it, on the classic lists or in generations. */
+function useOf(flags: number, mapping: number, active: boolean): number {
   if ((flags & PG_buddy) !== 0) return USE.free
   if ((flags & PG_pcp) !== 0) return USE['per-CPU list']
   if ((flags & PG_reserved) !== 0) return USE.reserved
@@ -80,13 +82,13 @@ function useOf(flags: number, mapping: number): number {
   if ((flags & PG_anon) !== 0) {
     if ((flags & PG_head) !== 0) return USE['huge page']
     if ((flags & PG_swapcache) !== 0) return USE['swap cache']
-    return (flags & PG_active) !== 0 ? USE['anonymous, active'] : USE['anonymous, inactive']
+    return active ? USE['anonymous, active'] : USE['anonymous, inactive']
   }
   if ((flags & PG_swapcache) !== 0) return USE['swap cache']
   if ((flags & PG_swapbacked) !== 0) return USE.shmem
   if (mapping !== 0 || (flags & PG_lru) !== 0) {
     if ((flags & PG_dirty) !== 0) return USE['file, dirty']
-    return (flags & PG_active) !== 0 ? USE['file, active'] : USE['file, inactive']
+    return active ? USE['file, active'] : USE['file, inactive']
   }
   return USE.kernel
 }
@@ -146,7 +148,7 @@ export function watchFrame(k: Kernel, pfn: number): WatchFrame {
     ms: (k.var.step * STEP_NS) / 1e6,
     pfn,
     zone,
-    use: isPresent ? FRAME_USES[useOf(flags, k.page.mapping[head]!)]! : 'hole',
+    use: isPresent ? FRAME_USES[useOf(flags, k.page.mapping[head]!, folio_counts_as_active(k, head))]! : 'hole',
     flags: FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name),
     mapcount: k.page.mapcount[head]!,
     order: (flags & (PG_buddy | PG_head)) === 0 ? 0 : (flags >>> PG_ORDER_SHIFT) & ORDER_BITS,
