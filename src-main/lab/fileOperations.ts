@@ -1,8 +1,11 @@
 /** Operations on files: create, open, read, write, truncate, fsync, unlink, close. */
 import * as sys from './calls'
 import { need_resched } from '../kernel/task'
+import { runOn } from './measured'
 import { call, LabError, once, outcome, settle, type Context, type Implementation } from './operations'
 import type { ArgumentsOf } from '@shared/lab'
+import { ACCESS_READ, ACCESS_WRITE } from '../kernel/entry/fault'
+import { own_buffer } from '../kernel/entry/run'
 import type { LabTask, OpenFile, Running } from './runner'
 
 const CHUNK = 65536
@@ -67,7 +70,10 @@ function* stat({ k, task }: Context, a: ArgumentsOf<'stat'>): Running {
 
 type Move = (k: Context['k'], fd: number, offset: number, length: number) => number
 
-/** Reads or writes in chunks until the end, a short count or an error; sleeps where the device makes it wait. */
+/**
+ * Reads or writes in chunks until the end, a short count or an error; sleeps where the device makes it wait. The bytes
+ * come to the program's buffer, or from there.
+ */
 function* transfer(
   k: Context['k'],
   move: Move,
@@ -75,9 +81,11 @@ function* transfer(
   offset: number,
   length: number,
   chunk: number,
+  buffer: readonly number[] = [],
 ): Generator<undefined, number, undefined> {
   let done = 0
   while (done < length) {
+    yield* runOn(k, buffer)
     const ret = move(k, fd, offset + done, Math.min(chunk, length - done))
     yield* settle(k)
     if (need_resched(k)) yield
@@ -94,7 +102,9 @@ function* moveBytes(c: Context, move: Move, a: ArgumentsOf<'read'>): Running {
   if (fd < 0) return outcome(fd)
   const offset = a.offset ?? 0
   const length = a.length ?? Math.max(0, sys.sizeOf(c.k, fd) - offset)
-  const moved = yield* transfer(c.k, move, fd, offset, length, a.chunk ?? CHUNK)
+  const chunk = a.chunk ?? CHUNK
+  const buffer = own_buffer(c.k, Math.min(chunk, length), move === sys.read ? ACCESS_WRITE : ACCESS_READ)
+  const moved = yield* transfer(c.k, move, fd, offset, length, chunk, buffer)
   if (file.fd < 0) sys.close(c.k, fd)
   return outcome(moved, moved < 0 ? {} : { value: moved })
 }

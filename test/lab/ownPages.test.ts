@@ -78,3 +78,31 @@ test('a program that gave up its own pages goes on without them', () => {
   expect(lines.map((line) => line.result)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok'])
   expect(lines[4]!.minflt).toBe(256)
 })
+
+test('read() brings its bytes to the buffer that the program has: swapped out, the buffer comes back by faults of the step', () => {
+  const { lines } = lab(
+    `
+  - touch: { area: bss, access: write, from: 512KiB, length: 64KiB }
+  - createFile: { as: f, size: 1MiB, fs: tmpfs }
+  - read: { file: f }
+  - madvise: { area: bss, from: 512KiB, length: 64KiB, advice: pageout }
+  - sleep: 100ms
+  - read: { file: f }
+  - read: { file: f }
+`,
+    '{ ram: 256MiB, swap: [{ size: 256MiB }] }',
+  )
+  const faults = lines.map((line) => line.minflt + line.majflt)
+  expect(faults[2]).toBe(0)
+  expect(faults[5]).toBe(16)
+  expect(faults[6]).toBe(0)
+})
+
+test('a program without such a buffer reads without one', () => {
+  const { lines } = lab(`
+  - createFile: { as: f, size: 1MiB, fs: tmpfs }
+  - read: { file: f }
+`)
+  expect(lines[1]!.minflt).toBe(0)
+  expect(lines[1]!.RssAnon).toBe(lines[0]!.RssAnon)
+})
