@@ -270,12 +270,7 @@ export const MUTANTS = [
     file: 'mm/rmap.ts',
     from: 'k.pt.entry[slot]! &= ~PTE_A',
     to: 'k.pt.entry[slot]! &= -1',
-    tests: [
-      'test/kernel/mm/content.fuzz.test.ts',
-      'test/kernel/mm/shmem_dirty.test.ts',
-      'test/kernel/mm/vmscan.test.ts',
-      'test/kernel/mm/swap_fault.test.ts',
-    ],
+    tests: ['test/kernel/mm/vmscan.test.ts'],
   },
   {
     module: 'rmap',
