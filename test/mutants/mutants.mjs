@@ -189,7 +189,7 @@ export const MUTANTS = [
     file: 'mm/wp.ts',
     from: 'if ((flags[pfn]! & PG_anon_exclusive) !== 0) return true',
     to: 'if (pfn === 0) return true',
-    tests: ['test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
+    tests: ['test/kernel/mm/swap_fault.test.ts'],
   },
   {
     module: 'copy on write',
