@@ -215,7 +215,7 @@ export const OPERATIONS = {
   }),
   swapon: z.strictObject({
     size,
-    device: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),
+    device: z.enum(['hdd', 'ssd', 'nvme', 'virtio']).default('ssd'),
     priority: z.number().int().optional(),
   }),
   swapoff: z.strictObject({ index: count.default(0) }),
@@ -284,13 +284,13 @@ export const labSchema = z.strictObject({
         .array(
           z.strictObject({
             size,
-            device: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),
+            device: z.enum(['hdd', 'ssd', 'nvme', 'virtio']).default('ssd'),
             priority: z.number().int().optional(),
           }),
         )
         .default([]),
       thp: z.enum(['always', 'madvise', 'never']).default('never'),
-      disk: z.enum(['hdd', 'ssd', 'nvme']).default('ssd'),
+      disk: z.enum(['hdd', 'ssd', 'nvme', 'virtio']).default('ssd'),
       psi: z.boolean().default(false),
       /** So many times slower than a CPU of today: an emulated one is. */
       slowdown: z.number().int().min(1).max(1000).default(1),

@@ -67,7 +67,7 @@ export const commandSchema = z.discriminatedUnion('type', [
     type: z.literal('swapon'),
     path: z.string().max(4096),
     bytes: z.number().int().positive().optional(),
-    device: z.enum(['hdd', 'ssd', 'nvme']).optional(),
+    device: z.enum(['hdd', 'ssd', 'nvme', 'virtio']).optional(),
     priority: z.number().int().min(-1).max(32767).optional(),
   }),
   z.object({ type: z.literal('swapoff'), path: z.string().max(4096) }),

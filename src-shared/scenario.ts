@@ -19,7 +19,7 @@ const duration = z
 const text = z.string().min(1)
 const adj = z.number().int().min(-1000).max(1000)
 const nice = z.number().int().min(-20).max(19)
-const device = z.enum(['hdd', 'ssd', 'nvme'])
+const device = z.enum(['hdd', 'ssd', 'nvme', 'virtio'])
 const sysctls = z.record(z.string(), z.union([z.number(), z.string()]))
 
 function fail(ctx: z.RefinementCtx, message: string): never {

@@ -24,7 +24,7 @@ export * from './constants'
 
 export interface SwapConfig {
   readonly bytes: number
-  readonly device: 'hdd' | 'ssd' | 'nvme'
+  readonly device: 'hdd' | 'ssd' | 'nvme' | 'virtio'
   readonly priority?: number
   readonly file?: boolean
 }
@@ -33,7 +33,7 @@ export interface MachineConfig {
   readonly ram: number
   readonly cpus: number
   readonly swap: readonly SwapConfig[]
-  readonly disk: 'hdd' | 'ssd' | 'nvme'
+  readonly disk: 'hdd' | 'ssd' | 'nvme' | 'virtio'
   readonly thp: 'always' | 'madvise' | 'never'
   readonly seed: number
   /** Lab machine: kernel threads and pid 1 only, no ASLR, tmpfs root. */

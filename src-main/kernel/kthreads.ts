@@ -43,7 +43,7 @@ const LAST: readonly Row[] = [
   ['edac-poller', true, -20],
   ['devfreq_wq', true, -20],
   ['quota_events_unbound', true, -20],
-  ['kworker/0:1H-kblockd', true, -20],
+  ['kworker/0:1H-kblockd', true, -20, 'kblockd'],
   ['kswapd0', false, 0, 'kswapd'],
   ['kthrotld', true, -20],
   ['acpi_thermal_pm', true, -20],

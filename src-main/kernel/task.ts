@@ -72,12 +72,15 @@ export const WAIT_EVENT = 5
 export const WAIT_KTHREAD = 6
 /** Stopped by SIGSTOP. */
 export const WAIT_STOPPED = 7
+/** kswapd's reserves (throttle_direct_reclaim): D, ends early for SIGKILL. */
+export const WAIT_PFMEMALLOC = 8
 
 /** Task rows of the kernel threads that the memory code wakes; 0 before boot is done. */
 export interface Threads {
   kthreadd: number
   kswapd: number
   kcompactd: number
+  kblockd: number
   khugepaged: number
   ksmd: number
   zswap_shrink: number
@@ -91,6 +94,7 @@ export function threads(k: Kernel): Threads {
     kthreadd: 0,
     kswapd: 0,
     kcompactd: 0,
+    kblockd: 0,
     khugepaged: 0,
     ksmd: 0,
     zswap_shrink: 0,
@@ -133,16 +137,35 @@ export function task_blocked(k: Kernel): boolean {
   return k.task.state[k.var.current] !== TASK_RUNNING
 }
 
+/** An interrupt takes `ns` while a task runs or the CPU idles: nobody's time but the machine's. */
+export function charge_irq(k: Kernel, cost: number): void {
+  const ns = cost * (k.config.slowdown ?? 1)
+  k.var.now += ns
+  k.cpu.softirq[k.var.cpu + 1]! += ns
+}
+
+/** The time inside the running call: later than the CPU's when the call has slept already, for a time that is known. */
+export function call_time(k: Kernel): number {
+  const t = k.var.current
+  if (t === 0 || k.task.state[t] === TASK_RUNNING || k.task.wake_ns[t] === Infinity) return k.var.now
+  return Math.max(k.var.now, k.task.wake_ns[t]!)
+}
+
 // ---------------------------------------------------------------- sleeping
 
 /** The running task waits in D for a request that is done at `until_ns`; counts as iowait. */
-export function io_wait(k: Kernel, until_ns: number, wchan = 'folio_wait_bit_common'): void {
-  sleep(k, until_ns, TASK_UNINTERRUPTIBLE, WAIT_IO, wchan, TSK_IOWAIT)
+export function io_wait(k: Kernel, until_ns: number, wchan = 'folio_wait_bit_common', psi_flags = TSK_IOWAIT): void {
+  sleep(k, until_ns, TASK_UNINTERRUPTIBLE, WAIT_IO, wchan, psi_flags)
 }
 
 /** The running task sleeps in D for `ns`; `psi_flags` (TSK_IOWAIT, TSK_MEMSTALL) hold meanwhile. */
 export function schedule_timeout(k: Kernel, ns: number, wchan: string, psi_flags = 0): void {
   sleep(k, k.var.now + ns, TASK_UNINTERRUPTIBLE, WAIT_TIMEOUT, wchan, psi_flags)
+}
+
+/** The running task waits in D until somebody wakes it, or kills it. */
+export function wait_killable(k: Kernel, wait_kind: number, wchan: string): void {
+  sleep(k, Infinity, TASK_UNINTERRUPTIBLE, wait_kind, wchan, 0)
 }
 
 /** The running task sleeps in S until `until_ns` (Infinity: until woken). */
@@ -264,7 +287,37 @@ export function activate_task(k: Kernel, t: number, wakeup: boolean): void {
   const curr = cpu.current[rq]!
   // Another CPU has something to do from now on: the running one must not work far ahead of it.
   if (curr === 0 && rq !== k.var.cpu + 1) k.var.slice_end = Math.min(k.var.slice_end, k.var.now + SCHED_REMOTE_NS)
-  if (curr === 0 || task.vruntime[curr]! - task.vruntime[t]! > SCHED_WAKEUP_GRANULARITY_NS) cpu.need_resched[rq] = 1
+  if (curr === 0 || task.vruntime[curr]! - task.vruntime[t]! > wakeup_gran(k, t)) cpu.need_resched[rq] = 1
+}
+
+/** The time since the last look is the running task's: its virtual time goes on, and with it that of the queue. */
+export function update_curr(k: Kernel, row: number, t: number): void {
+  const { vruntime, rq_next } = k.task
+  const delta = k.var.now - k.cpu.exec_start[row]!
+  k.cpu.exec_start[row] = k.var.now
+  k.cpu.ran[row]! += delta
+  const weight = weight_of(k, t)
+  vruntime[t]! += weight === 1024 ? delta : Math.floor((delta * 1024) / weight)
+  let least = vruntime[t]!
+  for (let other = k.cpu.rq_head[row]!; other !== 0; other = rq_next[other]!)
+    if (vruntime[other]! < least) least = vruntime[other]!
+  if (least > k.cpu.min_vruntime[row]!) k.cpu.min_vruntime[row] = least
+}
+
+/** sched_slice: a share of the period by weight; the period is the latency, or a granularity each when there are many. */
+export function sched_slice(k: Kernel, row: number, t: number): number {
+  const period = Math.max(SCHED_LATENCY_NS, k.cpu.nr_running[row]! * SCHED_MIN_GRANULARITY_NS)
+  let weights = 0
+  for (let r = k.cpu.rq_head[row]!; r !== 0; r = k.task.rq_next[r]!) weights += weight_of(k, r)
+  return Math.min(Math.floor((period * weight_of(k, t)) / weights), SCHED_LATENCY_NS)
+}
+
+/** The granularity in the virtual time of who was woken: the heavier, the sooner it may run. */
+function wakeup_gran(k: Kernel, t: number): number {
+  return (SCHED_WAKEUP_GRANULARITY_NS * 1024) / weight_of(k, t)
+}
+export function weight_of(k: Kernel, t: number): number {
+  return SCHED_PRIO_TO_WEIGHT[k.task.nice[t]! + 20]!
 }
 
 export function deactivate_task(k: Kernel, t: number): void {
@@ -282,6 +335,12 @@ export function deactivate_task(k: Kernel, t: number): void {
   k.cpu.nr_running[rq]!--
   psi_task_change(k, t, TSK_RUNNING | TSK_MEMSTALL_RUNNING, 0)
 }
+
+/** kernel/sched/core.c: nice -20 … 19. */
+export const SCHED_PRIO_TO_WEIGHT = [
+  88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991,
+  1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+] as const
 
 /** kernel/sched/fair.c with the defaults of one CPU: 6 ms latency, 0.75 ms granularity, 1 ms wake-up granularity. */
 export const SCHED_LATENCY_NS = 6_000_000
@@ -319,8 +378,12 @@ export function send_signal(k: Kernel, t: number, sig: number): void {
   if (sig <= 32 && (SIG_IGNORED_MASK & mask) !== 0 && (task.sig_handled[word]! & mask) === 0) return
   task.sig_pending[word]! |= mask
   if (task.state[t] === TASK_INTERRUPTIBLE) wake_up_task(k, t)
-  else if (sig === SIGKILL && task.state[t] === TASK_UNINTERRUPTIBLE && task.wait_kind[t] === WAIT_IO)
+  else if (sig === SIGKILL && task.state[t] === TASK_UNINTERRUPTIBLE && is_killable(task.wait_kind[t]!))
     wake_up_task(k, t)
+}
+
+function is_killable(wait_kind: number): boolean {
+  return wait_kind === WAIT_IO || wait_kind === WAIT_PFMEMALLOC
 }
 
 export function signal_pending(k: Kernel, t: number): boolean {

@@ -9,7 +9,7 @@ import { sysctl_write } from '../kernel/entry/sysctl'
 import { proc_read, proc_stat, proc_write } from '../kernel/proc'
 import { cgroup_make } from '../kernel/proc/cgroup'
 import { string_id, type Kernel } from '../kernel/kernel'
-import { next_device_name } from '../kernel/block/device'
+import { next_device_name, type DeviceKind } from '../kernel/block/device'
 import { task_blocked } from '../kernel/task'
 import { readMatching } from './glob'
 import { readWord } from './words'
@@ -121,7 +121,7 @@ export function readPageWord(k: Kernel, path: string, at: number): string | numb
 export function writeFile(k: Kernel, path: string, text: string): number {
   return proc_write(k, path, text, k.task.pid[k.var.current]!)
 }
-export function swapon(k: Kernel, bytes: number, device: 'hdd' | 'ssd' | 'nvme', priority?: number): number {
+export function swapon(k: Kernel, bytes: number, device: DeviceKind, priority?: number): number {
   const area = { bytes, device, ...(priority === undefined ? {} : { priority }) }
   return sys_swapon(k, `/dev/${next_device_name(k, device)}`, area)
 }

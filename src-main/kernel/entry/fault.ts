@@ -17,12 +17,14 @@ import {
   FAULT_FLAG_ALLOW_RETRY,
   FAULT_FLAG_INSTRUCTION,
   FAULT_FLAG_TRIED,
+  FAULT_FLAG_WAITED,
   FAULT_FLAG_USER,
   FAULT_FLAG_WRITE,
   VM_FAULT_ERROR,
   VM_FAULT_OOM,
   VM_FAULT_RETRY,
   VM_FAULT_SIGBUS,
+  VM_FAULT_WAITS,
 } from '../mm/vm_fault'
 import { show_signal, show_signal_msg } from './show_signal'
 
@@ -76,13 +78,14 @@ function resolve(k: Kernel, vma: number, addr: number, access: number): number {
   let flags = FAULT_FLAG_USER | FAULT_FLAG_ALLOW_RETRY
   if (access === ACCESS_WRITE) flags |= FAULT_FLAG_WRITE
   if (access === ACCESS_EXEC) flags |= FAULT_FLAG_INSTRUCTION
-  if (k.task.fault_retry[t] === page) flags |= FAULT_FLAG_TRIED
+  if (Math.abs(k.task.fault_retry[t]!) === page) flags |= FAULT_FLAG_TRIED
+  if (k.task.fault_retry[t] === -page) flags |= FAULT_FLAG_WAITED
   k.task.fault_retry[t] = 0
   for (;;) {
     const ret = handle_mm_fault(k, vma, addr, flags)
     if ((ret & VM_FAULT_RETRY) !== 0 && (ret & VM_FAULT_ERROR) === 0) {
       if (task_blocked(k)) {
-        k.task.fault_retry[t] = page
+        k.task.fault_retry[t] = (ret & VM_FAULT_WAITS) !== 0 ? -page : page
         return FAULT_STOP
       }
       // The wait was over at once: try again, as the same fault.

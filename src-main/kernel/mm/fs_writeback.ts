@@ -8,6 +8,7 @@
  */
 import { C } from '@shared/counters'
 import { type Kernel } from '../kernel'
+import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
 import { device_write_pages_per_s, WRITE } from '../block/device'
 import { COST } from '../costs'
 import { list_add_tail, list_del } from '../lib/list'
@@ -190,6 +191,7 @@ function do_writepages(k: Kernel, inode: number, from: number, nr: number, last 
   let written = 0
   let first = -1
   let count = 0
+  blk_start_plug(k)
   for (let index = xa_find(k, inode, from, last, 'dirty'); index >= 0 && written < nr;) {
     const pfn = xa_load(k, inode, index)
     wait_writeback(k, pfn)
@@ -208,6 +210,7 @@ function do_writepages(k: Kernel, inode: number, from: number, nr: number, last 
     index = xa_find(k, inode, index + 1, last, 'dirty')
   }
   if (count > 0) submit_file_bio(k, inode, WRITE, first, count)
+  blk_finish_plug(k)
   return written
 }
 /** A page that is dirty again while its last write is under way. */

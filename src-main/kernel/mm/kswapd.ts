@@ -25,7 +25,7 @@ import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_age_node } from './lru_gen_aging'
 import { blk_poll } from './page_io'
 import { DEF_PRIORITY, scan_control, SWAP_CLUSTER_MAX, type ScanControl } from './scan_count'
-import { clear_pgdat_congested, MAX_RECLAIM_RETRIES, pgdat } from './throttle'
+import { clear_pgdat_congested, MAX_RECLAIM_RETRIES, pgdat, wake_up_pfmemalloc } from './throttle'
 import { shrink_node_begin, shrink_node_round, type NodeScan } from './vmscan'
 import { high_wmark_pages, low_wmark_pages, ZONE_RECLAIM_ACTIVE, zone_watermark_ok } from './watermark'
 import { snapshot_refaults } from './workingset'
@@ -163,6 +163,7 @@ function kswapd_advance(k: Kernel, s: Kswapd, t: number): boolean {
 // ---------------------------------------------------------------- sleeping
 
 function prepare_kswapd_sleep(k: Kernel, order: number, highest: number): boolean {
+  wake_up_pfmemalloc(k, true)
   if (pgdat(k).kswapd_failures >= MAX_RECLAIM_RETRIES) return true
   if (!pgdat_balanced(k, order, highest)) return false
   clear_pgdat_congested(k)
@@ -264,6 +265,7 @@ function end_priority(k: Kernel, s: Kswapd): void {
   const sc = s.sc
   s.pass = null
   s.phase = LOOP
+  wake_up_pfmemalloc(k, false)
   if (sc.order > 0 && sc.nr_reclaimed >= 2 << sc.order) sc.order = 0
   if (sc.nr_scanned >= sc.nr_to_reclaim) s.raise_priority = false
   const nr_reclaimed = sc.nr_reclaimed - s.reclaimed_before

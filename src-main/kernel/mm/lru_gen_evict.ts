@@ -26,7 +26,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { COST } from '../costs'
-import { blk_finish_plug, blk_start_plug } from '../block/device'
+import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
 import { charge, fatal_signal_pending } from '../task'
 import {
   ANON_AND_FILE,

@@ -49,6 +49,7 @@ import { lru_cache_add_inactive_or_unevictable } from './swap'
 import { do_swap_page } from './swap_fault'
 import {
   FAULT_FLAG_TRIED,
+  FAULT_FLAG_WAITED,
   FAULT_FLAG_WRITE,
   VM_FAULT_ERROR,
   VM_FAULT_FALLBACK,
@@ -69,10 +70,12 @@ export const VVAR_PFN = 0x1402
 
 /** Brings in the page at `addr` of an area. Returns VM_FAULT_… bits; counts the fault for the machine and the task. */
 export function handle_mm_fault(k: Kernel, vma: number, addr: number, flags: number): number {
-  k.vmstat[C.pgfault]!++
-  count_memcg_event_mm(k, k.vma.mm[vma]!, C.pgfault)
-  check_sync_rss_stat(k)
-  charge(k, COST.fault)
+  if ((flags & FAULT_FLAG_WAITED) === 0) {
+    k.vmstat[C.pgfault]!++
+    count_memcg_event_mm(k, k.vma.mm[vma]!, C.pgfault)
+    check_sync_rss_stat(k)
+    charge(k, COST.fault)
+  }
   if (lru_gen_enabled(k)) lru_gen_enter_fault(k, vma)
   const ret =
     (k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0

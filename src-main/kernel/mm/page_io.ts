@@ -19,66 +19,63 @@ import {
   PG_swapcache,
   PG_unevictable,
   PG_uptodate,
+  PG_workingset,
   PG_writeback,
-  TASK_RUNNING,
   type Kernel,
 } from '../kernel'
 import { BIO_FILE_READ, BIO_FILE_WRITE, BIO_SWAP_READ, BIO_SWAP_WRITE } from '../block/bio'
-import { arm, dequeue_bio, first_bio, queue_bio, queue_congested, READ, would_merge, WRITE } from '../block/device'
+import { blk_flush_plug, blk_mq_submit_bio, would_merge } from '../block/blk_mq'
+import { arm, dequeue_bio, first_bio, completion_cost, queue_congested, READ, WRITE } from '../block/device'
 import { COST } from '../costs'
 import { row_alloc, row_free } from '../lib/arena'
 import { xa_load } from '../lib/xarray'
-import { charge, io_wait, schedule_timeout } from '../task'
+import { call_time, charge, charge_irq, io_wait, schedule_timeout, threads, TSK_IOWAIT, TSK_MEMSTALL } from '../task'
 import { end_page_writeback_file } from './page_writeback'
 import { folio_rotate_reclaimable, folio_zone } from './swap'
 import { swap_area_of } from './swapfile'
 import { mod_zone_page_state } from './page_alloc'
 import { zswap_load, zswap_store } from './zswap'
 
-/** The time inside the running call: later than the CPU's when the call has slept already. */
-export function call_time(k: Kernel): number {
-  const t = k.var.current
-  return t !== 0 && k.task.state[t] !== TASK_RUNNING ? Math.max(k.var.now, k.task.wake_ns[t]!) : k.var.now
-}
+export { call_time }
 
 // ---------------------------------------------------------------- submitting
 
 /** Reads a swap slot into a locked page of the swap cache; from zswap it is there at once. */
-export function swap_readpage(k: Kernel, pfn: number): number {
+export function swap_readpage(k: Kernel, pfn: number): void {
   const slot = k.page.private[pfn]!
   assert((k.page.flags[pfn]! & (PG_swapcache | PG_locked)) === (PG_swapcache | PG_locked), 'swap_readpage: page state')
-  if (k.swap.zswap[slot] !== 0 && zswap_load(k, pfn, slot)) return 0
+  if (k.swap.zswap[slot] !== 0 && zswap_load(k, pfn, slot)) return
   k.vmstat[C.pswpin]!++
-  return submit_swap(k, pfn, slot, READ)
+  submit_swap(k, pfn, slot, READ)
 }
 
 /** Writes a page of the swap cache: into zswap, or to the disk. */
-export function swap_writepage(k: Kernel, pfn: number): number {
+export function swap_writepage(k: Kernel, pfn: number): void {
   assert((k.page.flags[pfn]! & PG_swapcache) !== 0, 'swap_writepage: not in the swap cache')
-  return zswap_store(k, pfn, k.page.private[pfn]!) ? 0 : __swap_writepage(k, pfn)
+  if (!zswap_store(k, pfn, k.page.private[pfn]!)) __swap_writepage(k, pfn)
 }
 
 /** Starts the write to the disk. */
-export function __swap_writepage(k: Kernel, pfn: number): number {
+export function __swap_writepage(k: Kernel, pfn: number): void {
   set_page_writeback(k, pfn)
   k.vmstat[C.pswpout]!++
-  return submit_swap(k, pfn, k.page.private[pfn]!, WRITE)
+  submit_swap(k, pfn, k.page.private[pfn]!, WRITE)
 }
 
-function submit_swap(k: Kernel, pfn: number, slot: number, dir: number): number {
+function submit_swap(k: Kernel, pfn: number, slot: number, dir: number): void {
   const area = swap_area_of(k, slot)
   const block = slot - k.swap_info.start[area]!
   const kind = dir === READ ? BIO_SWAP_READ : BIO_SWAP_WRITE
-  return submit_bio(k, k.swap_info.device[area]!, dir, block, 1, kind, pfn, 0, 0)
+  submit_bio(k, k.swap_info.device[area]!, dir, block, 1, kind, pfn, 0, 0)
 }
 
 /** Pages index … index + nr - 1 of a file, adjacent on its disk. */
-export function submit_file_bio(k: Kernel, inode: number, dir: number, index: number, nr: number): number {
+export function submit_file_bio(k: Kernel, inode: number, dir: number, index: number, nr: number): void {
   const block = k.inode.start_block[inode]! + index
   const kind = dir === READ ? BIO_FILE_READ : BIO_FILE_WRITE
   const t = k.var.current
   if (t !== 0 && dir === READ) k.task.read_bytes[t]! += nr * PAGE_SIZE
-  return submit_bio(k, file_device(k, inode), dir, block, nr, kind, 0, inode, index)
+  submit_bio(k, file_device(k, inode), dir, block, nr, kind, 0, inode, index)
 }
 
 /** All files live on the first disk. */
@@ -96,24 +93,24 @@ function submit_bio(
   pfn: number,
   obj: number,
   index: number,
-): number {
-  charge(k, block === k.device.next_block[device * 2 + dir] ? COST.bio_submit >> 2 : COST.bio_submit)
-  if (!would_merge(k, device, dir, block, nr, call_time(k)))
-    while (queue_congested(k, device, dir, is_kswapd(k))) wait_for_request(k, device, dir)
+): void {
+  charge(k, COST.bio_submit)
   while (k.bio.meta.nr_live >= k.bio.meta.capacity - 2) wait_for_request(k, device, dir)
   const bio = row_alloc(k.bio)
   assert(bio !== 0, 'submit_bio: out of requests')
   k.bio.device[bio] = device
   k.bio.write[bio] = dir
+  k.bio.block[bio] = block
   k.bio.nr[bio] = nr
   k.bio.kind[bio] = kind
   k.bio.pfn[bio] = pfn
   k.bio.obj[bio] = obj
   k.bio.index[bio] = index
+  if (!would_merge(k, bio)) while (queue_congested(k, device, dir, is_kswapd(k))) wait_for_request(k, device, dir)
   k.vmstat[dir === READ ? C.pgpgin : C.pgpgout]! += nr * (PAGE_SIZE / 1024)
   if (kind === BIO_FILE_READ) k.machine[M.disk_read_bytes]! += nr * PAGE_SIZE
   else if (kind === BIO_FILE_WRITE) k.machine[M.disk_write_bytes]! += nr * PAGE_SIZE
-  return queue_bio(k, bio, block, call_time(k))
+  blk_mq_submit_bio(k, bio)
 }
 
 function is_kswapd(k: Kernel): boolean {
@@ -121,6 +118,7 @@ function is_kswapd(k: Kernel): boolean {
 }
 /** rq_qos_wait, blk_mq_get_tag: the submitter sleeps until a request of the queue is done. */
 function wait_for_request(k: Kernel, device: number, dir: number): void {
+  blk_flush_plug(k, k.var.current, true)
   const bio = k.device.head[device * 2 + dir]! || first_bio(k)
   assert(bio !== 0, 'wait_for_request: nothing in flight')
   io_wait_nested(k, k.bio.done_ns[bio]!, dir === WRITE ? 'rq_qos_wait' : 'blk_mq_get_tag')
@@ -139,9 +137,24 @@ export function bio_end_io(k: Kernel, queue: number): void {
 export function blk_poll(k: Kernel, until = k.var.now): void {
   for (;;) {
     const bio = first_bio(k)
-    if (bio === 0 || k.bio.done_ns[bio]! > until) return
+    if (bio === 0) return
+    const done = k.bio.done_ns[bio]!
+    if (until > k.var.now) {
+      // The future of a call that sleeps: the interrupt takes its time from whoever has the CPU then.
+      if (done > until) return
+    } else {
+      if (k.bio.irq_ns[bio]! > until) return
+      if (k.bio.first[bio] === bio) charge_interrupt(k, bio)
+    }
     end_bio(k, bio)
   }
+}
+
+/** One interrupt for all bios of a request. */
+function charge_interrupt(k: Kernel, first: number): void {
+  let bios = 1
+  for (let b = k.bio.next[first]!; b !== 0 && k.bio.first[b] === first; b = k.bio.next[b]!) bios++
+  charge_irq(k, completion_cost(k, k.bio.device[first]!, bios))
 }
 
 function end_bio(k: Kernel, bio: number): void {
@@ -199,6 +212,15 @@ export function end_page_writeback(k: Kernel, pfn: number): void {
 
 /** When the request that holds a page (locked for reading, or under writeback) is done; 0 when none does. */
 export function page_done_ns(k: Kernel, pfn: number): number {
+  blk_flush_plug(k, k.var.current, true)
+  const done = request_of(k, pfn)
+  // kswapd may have lost the CPU with its plug full; who waits for that does not wait for the CPU, too.
+  const t = threads(k).kswapd
+  if (done !== 0 || k.task.plug_head[t] === 0) return done
+  blk_flush_plug(k, t, true)
+  return request_of(k, pfn)
+}
+function request_of(k: Kernel, pfn: number): number {
   const { mapping, index } = k.page
   const swap = (k.page.flags[pfn]! & PG_swapcache) !== 0
   for (let queue = 2; queue < k.device.meta.high * 2; queue++)
@@ -215,6 +237,12 @@ export function page_done_ns(k: Kernel, pfn: number): number {
   return 0
 }
 
+/** folio_wait_bit_common: who waits for a page that was in use before it was evicted is short of memory. */
+function wait_flags(k: Kernel, pfn: number): number {
+  const thrashing = (k.page.flags[pfn]! & (PG_locked | PG_uptodate | PG_workingset)) === (PG_locked | PG_workingset)
+  return thrashing ? TSK_IOWAIT | TSK_MEMSTALL : TSK_IOWAIT
+}
+
 /** The running task sleeps until a page's request is done; true when it sleeps: retry the access after it. */
 export function folio_wait_locked(k: Kernel, pfn: number): boolean {
   blk_poll(k)
@@ -224,24 +252,25 @@ export function folio_wait_locked(k: Kernel, pfn: number): boolean {
     blk_poll(k, until)
     return false
   }
-  io_wait(k, until)
+  io_wait(k, until, 'folio_wait_bit_common', wait_flags(k, pfn))
   return true
 }
 
 /** The same inside a call that goes on with the page: the request is ended at once, the task sleeps until its time. */
 export function folio_wait_nested(k: Kernel, pfn: number): void {
   const until = page_done_ns(k, pfn)
-  if (until !== 0) io_wait_nested(k, until)
+  if (until !== 0) io_wait_nested(k, until, 'folio_wait_bit_common', wait_flags(k, pfn))
 }
 
 /** Sleeps inside a call that goes on: requests done by then are delivered now. */
-export function io_wait_nested(k: Kernel, until: number, wchan = 'folio_wait_bit_common'): void {
+export function io_wait_nested(k: Kernel, until: number, wchan = 'folio_wait_bit_common', flags = TSK_IOWAIT): void {
   blk_poll(k, until)
-  if (k.var.current !== 0 && until > call_time(k)) io_wait(k, until, wchan)
+  if (k.var.current !== 0 && until > call_time(k)) io_wait(k, until, wchan, flags)
 }
 
 /** Sleeps in a call for `ns`, or until `nr` writes are done, whichever is first; PSI flags as schedule_timeout. */
 export function writeback_wait_nested(k: Kernel, nr: number, ns: number, wchan: string, psi_flags: number): void {
+  blk_flush_plug(k, k.var.current, true)
   const from = call_time(k)
   let until = from + ns
   for (let left = nr; left > 0;) {
@@ -257,6 +286,7 @@ export function writeback_wait_nested(k: Kernel, nr: number, ns: number, wchan: 
 
 /** When the n-th write from now will be done, 0 when fewer are in flight. */
 export function nth_write_done_ns(k: Kernel, n: number): number {
+  blk_flush_plug(k, k.var.current, true)
   const done: number[] = []
   for (let device = 1; device < k.device.meta.high; device++)
     for (let bio = k.device.head[device * 2 + WRITE]!; bio !== 0; bio = k.bio.next[bio]!)

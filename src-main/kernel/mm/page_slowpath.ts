@@ -54,6 +54,7 @@ import { cond_resched } from './preempt'
 import { show_mem } from './show_mem'
 import { nr_swap_pages } from './swapfile'
 import { try_to_free_pages, wakeup_kswapd } from './vmscan'
+import { throttled } from './throttle'
 import {
   __zone_watermark_ok,
   ALLOC_CPUSET,
@@ -109,8 +110,10 @@ export function __alloc_pages_slowpath(k: Kernel, gfp: number, order: number): n
     if (!can_direct_reclaim || (k.task.flags[k.var.current]! & PF_MEMALLOC) !== 0) break
 
     const progress = { made: 0 }
-    pfn = direct_reclaim(k, gfp, order, alloc_flags, progress)
+    pfn = throttled(k) ? 0 : direct_reclaim(k, gfp, order, alloc_flags, progress)
     if (pfn !== 0) return pfn
+    // The fault is made again when kswapd has filled the reserves.
+    if (throttled(k)) return (gfp & __GFP_NOFAIL) !== 0 ? fail(k, gfp, order) : 0
     pfn = direct_compact(k, gfp, order, alloc_flags, compact.priority, compact)
     if (pfn !== 0) return pfn
 

@@ -1,57 +1,116 @@
 /**
- * Where a long call gives way: kernel threads that were woken to help with memory run here, before the call goes on.
+ * Where a long call gives way: kernel threads that work for memory and disks run here, before the call goes on.
  *
- * Linux: cond_resched of kernel/sched/core.c, which long loops call. Simplified: only kswapd and kcompactd run inside
- * another task's call, and the threads of RCU, for at most one scheduling period each, and wherever their CPU is; others
- * wait for its end.
+ * Linux: cond_resched of kernel/sched/core.c, which long loops call; who is to run, and for how long, is fair.c's (a
+ * wake-up that preempts, or the tick). Simplified: only kswapd, kcompactd, kblockd and the threads of RCU run inside
+ * another task's call; others wait for its end.
  */
 import { PF_KTHREAD, TASK_RUNNING, type Kernel } from '../kernel'
+import { kblockd_step } from '../block/blk_mq'
 import { COST } from '../costs'
-import { charge, deactivate_task, kthread_sleep, psi_task_change, SCHED_LATENCY_NS, threads, TSK_ONCPU } from '../task'
+import {
+  charge,
+  deactivate_task,
+  kthread_sleep,
+  psi_task_change,
+  sched_slice,
+  threads,
+  TSK_ONCPU,
+  update_curr,
+  wake_up_task,
+  type Threads,
+} from '../task'
 import { kswapd_step } from './kswapd'
 import { kcompactd_step } from './kcompactd'
 import { rcu_gp_kthread_step, rcu_note_context_switch } from '../rcu/tree'
 import { run_ksoftirqd, tick_in_call } from '../rcu/softirq'
 
+type Step = (k: Kernel) => boolean
+const STEPS = { kblockd: kblockd_step, kswapd: kswapd_step, kcompactd: kcompactd_step } as const
+const NAMES = Object.keys(STEPS) as (keyof typeof STEPS & keyof Threads)[]
+
 export function cond_resched(k: Kernel): void {
   cond_resched_rcu(k)
   const current = k.var.current
-  if (current === 0 || (k.task.flags[current]! & PF_KTHREAD) !== 0) return
-  const { kswapd, kcompactd } = threads(k)
-  give_way(k, kswapd, kswapd_step)
-  give_way(k, kcompactd, kcompactd_step)
+  if (current === 0 || (k.task.flags[current]! & PF_KTHREAD) !== 0 || k.task.state[current] !== TASK_RUNNING) return
+  wake_due(k)
+  const row = k.var.cpu + 1
+  if (k.cpu.nr_running[row]! < 2) return
+  update_curr(k, row, current)
+  const slice_over = k.cpu.ran[row]! > sched_slice(k, row, current)
+  if (k.cpu.need_resched[row] === 0 && !slice_over) return
+  const next = best_thread(k, row, current)
+  if (next !== null) give_way(k, row, threads(k)[next], STEPS[next])
 }
 
 /** A long loop that only lets RCU go on: its ticks, and the threads that they woke. */
 export function cond_resched_rcu(k: Kernel): void {
   const { current, cpu } = k.var
   if (current === 0 || !tick_in_call(k)) return
-  give_way(k, threads(k).rcu_preempt, rcu_gp_kthread_step)
-  give_way(k, k.cpu.ksoftirqd[cpu + 1]!, run_ksoftirqd)
+  give_way(k, cpu + 1, threads(k).rcu_preempt, rcu_gp_kthread_step)
+  give_way(k, cpu + 1, k.cpu.ksoftirqd[cpu + 1]!, run_ksoftirqd)
 }
 
-/** Lets a runnable kernel thread work until it sleeps. */
-function give_way(k: Kernel, t: number, step: (k: Kernel) => boolean): void {
-  const task = k.task
-  if (t === 0 || task.on_rq[t] === 0 || task.state[t] !== TASK_RUNNING) return
-  const { current, capture_order } = k.var
-  const until = k.var.now + SCHED_LATENCY_NS
-  k.var.current = t
+/** A thread whose sleep is over by now: its timer comes only after the call. */
+function wake_due(k: Kernel): void {
+  const known = threads(k)
+  for (const name of NAMES) {
+    const t = known[name]
+    if (t !== 0 && k.task.on_rq[t] === 0 && k.task.wake_ns[t]! <= k.var.now && k.task.timer[t] !== 0) wake_up_task(k, t)
+  }
+}
+
+/** The thread that is furthest behind, if the running task is ahead of it. */
+function best_thread(k: Kernel, row: number, current: number): (typeof NAMES)[number] | null {
+  let best: (typeof NAMES)[number] | null = null
+  let least = k.task.vruntime[current]!
+  for (const name of NAMES) {
+    const t = threads(k)[name]
+    if (t === 0 || k.task.on_rq[t] === 0 || k.task.state[t] !== TASK_RUNNING || k.task.cpu[t] !== row - 1) continue
+    if (k.task.vruntime[t]! >= least) continue
+    best = name
+    least = k.task.vruntime[t]!
+  }
+  return best
+}
+
+/** Lets a runnable thread of this CPU work until it sleeps or its slice is over. */
+function give_way(k: Kernel, row: number, t: number, step: Step): void {
+  const { task, cpu } = k
+  if (t === 0 || task.on_rq[t] === 0 || task.state[t] !== TASK_RUNNING || task.cpu[t] !== row - 1) return
+  const { current, capture_order, slice_end } = k.var
+  if (t === current) return
+  switch_to(k, row, current, t)
+  k.var.slice_end = Infinity
   k.var.capture_order = -1
-  while (task.state[t] === TASK_RUNNING && k.var.now < until) {
+  while (task.state[t] === TASK_RUNNING && cpu.ran[row]! <= sched_slice(k, row, t)) {
     const before = k.var.now
     if (step(k) && task.state[t] === TASK_RUNNING) kthread_sleep(k, t)
     if (k.var.now === before) charge(k, COST.syscall)
+    update_curr(k, row, t)
   }
-  k.var.current = current
+  if (task.state[t] !== TASK_RUNNING) {
+    task.nvcsw[t]!++
+    deactivate_task(k, t)
+  } else {
+    task.nivcsw[t]!++
+    task.wake_ns[t] = k.var.now
+  }
+  switch_to(k, row, t, current)
   k.var.capture_order = capture_order
-  rcu_note_context_switch(k, k.var.cpu + 1)
-  if (task.state[t] === TASK_RUNNING) return
-  const row = task.cpu[t]! + 1
-  if (k.cpu.current[row] === t) {
-    psi_task_change(k, t, TSK_ONCPU, 0)
-    k.cpu.current[row] = 0
-  }
-  task.nvcsw[t]!++
-  deactivate_task(k, t)
+  k.var.slice_end = slice_end
+}
+
+function switch_to(k: Kernel, row: number, prev: number, next: number): void {
+  update_curr(k, row, prev)
+  psi_task_change(k, prev, TSK_ONCPU, 0)
+  rcu_note_context_switch(k, row)
+  k.var.current = next
+  k.cpu.current[row] = next
+  psi_task_change(k, next, 0, TSK_ONCPU)
+  k.cpu.need_resched[row] = 0
+  k.cpu.ran[row] = 0
+  k.cpu.ctxt[row]!++
+  charge(k, COST.context_switch)
+  k.cpu.exec_start[row] = k.var.now
 }

@@ -9,6 +9,7 @@
  * Linux: mm/readahead.c. Kept: all window arithmetic. Simplified: no large folios.
  */
 import { __GFP_NORETRY, __GFP_NOWARN, PAGE_SIZE, PG_readahead, PG_writeback, type Kernel } from '../kernel'
+import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
 import { READ } from '../block/device'
 import { roundup_pow_of_two } from '../lib/math'
 import { page_cache_next_miss, xa_load } from '../lib/xarray'
@@ -125,6 +126,7 @@ export function do_page_cache_ra(k: Kernel, inode: number, index: number, nr: nu
   const gfp = mapping_gfp(k, inode) | __GFP_NORETRY | __GFP_NOWARN
   let from = -1
   let count = 0
+  blk_start_plug(k)
   for (let i = 0; i < nr; i++) {
     if (xa_load(k, inode, index + i) > 0) {
       count = flush(k, inode, from, count)
@@ -137,6 +139,7 @@ export function do_page_cache_ra(k: Kernel, inode: number, index: number, nr: nu
     if (++count === BIO_PAGES) count = flush(k, inode, from, count)
   }
   flush(k, inode, from, count)
+  blk_finish_plug(k)
 }
 /** One request for pages in a row. */
 function flush(k: Kernel, inode: number, from: number, count: number): number {

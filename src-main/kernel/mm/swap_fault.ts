@@ -28,7 +28,7 @@ import { folio_wait_locked, folio_wait_nested } from './page_io'
 import { page_add_anon_rmap, page_add_new_anon_rmap } from './rmap'
 import { add_mm_counter_fast, MM_ANONPAGES, MM_SWAPENTS } from './rss_stat'
 import { lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
-import { lookup_swap_cache, swapin_readahead } from './swap_state'
+import { lookup_swap_cache, swapin_alone, swapin_readahead } from './swap_state'
 import { swap_free, try_to_free_swap, vm_swap_full } from './swapfile'
 import {
   FAULT_FLAG_ALLOW_RETRY,
@@ -37,6 +37,7 @@ import {
   VM_FAULT_MAJOR,
   VM_FAULT_OOM,
   VM_FAULT_RETRY,
+  VM_FAULT_WAITS,
   type VmFault,
 } from './vm_fault'
 import { do_wp_page } from './wp'
@@ -53,8 +54,9 @@ export function do_swap_page(k: Kernel, vmf: VmFault): number {
     count_memcg_event_mm(k, k.vma.mm[vmf.vma]!, C.pgmajfault)
   }
   if ((k.page.flags[pfn]! & PG_locked) !== 0) {
+    const synchronous = ret !== 0 && swapin_alone(k, vmf.vma)
     if ((vmf.flags & FAULT_FLAG_ALLOW_RETRY) === 0) folio_wait_nested(k, pfn)
-    else if (folio_wait_locked(k, pfn)) return ret | VM_FAULT_RETRY
+    else if (folio_wait_locked(k, pfn)) return ret | VM_FAULT_RETRY | (synchronous ? VM_FAULT_WAITS : 0)
   }
   if (!ksm_unused(k)) {
     const copy = ksm_might_need_to_copy(k, vmf, pfn)

@@ -22,7 +22,9 @@ import {
   type Kernel,
 } from '../kernel'
 import { pte_offset } from '../arch/x86/pgtable'
-import { blk_finish_plug, blk_start_plug } from '../block/device'
+import { COST } from '../costs'
+import { charge } from '../task'
+import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
 import { MEMCG_SWAP_FAIL } from './memcg_stat'
 import { mem_cgroup_charge, mem_cgroup_try_charge_swap, mem_cgroup_uncharge, memcg_event } from './memcontrol'
 import { alloc_page, free_page } from './page_alloc'
@@ -70,6 +72,7 @@ export function add_to_swap_cache(k: Kernel, pfn: number, slot: number): boolean
   if (k.page.private[pfn] !== 0) k.swap.content[slot] = k.page.private[pfn]!
   k.page.private[pfn] = slot
   k.page.flags[pfn]! |= PG_swapcache
+  charge(k, COST.page_cache_op)
   k.vmstat[C.nr_file_pages]!++
   k.vmstat[C.nr_swapcached]!++
   return true
@@ -79,6 +82,7 @@ export function add_to_swap_cache(k: Kernel, pfn: number, slot: number): boolean
 export function __delete_from_swap_cache(k: Kernel, pfn: number, shadow: number): void {
   const slot = k.page.private[pfn]!
   assert(k.swap.cache[slot] === pfn, 'delete_from_swap_cache: another page')
+  charge(k, COST.page_cache_op)
   swap_cache_store(k, swap_area_of(k, slot), slot, shadow)
   k.page.private[pfn] = k.swap.content[slot]!
   k.page.flags[pfn]! &= ~(PG_swapcache | PG_readahead)
@@ -138,6 +142,7 @@ export function __read_swap_cache_async(k: Kernel, slot: number): { pfn: number;
     free_page(k, pfn)
     return { pfn: 0, fresh: false }
   }
+  charge(k, COST.swapin_page)
   if (shadow !== 0) workingset_refault(k, pfn, shadow)
   lru_cache_add(k, pfn)
   return { pfn, fresh: true }
@@ -156,6 +161,12 @@ export function swapin_readahead(k: Kernel, slot: number, vma: number, addr: num
   return vma !== 0 && swap_use_vma_readahead(k)
     ? swap_vma_readahead(k, slot, vma, addr)
     : swap_cluster_readahead(k, slot)
+}
+
+/** The last swapin_readahead of an area read one page only: then the reader waits for it itself (do_poll). */
+export function swapin_alone(k: Kernel, vma: number): boolean {
+  if ((k.var.sysctl['vm.page-cluster'] ?? 3) === 0) return true
+  return (swap_use_vma_readahead(k) ? k.vma.swap_ra[vma]! >> 8 : swap_vars(k).ra_last_pages) === 1
 }
 
 /** VMA readahead is off while any area is on a rotating disk. */

@@ -6,7 +6,15 @@
  */
 import { C } from '@shared/counters'
 import { JIFFY_NS, MAX_NR_ZONES, PF_KTHREAD, type Kernel } from '../kernel'
-import { fatal_signal_pending, schedule_timeout } from '../task'
+import {
+  fatal_signal_pending,
+  schedule_timeout,
+  task_blocked,
+  threads,
+  WAIT_PFMEMALLOC,
+  wait_killable,
+  wake_up_task,
+} from '../task'
 import { zone_reclaimable_pages } from './page_slowpath'
 import { nth_write_done_ns, writeback_wait_nested } from './page_io'
 import { SWAP_CLUSTER_MAX, type ScanControl } from './scan_count'
@@ -30,6 +38,8 @@ export interface Pgdat {
   writeback: boolean
   congested: boolean
   low_told: boolean
+  /** Tasks that wait for the reserves to fill again. */
+  pfmemalloc_wait: number[]
   stall_told_ns: number
 }
 export function pgdat(k: Kernel): Pgdat {
@@ -42,6 +52,7 @@ export function pgdat(k: Kernel): Pgdat {
     writeback: false,
     congested: false,
     low_told: false,
+    pfmemalloc_wait: [],
     stall_told_ns: -1e9,
   }) as Pgdat
 }
@@ -84,8 +95,24 @@ export function throttle_direct_reclaim(k: Kernel, sc: ScanControl): boolean {
   if (t === 0 || (k.task.flags[t]! & PF_KTHREAD) !== 0 || fatal_signal_pending(k, t)) return false
   if (allow_direct_reclaim(k)) return false
   k.vmstat[C.pgscan_direct_throttle]!++
-  writeback_wait_nested(k, SWAP_CLUSTER_MAX, JIFFY_NS, 'throttle_direct_reclaim', 0)
+  // A fault is made again after its sleep, so it can wait for kswapd. A system call goes on at once and takes its sleep later.
+  if (k.var.fault_addr !== 0 && !task_blocked(k) && threads(k).kswapd !== 0) {
+    pgdat(k).pfmemalloc_wait.push(t)
+    wait_killable(k, WAIT_PFMEMALLOC, 'throttle_direct_reclaim')
+  } else writeback_wait_nested(k, SWAP_CLUSTER_MAX, JIFFY_NS, 'throttle_direct_reclaim', 0)
   return fatal_signal_pending(k, t) && sc.nr_reclaimed === 0
+}
+
+/** kswapd has done something: who waits for the reserves may go on, when they suffice or kswapd is about to sleep. */
+export function wake_up_pfmemalloc(k: Kernel, always: boolean): void {
+  const waiting = pgdat(k).pfmemalloc_wait
+  if (waiting.length === 0 || !(always || allow_direct_reclaim(k))) return
+  for (const t of waiting.splice(0)) if (k.task.wait_kind[t] === WAIT_PFMEMALLOC) wake_up_task(k, t)
+}
+
+/** The request has made its task wait for kswapd: there is no page for it now. */
+export function throttled(k: Kernel): boolean {
+  return k.task.wait_kind[k.var.current] === WAIT_PFMEMALLOC
 }
 
 export function allow_direct_reclaim(k: Kernel): boolean {

@@ -10,11 +10,15 @@ export const VM_FAULT_LOCKED = 0x200
 /** The fault waited for I/O without the map lock: it is taken again, with FAULT_FLAG_TRIED. */
 export const VM_FAULT_RETRY = 0x400
 export const VM_FAULT_FALLBACK = 0x800
+/** With VM_FAULT_RETRY: the handler itself waits, holding all it has; the fault goes on after it and is one fault. */
+export const VM_FAULT_WAITS = 0x1000
 export const VM_FAULT_ERROR = VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV
 
 export const FAULT_FLAG_WRITE = 0x1
 export const FAULT_FLAG_ALLOW_RETRY = 0x4
 export const FAULT_FLAG_TRIED = 0x20
+/** The handler's own wait is over (VM_FAULT_WAITS). */
+export const FAULT_FLAG_WAITED = 0x1000
 export const FAULT_FLAG_USER = 0x40
 /** Not the task itself: get_user_pages on behalf of a system call (populate, mlock). */
 export const FAULT_FLAG_REMOTE = 0x80

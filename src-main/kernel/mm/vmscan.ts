@@ -25,7 +25,7 @@ import {
   MAX_NR_ZONES,
   type Kernel,
 } from '../kernel'
-import { blk_finish_plug, blk_start_plug } from '../block/device'
+import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
 import { trace } from '../task'
 import { COMPACT_SKIPPED, COMPACT_SUCCESS, compact_gap, compaction_suitable } from './compaction_suitable'
 import { lru_gen_enabled } from './lru_gen'
@@ -35,6 +35,7 @@ import { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_iter, memcg_even
 import { gfp_zone } from './page_alloc'
 import { blk_poll, call_time } from './page_io'
 import { PAGE_ALLOC_COSTLY_ORDER } from './pcp'
+import { cond_resched } from './preempt'
 import {
   DEF_PRIORITY,
   get_scan_count,
@@ -54,6 +55,7 @@ import {
   reclaim_throttle,
   THROTTLE_CONGESTED,
   THROTTLE_WRITEBACK,
+  throttled,
   throttle_direct_reclaim,
 } from './throttle'
 import { high_wmark_pages, zone_watermark_ok } from './watermark'
@@ -68,6 +70,7 @@ export function try_to_free_pages(k: Kernel, order: number, gfp: number): number
   const sc = scan_control({ gfp, order, reclaim_idx: gfp_zone(gfp) })
   const from = call_time(k)
   if (throttle_direct_reclaim(k, sc)) return 1
+  if (throttled(k)) return 0
   const nr_reclaimed = do_try_to_free_pages(k, sc)
   stalled(k, call_time(k) - from)
   return nr_reclaimed
@@ -170,7 +173,10 @@ interface LruScan {
 
 export function shrink_node(k: Kernel, sc: ScanControl): void {
   const pass = shrink_node_begin(k, sc)
-  while (!shrink_node_round(k, pass, sc)) blk_poll(k)
+  while (!shrink_node_round(k, pass, sc)) {
+    blk_poll(k)
+    cond_resched(k)
+  }
 }
 
 export function shrink_node_begin(k: Kernel, sc: ScanControl): NodeScan {

@@ -43,7 +43,8 @@ export function dev_numbers(k: Kernel, device: number): readonly [number, number
   const name = device_name(k, device)
   const nvme = /^nvme(\d+)n1$/.exec(name)
   if (nvme !== null) return [259, Number(nvme[1])]
-  return [8, (name.charCodeAt(2) - 97) * 16]
+  // virtio_blk has no number of its own: the first free one, on Debian 254.
+  return [name.startsWith('vd') ? 254 : 8, (name.charCodeAt(2) - 97) * 16]
 }
 
 /** /sys/dev/block: `8:0` and so on lead to the device. */

@@ -3,7 +3,7 @@
  * (se.avg) are not modelled and read 0.
  */
 import { TASK_RUNNING, type Kernel } from '../kernel'
-import { SCHED_PRIO_TO_WEIGHT } from '../sched/core'
+import { SCHED_PRIO_TO_WEIGHT } from '../task'
 import { comm_of, nr_threads } from './pid'
 
 export function pid_sched(k: Kernel, t: number): string {

@@ -3,6 +3,7 @@
  * are proc/cgroup.ts, slab caches proc/slab.ts. An attribute is a path with a reader and perhaps a writer; folders follow from the paths.
  */
 import type { Kernel } from '../kernel'
+import { device_rotational } from '../block/device'
 import { EACCES, EINVAL, EPERM } from '../uapi'
 import { thp, thp_small_machine } from '../mm/huge_memory'
 import { khugepaged } from '../mm/khugepaged'
@@ -118,7 +119,7 @@ function block_attributes(k: Kernel, map: Map<string, Attribute>): void {
     map.set(`${at}/size`, { read: () => `${k.device.pages[d]! * 8}\n` })
     map.set(`${at}/removable`, { read: () => '0\n' })
     map.set(`${at}/ro`, { read: () => '0\n' })
-    map.set(`${at}/queue/rotational`, { read: () => `${k.device.kind[d] === 0 ? 1 : 0}\n` })
+    map.set(`${at}/queue/rotational`, { read: () => `${device_rotational(k, d) ? 1 : 0}\n` })
     map.set(`${at}/queue/logical_block_size`, { read: () => '512\n' })
     map.set(`${at}/stat`, { read: () => block_stat(k, d) })
   }

@@ -13,9 +13,10 @@ import {
   charge,
   deactivate_task,
   psi_task_change,
-  SCHED_LATENCY_NS,
   SCHED_MIN_GRANULARITY_NS,
+  sched_slice,
   signal_pending,
+  update_curr,
   TIMER_BIO,
   TIMER_WAKE,
   TSK_IOWAIT,
@@ -42,6 +43,7 @@ export function run_step(k: Kernel, programs: Programs): void {
   const end = (k.var.step + 1) * STEP_NS
   tick_softirqs(k)
   load_balance(k)
+  for (let row = 1; row <= k.config.cpus; row++) check_preempt_tick(k, row)
   while (k.var.panic === null) {
     const timer_ns = timer_next_ns(k)
     const row = next_cpu(k)
@@ -133,14 +135,14 @@ function run_slice(k: Kernel, programs: Programs, row: number, start: number, li
   k.var.cpu = row - 1
   k.var.now = cpu.now[row]!
   const entered = k.var.now
-  const t = pick_next_task(k, row)
+  const t = next_task_of(k, row)
   k.var.current = t
   cpu.need_resched[row] = 0
   if (cpu.current[row] !== t) context_switch(k, row, t)
   const began = k.var.now
+  cpu.exec_start[row] = began
   task.run_delay[t]! += Math.max(0, began - task.wake_ns[t]!)
-  k.var.slice_end = Math.min(limit, began + sched_slice(k, row))
-  if (k.var.slice_end <= began) k.var.slice_end = began + 1
+  k.var.slice_end = Math.max(limit, began + 1)
   if ((task.flags[t]! & PF_KTHREAD) !== 0) kthread_step(k, t)
   else {
     if (signal_pending(k, t)) get_signal(k)
@@ -149,10 +151,18 @@ function run_slice(k: Kernel, programs: Programs, row: number, start: number, li
   if (k.var.now === began) charge(k, COST.syscall)
   cpu.now[row] = k.var.now
   count_ticks(k, row, entered, k.var.now)
-  account_vruntime(k, row, t, k.var.now - began)
+  update_curr(k, row, t)
   if (task.state[t] !== TASK_RUNNING) sleep_current(k, row, t)
   else task.wake_ns[t] = k.var.now
   release_dead_tasks(k)
+}
+
+/** The running task goes on, unless somebody is to take its place. */
+function next_task_of(k: Kernel, row: number): number {
+  const current = k.cpu.current[row]!
+  if (current !== 0 && k.cpu.need_resched[row] === 0 && k.task.on_rq[current] !== 0) return current
+  k.cpu.ran[row] = 0
+  return pick_next_task(k, row)
 }
 
 /** The runnable task with the smallest virtual time among those that are awake by now. */
@@ -195,20 +205,18 @@ function sleep_current(k: Kernel, row: number, t: number): void {
   deactivate_task(k, t)
 }
 
-/** sched_slice: a share of the latency period by weight, at least the granularity. */
-function sched_slice(k: Kernel, row: number): number {
-  const nr = k.cpu.nr_running[row]!
-  return nr <= 1 ? SCHED_LATENCY_NS : Math.max(SCHED_MIN_GRANULARITY_NS, Math.floor(SCHED_LATENCY_NS / nr))
-}
-
-function account_vruntime(k: Kernel, row: number, t: number, ran: number): void {
-  const { vruntime, nice } = k.task
-  const weight = SCHED_PRIO_TO_WEIGHT[nice[t]! + 20]!
-  vruntime[t]! += weight === 1024 ? ran : Math.floor((ran * 1024) / weight)
-  let least = vruntime[t]!
-  for (let other = k.cpu.rq_head[row]!; other !== 0; other = k.task.rq_next[other]!)
-    if (vruntime[other]! < least) least = vruntime[other]!
-  if (least > k.cpu.min_vruntime[row]!) k.cpu.min_vruntime[row] = least
+/** check_preempt_tick: at a tick the running task's share may be used up, or another one may be too far behind it. */
+function check_preempt_tick(k: Kernel, row: number): void {
+  const { cpu, task } = k
+  const current = cpu.current[row]!
+  if (current === 0 || cpu.nr_running[row]! < 2) return
+  const ideal = sched_slice(k, row, current)
+  const ran = cpu.ran[row]!
+  if (ran < SCHED_MIN_GRANULARITY_NS) return
+  let least = Infinity
+  for (let t = cpu.rq_head[row]!; t !== 0; t = task.rq_next[t]!)
+    if (t !== current && task.vruntime[t]! < least) least = task.vruntime[t]!
+  if (ran > ideal || task.vruntime[current]! - least > ideal) cpu.need_resched[row] = 1
 }
 
 /** Moves an idle CPU's clock on: idle time, or iowait when a task that last ran here waits for I/O. */
@@ -225,9 +233,3 @@ function idle_to(k: Kernel, row: number, at: number): void {
   cpu.now[row] = at
 }
 const IOWAIT_WORD = Math.log2(TSK_IOWAIT)
-
-/** kernel/sched/core.c: nice -20 … 19. */
-export const SCHED_PRIO_TO_WEIGHT = [
-  88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991,
-  1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
-] as const

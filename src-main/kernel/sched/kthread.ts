@@ -1,6 +1,7 @@
 /** Kernel threads: which function each one runs. A step does a bounded piece of work; it sleeps in kthread_sleep. */
 import { TASK_IDLE, TASK_RUNNING, type Kernel } from '../kernel'
-import { kthread_sleep, threads } from '../task'
+import { kblockd_step } from '../block/blk_mq'
+import { kthread_sleep, need_resched, threads } from '../task'
 import { kswapd_step } from '../mm/vmscan'
 import { kcompactd_step } from '../mm/kcompactd'
 import { khugepaged_step } from '../mm/khugepaged'
@@ -12,6 +13,7 @@ import { rcu_gp_kthread_step } from '../rcu/tree'
 import { run_ksoftirqd } from '../rcu/softirq'
 
 const STEPS = {
+  kblockd: kblockd_step,
   kswapd: kswapd_step,
   kcompactd: kcompactd_step,
   khugepaged: khugepaged_step,
@@ -26,7 +28,7 @@ const STEPS = {
 export function kthread_step(k: Kernel, t: number): void {
   const step = step_of(k, t)
   if (step === null) return kthread_sleep(k, t, Infinity, TASK_IDLE)
-  while (k.task.state[t] === TASK_RUNNING && k.var.now < k.var.slice_end) {
+  while (k.task.state[t] === TASK_RUNNING && !need_resched(k)) {
     const before = k.var.now
     if (step(k) && k.task.state[t] === TASK_RUNNING) kthread_sleep(k, t)
     if (k.var.now === before) break

@@ -17,6 +17,10 @@ export const BIO = {
   /** First bio of the request it was merged into (itself when it was not), and when the device began with that. */
   first: 'i32',
   start_ns: 'f64',
+  /** When its interrupt comes; at done_ns that has been dealt with. */
+  irq_ns: 'f64',
+  /** On the device, in pages. */
+  block: 'f64',
 } as const satisfies TableSpec
 
 export const DEVICE = {
@@ -41,11 +45,10 @@ export const DEVICE = {
   head: ['i32', 2],
   tail: ['i32', 2],
   timer: ['i32', 2],
-  /** Pages of the last request of a direction; plugged: what follows it is merged even after its start. */
+  /** Pages and bios of the last request of a direction. */
   request_pages: ['i32', 2],
+  request_bios: ['i32', 2],
   inflight_writes: 'i32',
-  plugged: 'u8',
-  plug_ns: 'f64',
   /** Pages on the device, and where the next new file begins. */
   pages: 'f64',
   next_free: 'f64',

@@ -71,6 +71,9 @@ export const CPU = {
   /** Its thread for softirqs (row of `task`). */
   ksoftirqd: 'i32',
   need_resched: 'u8',
+  /** How long the running task has had the CPU since it was chosen, up to exec_start. */
+  ran: 'f64',
+  exec_start: 'f64',
   /** The idle task runs: leaving and entering it are context switches. */
   is_idle: 'u8',
 } as const satisfies TableSpec

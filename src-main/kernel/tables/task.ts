@@ -73,8 +73,13 @@ export const TASK = {
   si_signo: 'i32',
   si_code: 'i32',
   si_addr: 'f64',
-  /** Page + 1 of a fault that waits for I/O and will be tried again (FAULT_FLAG_TRIED). */
+  /** Page + 1 of a fault that waits for I/O and will be tried again (FAULT_FLAG_TRIED); negative when its handler waits. */
   fault_retry: 'f64',
+  /** Its plug (block/blk_mq.ts): how deep it is nested, requests held back, and their bios, oldest first. */
+  plug_depth: 'u8',
+  plug_nr: 'u8',
+  plug_head: 'i32',
+  plug_tail: 'i32',
   rlim_stack: 'f64',
   rlim_data: 'f64',
   rlim_as: 'f64',

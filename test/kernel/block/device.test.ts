@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { BIO_SWAP_WRITE } from '../../../src-main/kernel/block/bio'
 import {
-  add_device,
   blk_finish_plug,
+  blk_flush_plug,
+  blk_mq_submit_bio,
   blk_start_plug,
+  would_merge,
+} from '../../../src-main/kernel/block/blk_mq'
+import {
+  add_device,
   dequeue_bio,
   first_bio,
   next_device_name,
-  queue_bio,
   queue_congested,
   READ,
   WRITE,
@@ -17,18 +21,25 @@ import { row_alloc, row_free } from '../../../src-main/kernel/lib/arena'
 import type { Kernel } from '../../../src-main/kernel/kernel'
 import { machine } from '../mm/machine'
 
-function submit(k: Kernel, dir: number, block: number, nr: number, at = 0): number {
+function bio_of(k: Kernel, dir: number, block: number, nr: number): number {
   const bio = row_alloc(k.bio)
   k.bio.device[bio] = 1
   k.bio.write[bio] = dir
   k.bio.nr[bio] = nr
+  k.bio.block[bio] = block
   k.bio.kind[bio] = BIO_SWAP_WRITE
-  queue_bio(k, bio, block, at)
+  return bio
+}
+function submit(k: Kernel, dir: number, block: number, nr: number, at = k.var.now): number {
+  k.var.now = at
+  const bio = bio_of(k, dir, block, nr)
+  blk_mq_submit_bio(k, bio)
   return bio
 }
 function disk(kind: DeviceKind): Kernel {
   const k = machine(64)
   add_device(k, kind, next_device_name(k, kind), 1 << 20)
+  k.var.now = 0
   return k
 }
 
@@ -51,22 +62,23 @@ describe('a disk', () => {
     expect(k.bio.done_ns[next]! - 20_000_000).toBeLessThan(1_000_000)
   })
 
-  it('merges adjacent requests of one plug into one that is done as a whole', () => {
-    const k = disk('ssd')
-    blk_start_plug(k)
-    const bios = [10, 11, 12, 13].map((block) => submit(k, WRITE, block, 1))
-    blk_finish_plug(k)
-    expect(new Set(bios.map((b) => k.bio.done_ns[b])).size).toBe(1)
-    expect([k.device.writes[1], k.device.write_merges[1], k.device.inflight[1]]).toEqual([1, 3, 1])
+  it('is as slow as the CPU when it is emulated, and said to rotate', () => {
+    const one = disk('virtio')
+    const slow = disk('virtio')
+    Object.assign(slow.config, { slowdown: 5 })
+    const [a, b] = [one, slow].map((k) => k.bio.done_ns[submit(k, READ, 700, 1)]!)
+    expect(b! / a!).toBeCloseTo(5, 1)
+    expect(next_device_name(one, 'virtio')).toBe('vdb')
   })
 
   it('ends requests of a direction in order', () => {
     const k = disk('hdd')
-    for (let i = 0; i < 50; i++) submit(k, i % 2, (i * 7919) % 100_000, 1 + (i % 5), i * 1000)
+    for (let i = 0; i < 50; i++) submit(k, i % 2, (i * 7919) % 100_000, 1 + (i % 5))
     const done = [0, 0]
     for (let bio = first_bio(k); bio !== 0; bio = first_bio(k)) {
       const dir = k.bio.write[bio]!
       expect(k.bio.done_ns[bio]).toBeGreaterThanOrEqual(done[dir]!)
+      expect(k.bio.done_ns[bio]).toBeGreaterThan(k.bio.irq_ns[bio]!)
       done[dir] = k.bio.done_ns[bio]!
       dequeue_bio(k, bio)
       row_free(k.bio, bio)
@@ -78,12 +90,60 @@ describe('a disk', () => {
     const k = disk('ssd')
     for (let i = 0; i < 8; i++) submit(k, WRITE, i * 1000, 1)
     expect([queue_congested(k, 1, WRITE, false), queue_congested(k, 1, WRITE, true)]).toEqual([true, false])
-    expect(queue_congested(k, 1, READ, false)).toBe(false)
+    for (let i = 8; i < 16; i++) submit(k, WRITE, i * 1000, 1)
+    expect([queue_congested(k, 1, WRITE, true), queue_congested(k, 1, READ, true)]).toEqual([true, false])
+  })
+})
+
+describe('a plug', () => {
+  it('makes adjacent requests one that is done as a whole, not before it is finished', () => {
+    const k = disk('ssd')
+    blk_start_plug(k)
+    const bios = [10, 11, 12, 13].map((block) => submit(k, WRITE, block, 1))
+    expect(first_bio(k)).toBe(0)
+    expect(k.device.inflight[1]).toBe(1)
+    blk_finish_plug(k)
+    expect(new Set(bios.map((b) => k.bio.done_ns[b])).size).toBe(1)
+    expect([k.device.writes[1], k.device.write_merges[1], k.device.inflight[1]]).toEqual([1, 3, 1])
   })
 
-  it('is named as Linux names it', () => {
+  it('lets go at its end what waits in it, however deep it was nested', () => {
     const k = disk('ssd')
-    expect(next_device_name(k, 'hdd')).toBe('sdb')
-    expect(next_device_name(k, 'nvme')).toBe('nvme0n1')
+    blk_start_plug(k)
+    blk_start_plug(k)
+    const bio = submit(k, READ, 40, 1)
+    blk_finish_plug(k)
+    expect(k.bio.done_ns[bio]).toBe(Infinity)
+    k.var.now = 5_000_000
+    blk_finish_plug(k)
+    expect(k.bio.irq_ns[bio]).toBeGreaterThan(5_000_000)
+    expect(k.bio.irq_ns[bio]).toBeLessThan(5_200_000)
+  })
+
+  it('holds thirty-two requests, or 128 KiB in one, and is emptied when its task sleeps', () => {
+    const k = disk('nvme')
+    blk_start_plug(k)
+    for (let i = 0; i < 32; i++) submit(k, READ, i * 100, 1)
+    expect(first_bio(k)).toBe(0)
+    submit(k, READ, 9_900, 1)
+    expect(k.device.reads[1]).toBe(32)
+    blk_flush_plug(k, 0, true)
+    expect(k.device.reads[1]).toBe(33)
+    for (let i = 0; i < 32; i++) submit(k, READ, 20_000 + i, 1)
+    expect(k.device.reads[1]).toBe(33)
+    submit(k, READ, 50_000, 1)
+    expect([k.device.reads[1], k.device.read_merges[1]]).toEqual([34, 31])
+    blk_finish_plug(k)
+  })
+
+  it('finds only the last of its requests to merge with; the scheduler one that waits', () => {
+    const k = disk('hdd')
+    blk_start_plug(k)
+    submit(k, WRITE, 10, 1)
+    submit(k, WRITE, 500, 1)
+    expect([would_merge(k, bio_of(k, WRITE, 501, 1)), would_merge(k, bio_of(k, WRITE, 11, 1))]).toEqual([true, false])
+    blk_finish_plug(k)
+    // The device works on the first of the two.
+    expect([would_merge(k, bio_of(k, WRITE, 501, 1)), would_merge(k, bio_of(k, WRITE, 11, 1))]).toEqual([true, false])
   })
 })

@@ -150,7 +150,7 @@ test('a snapshot goes on as the machine does', () => {
 
 describe('under pressure', () => {
   const program = (params: string): string => `memscope: lab/1
-machine: { ram: 128MiB, swap: [{ size: 128MiB, device: hdd }], bootParams: [${params}] }
+machine: { ram: 128MiB, swap: [{ size: 128MiB, device: ssd }], bootParams: [${params}] }
 steps:
   - mmap: { as: a, length: 120MiB }
   - touch: { area: a, access: write }

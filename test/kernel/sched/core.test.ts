@@ -4,7 +4,7 @@ import { boot } from '../../../src-main/kernel/boot'
 import { sys_fork } from '../../../src-main/kernel/entry/syscall'
 import { type Kernel, type MachineConfig } from '../../../src-main/kernel/kernel'
 import { timer_add, timer_del, timer_find, timer_first } from '../../../src-main/kernel/lib/timer'
-import { run_step, SCHED_PRIO_TO_WEIGHT, type Programs } from '../../../src-main/kernel/sched/core'
+import { run_step, type Programs } from '../../../src-main/kernel/sched/core'
 import { calc_load, FIXED_1, loadavg_text } from '../../../src-main/kernel/sched/loadavg'
 import { psi_avg, psi_totals } from '../../../src-main/kernel/sched/psi'
 import { verify_sched } from '../../../src-main/kernel/sched/verify'
@@ -19,6 +19,7 @@ import {
   PSI_MEM_SOME,
   psi_memstall_enter,
   psi_memstall_leave,
+  SCHED_PRIO_TO_WEIGHT,
   sleep_interruptible,
   threads,
   WAIT_EVENT,
@@ -72,6 +73,34 @@ describe('the scheduler', () => {
     const wanted = SCHED_PRIO_TO_WEIGHT[20]! / SCHED_PRIO_TO_WEIGHT[25]!
     expect(k.task.utime[a]! / k.task.utime[b]!).toBeCloseTo(wanted, 0)
     expect(k.task.nivcsw[a]).toBeGreaterThan(100)
+  })
+
+  test('lets tasks that compute change places at ticks only, however often something else interrupts', () => {
+    const k = machine()
+    const a = task(k, work, spin)
+    const b = task(k, work, spin)
+    // A light one whose wake-ups split every slice; at nice 19 it is in no hurry.
+    task(k, work, (k) => sleep_interruptible(k, k.var.now + 500_000, WAIT_SLEEP, 0, 'sleep'), 19)
+    run(k, programs(work), 2)
+    const changes = k.task.nivcsw[a]! + k.task.nivcsw[b]!
+    expect(changes).toBeGreaterThan(200)
+    expect(changes).toBeLessThan(510)
+    expect(k.task.utime[a]! / k.task.utime[b]!).toBeCloseTo(1, 1)
+  })
+
+  test('a task of nice -20 has the CPU as soon as it wakes', () => {
+    const k = machine()
+    task(k, work, (k) => charge_user(k, 100_000))
+    let late = 0
+    let due = 0
+    const urgent = (k: Kernel): void => {
+      if (due > 0) late = Math.max(late, k.var.now - due)
+      due = k.var.now + 3_000_000
+      sleep_interruptible(k, due, WAIT_SLEEP, 0, 'sleep')
+    }
+    task(k, work, urgent, -20)
+    run(k, programs(work), 1)
+    expect(late).toBeLessThan(110_000)
   })
 
   test('accounts all of the time of every CPU', () => {
