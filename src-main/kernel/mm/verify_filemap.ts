@@ -5,6 +5,11 @@ import { PG_dirty, PG_private, PG_swapbacked, PG_swapcache, PG_writeback, type K
 import { xa_count_nodes, xa_find, xa_get_mark, xa_load } from '../lib/xarray'
 import { FS_BDEV, FS_SWAP, I_LRU, inode_cached, is_shmem } from './inode'
 
+/** Indexes of tmpfs and of the swap cache keep their shadow nodes to themselves. */
+function is_listed_kind(k: Kernel, inode: number): boolean {
+  return !is_shmem(k, inode) && k.inode.fs[inode] !== FS_SWAP
+}
+
 const MAX_INDEX = 2 ** 31 - 1
 
 export function verify_filemap(k: Kernel): void {
@@ -88,7 +93,7 @@ function verify_shadow_nodes(k: Kernel): void {
   assert(nr === k.list_lru.nr[3] && nr === k.vmstat[C.workingset_nodes], 'filemap: shadow nodes')
   for (let node = 1; node < k.xa.meta.high; node++) {
     const only_shadows = k.xa.count[node]! > 0 && k.xa.count[node] === k.xa.nr_values[node]
-    if (only_shadows && !is_shmem(k, k.xa.inode[node]!)) nr--
+    if (only_shadows && is_listed_kind(k, k.xa.inode[node]!)) nr--
   }
   assert(nr === 0, 'filemap: a node that only has shadows is not listed')
 }

@@ -31,7 +31,6 @@ import { row_alloc, row_free } from '../lib/arena'
 import { list_add_tail, list_del } from '../lib/list'
 import { xa_store, type NodeOps } from '../lib/xarray'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'
-import { FS_SWAP } from './inode'
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_eviction, lru_gen_refault } from './lru_gen_ctrl'
 import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'
@@ -126,11 +125,11 @@ function count(k: Kernel, memcg: number, event: number, nr: number): void {
 /** Nodes of file indexes: slab objects; those that hold only shadows are on a list for the shrinker. */
 export const PAGE_CACHE_NODES: NodeOps = { alloc: alloc_node, free: free_node, update: workingset_update_node }
 
-/** Nodes of the swap cache: nobody's, and to be had in reclaim. */
+/** Nodes of the swap cache: nobody's, to be had in reclaim, and out of the shrinker's sight (no xas_set_update there). */
 export const SWAP_CACHE_NODES: NodeOps = {
   alloc: (k) => new_node(k, GFP_NOWAIT | __GFP_NOWARN) || new_node(k, __GFP_HIGH | __GFP_NOMEMALLOC | __GFP_NOWARN),
   free: free_node,
-  update: workingset_update_node,
+  update: () => undefined,
 }
 
 function alloc_node(k: Kernel, _inode: number): number {
@@ -194,8 +193,7 @@ export function scan_shadow_nodes(k: Kernel, nr_to_scan: number): number {
       if (entry === 0) continue
       assert(entry < 0, 'scan_shadow_nodes: a page in a shadow node')
       const last = k.xa.count[node] === 1
-      if (k.inode.fs[inode] === FS_SWAP) k.swap.cache[k.inode.start_block[inode]! + base + i] = 0
-      else k.inode.nrexceptional[inode]!--
+      k.inode.nrexceptional[inode]!--
       xa_store(k, inode, base + i, 0, PAGE_CACHE_NODES)
       if (last) break
     }
