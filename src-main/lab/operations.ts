@@ -133,6 +133,8 @@ function* wait({ k, lab }: Context, a: ArgumentsOf<'wait'>): Running {
 }
 
 function* spawn({ k, lab }: Context, a: ArgumentsOf<'spawn'>): Running {
+  if (a.cgroup !== undefined && !sys.hasCgroup(k, a.cgroup))
+    throw new LabError(`no cgroup "${a.cgroup}"; make it first: cgroup: { path: ${a.cgroup} }`)
   const row = start_lab_task(k, k.var.current, a.as, a.cgroup)
   if (row === 0) {
     addStillborn(lab, a.as)

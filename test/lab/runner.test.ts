@@ -234,3 +234,10 @@ test('a writer over the dirty limit of the node does not reclaim while memory is
   )
   expect(lines[3]!.vmstat['allocstall_movable'] ?? 0).toBeLessThan(64)
 })
+
+test('a task cannot be spawned into a cgroup that is not there', () => {
+  const steps = `
+  - spawn: { as: hog, cgroup: /box }
+`
+  expect(() => lab(steps, '{ ram: 256MiB }')).toThrow('no cgroup "/box"; make it first: cgroup: { path: /box }')
+})
