@@ -146,8 +146,8 @@ describe('eviction', () => {
     age(k)
     age(k)
     evict(k)
-    expect(k.vmstat[C.pgsteal_anon]).toBeLessThan(64)
-    expect(k.vmstat[C.pswpout]).toBeGreaterThanOrEqual(64)
+    // What is on its way to the disk is not stolen yet.
+    expect(k.vmstat[C.pswpout]).toBeGreaterThanOrEqual(k.vmstat[C.pgsteal_anon]! + 64)
     expect(k.mm.swapents[mm]).toBeGreaterThanOrEqual(64)
     // On their way to the disk they are second youngest; written, they will be the first to go.
     const waiting = [...k.swap.cache.subarray(0, k.swap.meta.high)].filter((pfn) => pfn > 0)
