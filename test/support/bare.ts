@@ -13,8 +13,8 @@ import { FS_TMPFS } from '../../src-main/kernel/mm/inode'
 import { kernel_thread } from '../../src-main/kernel/sched/fork'
 import { do_execve } from '../../src-main/kernel/sched/exec'
 import { file_bytes, LAB_IMAGE } from '../../src-main/kernel/sched/image'
-import { PF_KTHREAD } from '../../src-main/kernel/kernel'
-import { psi_group } from '../../src-main/kernel/task'
+import { PF_KTHREAD, TASK_RUNNING } from '../../src-main/kernel/kernel'
+import { deactivate_task, psi_group } from '../../src-main/kernel/task'
 import { VMSTAT } from '../../src-shared/counters'
 
 export const MiB = 2 ** 20
@@ -49,8 +49,13 @@ export function bare_machine(config: Partial<MachineConfig> = {}): Kernel {
   return k
 }
 
-/** Makes a task the running one; signals and resched requests do not get in the way of a test. */
+/**
+ * Makes a task the running one, as a switch does: the last one leaves the run queue when it sleeps or has exited. Signals
+ * and resched requests do not get in the way of a test.
+ */
 export function run_as(k: Kernel, t: number): void {
+  const last = k.var.current
+  if (last !== 0 && last !== t && k.task.state[last] !== TASK_RUNNING) deactivate_task(k, last)
   k.var.current = t
   k.cpu.current[k.var.cpu + 1] = t
   k.cpu.need_resched[k.var.cpu + 1] = 0
