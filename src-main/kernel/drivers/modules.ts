@@ -5,7 +5,8 @@
  *
  * Linux: kernel/module/{main,sysfs}.c, kernel/bpf/btf.c (btf_module_notify), kernel/trace/{ftrace,trace_events}.c.
  * Simplified: no init sections, no addresses. Sizes of images are those that lsmod shows on Debian 12, those of files
- * add up to what the initramfs of the measured machine holds; the objects are what /proc/slabinfo of the measured machine has more with the modules than without.
+ * add up to what the initramfs of the measured machine holds. BTF and trace events are reckoned back from that machine's
+ * /proc/slabinfo and Slab, with the modules and without; the other objects are the rest of that difference.
  */
 import { assert } from '@shared/assert'
 import { GFP_KERNEL, type Kernel } from '../kernel'
