@@ -140,9 +140,6 @@ export function makeGroup(k: Kernel, path: string): number {
   }
   return 0
 }
-export function hasCgroup(k: Kernel, path: string): boolean {
-  return typeof proc_read(k, `/sys/fs/cgroup${path === '/' ? '' : path}/cgroup.procs`, 1, true) === 'string'
-}
 export function attach(k: Kernel, path: string, pid: number): number {
   return proc_write(k, `/sys/fs/cgroup${path}/cgroup.procs`, String(pid))
 }

@@ -133,8 +133,9 @@ function* wait({ k, lab }: Context, a: ArgumentsOf<'wait'>): Running {
 }
 
 function* spawn({ k, lab }: Context, a: ArgumentsOf<'spawn'>): Running {
-  if (a.cgroup !== undefined && !sys.hasCgroup(k, a.cgroup))
-    throw new LabError(`no cgroup "${a.cgroup}"; make it first: cgroup: { path: ${a.cgroup} }`)
+  // mkdir -p: a task is never left in the root for want of its cgroup.
+  const made = a.cgroup === undefined ? 0 : sys.makeGroup(k, a.cgroup)
+  if (made < 0) return outcome(made)
   const row = start_lab_task(k, k.var.current, a.as, a.cgroup)
   if (row === 0) {
     addStillborn(lab, a.as)

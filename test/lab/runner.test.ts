@@ -235,9 +235,12 @@ test('a writer over the dirty limit of the node does not reclaim while memory is
   expect(lines[3]!.vmstat['allocstall_movable'] ?? 0).toBeLessThan(64)
 })
 
-test('a task cannot be spawned into a cgroup that is not there', () => {
+test('a task spawned into a cgroup that is not there makes it', () => {
   const steps = `
-  - spawn: { as: hog, cgroup: /box }
+  - spawn: { as: hog, cgroup: /box, steps: [{ mmap: { as: p, length: 8MiB } }, { touch: { area: p, access: write } }] }
+  - wait: { task: hog }
+  - readFile: { path: /sys/fs/cgroup/box/memory.peak }
 `
-  expect(() => lab(steps, '{ ram: 256MiB }')).toThrow('no cgroup "/box"; make it first: cgroup: { path: /box }')
+  const { lines } = lab(steps, '{ ram: 256MiB }')
+  expect(Number(lines.at(-1)!.text)).toBeGreaterThan(8 * 2 ** 20)
 })
