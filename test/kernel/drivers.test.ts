@@ -6,21 +6,11 @@ import type { Kernel, MachineConfig } from '../../src-main/kernel/kernel'
 import { meminfo } from '../../src-main/kernel/mm/vmstat'
 import { swapoff, swapon } from '../../src-main/kernel/mm/swapon'
 import { verify } from '../../src-main/kernel/verify'
+import { bareConfig } from '../support/config'
 
 const MIB = 2 ** 20
 function machine(more: Partial<MachineConfig>): Kernel {
-  return boot({
-    ram: 256 * MIB,
-    cpus: 1,
-    swap: [],
-    disk: 'ssd',
-    thp: 'never',
-    seed: 1,
-    bare: true,
-    bootParams: [],
-    psi: false,
-    ...more,
-  })
+  return boot(bareConfig(more))
 }
 const SWAP = { swap: [{ bytes: 256 * MIB, device: 'ssd' as const }] }
 

@@ -16,22 +16,12 @@ import { file_bytes, LAB_IMAGE } from '../../src-main/kernel/sched/image'
 import { PF_KTHREAD, TASK_RUNNING } from '../../src-main/kernel/kernel'
 import { deactivate_task, psi_group } from '../../src-main/kernel/task'
 import { VMSTAT } from '../../src-shared/counters'
+import { bareConfig } from './config'
 
 export const MiB = 2 ** 20
 
 export function bare_machine(config: Partial<MachineConfig> = {}): Kernel {
-  const k = open_kernel({
-    ram: 256 * MiB,
-    cpus: 1,
-    swap: [],
-    disk: 'ssd',
-    thp: 'never',
-    seed: 1,
-    bare: true,
-    bootParams: [],
-    psi: false,
-    ...config,
-  })
+  const k = open_kernel(bareConfig(config))
   row_touch(k.cpu, k.config.cpus)
   row_touch(k.psi, k.config.cpus)
   psi_group(k)

@@ -27,7 +27,9 @@ interface Module {
   /** Trace events that it defines, and the fields that these have. */
   readonly events?: number
   readonly fields?: number
-  /** Caches of its own, and what its start makes. */
+  /** Caches that it creates and that are merged with none. */
+  readonly caches?: number
+  /** What its start makes. */
   readonly objects?: HeldObjects
 }
 
@@ -37,6 +39,9 @@ const SYSFS: HeldObjects = { kernfs_node_cache: 45, 'kmalloc-16': 20, 'kmalloc-3
 const TRACE_EVENT: HeldObjects = { trace_event_file: 1, dentry: 6, inode_cache: 6, lsm_inode_cache: 6 }
 /** A cache that is not merged with others: its folder in /sys/kernel/slab. */
 const CACHE_FOLDER: HeldObjects = { kernfs_node_cache: 30, 'kmalloc-256': 1 }
+
+/** The bridge's interrupt routing, asked from ACPI for the first PCI device that a driver takes. */
+const ACPI_ROUTING: HeldObjects = { 'Acpi-Operand': 139, 'Acpi-State': 102 }
 
 const MODULES: Readonly<Record<string, Module>> = {
   virtio_ring: { size: 45056, file: 72, btf: 6 },
@@ -48,8 +53,7 @@ const MODULES: Readonly<Record<string, Module>> = {
     file: 36,
     btf: 4,
     needs: ['virtio', 'virtio_ring', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev'],
-    // The bridge's interrupt routing, asked from ACPI for the first PCI device that a driver takes.
-    objects: { 'Acpi-Operand': 139, 'Acpi-State': 102 },
+    objects: ACPI_ROUTING,
   },
   virtio_blk: { size: 28672, file: 44, btf: 4, needs: ['virtio', 'virtio_ring'] },
   scsi_common: { size: 16384, file: 12, btf: 1 },
@@ -61,19 +65,25 @@ const MODULES: Readonly<Record<string, Module>> = {
     file: 88,
     btf: 8,
     needs: ['libahci', 'libata'],
-    objects: { 'Acpi-Operand': 139, 'Acpi-State': 102 },
+    objects: ACPI_ROUTING,
   },
   sd_mod: { size: 65536, file: 120, btf: 10, needs: ['scsi_mod'] },
   nvme_core: { size: 163840, file: 320, btf: 40, events: 4, fields: 34 },
-  nvme: { size: 57344, file: 108, btf: 16, needs: ['nvme_core'], objects: { 'Acpi-Operand': 139, 'Acpi-State': 102 } },
+  nvme: { size: 57344, file: 108, btf: 16, needs: ['nvme_core'], objects: ACPI_ROUTING },
   crc16: { size: 16384, file: 8, btf: 1 },
   mbcache: { size: 16384, file: 20, btf: 2 },
   crc32c_generic: { size: 16384, file: 12, btf: 1 },
-  jbd2: { size: 167936, file: 344, btf: 24, events: 21, fields: 92, objects: { jbd2_revoke_table_s: 256 } },
-  ext4: { size: 983040, file: 2040, btf: 200, needs: ['jbd2', 'crc16', 'mbcache'], events: 136, fields: 419 },
+  jbd2: { size: 167936, file: 344, btf: 24, events: 21, fields: 92, caches: 4, objects: { jbd2_revoke_table_s: 256 } },
+  ext4: {
+    size: 983040,
+    file: 2040,
+    btf: 200,
+    needs: ['jbd2', 'crc16', 'mbcache'],
+    events: 136,
+    fields: 419,
+    caches: 8,
+  },
 }
-/** Caches that they create and that are merged with none. */
-const OWN_CACHES: Readonly<Record<string, number>> = { jbd2: 4, ext4: 8 }
 /** Bytes of image for each function that ftrace may patch, and of the record of one. */
 const BYTES_PER_FUNCTION = 400
 const FTRACE_RECORD = 16
@@ -97,7 +107,7 @@ export function load_modules(k: Kernel, names: readonly string[]): void {
 }
 
 function load_module(k: Kernel, name: string): void {
-  const { size, file, btf, events = 0, fields = 0, objects = {} } = MODULES[name]!
+  const { size, file, btf, events = 0, fields = 0, caches = 0, objects = {} } = MODULES[name]!
   const copy = vmalloc(k, file * 1024)
   const image = vmalloc(k, size)
   assert(copy !== null && image !== null, 'load_module: no memory')
@@ -108,7 +118,7 @@ function load_module(k: Kernel, name: string): void {
   hold_each(k, SYSFS)
   hold_each(k, TRACE_EVENT, events)
   hold_each(k, { ftrace_event_field: fields })
-  hold_each(k, CACHE_FOLDER, OWN_CACHES[name] ?? 0)
+  hold_each(k, CACHE_FOLDER, caches)
   hold_each(k, objects)
   vfree(k, copy)
   k.var.mod['modules'] = [...loaded(k), name]

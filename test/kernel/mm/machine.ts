@@ -2,20 +2,10 @@
 import { open_kernel, type Kernel, type MachineConfig } from '../../../src-main/kernel/kernel'
 import { free_initmem, mm_init, verify_page_alloc } from '../../../src-main/kernel/mm/page_alloc'
 import { verify_slub } from '../../../src-main/kernel/mm/slub'
+import { bareConfig } from '../../support/config'
 
 export function machine(ram_mib: number, options: Partial<MachineConfig> = {}): Kernel {
-  return open_kernel({
-    ram: ram_mib * 2 ** 20,
-    cpus: 1,
-    swap: [],
-    disk: 'ssd',
-    thp: 'never',
-    seed: 1,
-    bare: true,
-    bootParams: [],
-    psi: false,
-    ...options,
-  })
+  return open_kernel(bareConfig({ ram: ram_mib * 2 ** 20, ...options }))
 }
 
 export function bootMemory(ram_mib: number, options: Partial<MachineConfig> = {}): Kernel {
