@@ -3,6 +3,8 @@ import { createContext } from 'svelte'
 
 const KEY = 'memscope.view'
 
+export type MemoryTab = 'lines' | 'frames'
+
 export class Screen {
   view = $state.raw('overview')
   palette = $state.raw(false)
@@ -11,6 +13,8 @@ export class Screen {
   tables = $state.raw(false)
   /** Figures beside charts: of the shown instant, or of the instant under the pointer. */
   valuesAt = $state.raw<'now' | 'crosshair'>('crosshair')
+
+  memory = $state.raw<MemoryTab>('lines')
 
   constructor(private readonly storage: Storage = localStorage) {
     this.view = storage.getItem(KEY) ?? 'overview'

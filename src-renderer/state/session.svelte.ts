@@ -70,6 +70,10 @@ export class Session {
   /** A range drawn on a chart; it replaces `range` until it is cleared. */
   zoom = $state.raw<Span | null>(null)
   pid = $state.raw<number | null>(null)
+  /** What is followed from view to view: an address of that process, a frame (PFN), a slab cache. */
+  address = $state.raw<number | null>(null)
+  pfn = $state.raw<number | null>(null)
+  cache = $state.raw<string | null>(null)
   /** User names by uid, from the machine's /etc/passwd. */
   users = $state.raw<ReadonlyMap<number, string>>(usersFromPasswd(''))
   /** The string table; `name` resolves an id. */

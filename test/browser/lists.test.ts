@@ -115,6 +115,54 @@ test('Memory explains the selected line and shows the free areas', async () => {
   await expect.poll(() => textOf('free-areas')).toMatch(/Unusable index/)
 })
 
+describe('the page map', () => {
+  const openMap = async (): Promise<FakeBridge> => {
+    const bridge = await open('memory')
+    await page.getByRole('tab', { name: 'Page map' }).click()
+    await expect.poll(() => textOf('map-legend')).toMatch(/MemFree 145,760/)
+    return bridge
+  }
+
+  test('counts the frames by use and by owner, and has nothing that axe finds', async () => {
+    await openMap()
+    expect(textOf('map-legend')).toMatch(/Active\(anon\) 100,000/)
+    await page.getByRole('button', { name: 'Owner', exact: true }).click()
+    await expect.poll(() => textOf('map-legend')).toMatch(/leakd 1204 100,000/)
+    const { violations } = await axe.run('[data-testid=view-memory]')
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`)).toEqual([])
+  })
+
+  test('goes to a frame by its number, moves by keys, and from the frame to the address that maps it', async () => {
+    const bridge = await openMap()
+    await userEvent.fill(page.getByTestId('go-pfn'), '0x4000')
+    await press('{Enter}')
+    await expect.poll(() => textOf('frame')).toMatch(/anonymous, active/)
+    ;(document.querySelector('[data-testid=page-map]') as HTMLElement).focus()
+    await press('{ArrowUp}')
+    await expect.poll(() => textOf('frame')).toMatch(/by none/)
+    await press('{ArrowDown}{ArrowRight}')
+    await page.getByRole('button', { name: /leakd 1204 0x55d0c4b28000/ }).click()
+    await expect.element(page.getByTestId('view-process')).toBeVisible()
+    await expect
+      .poll(() => asked(bridge, 'watch'))
+      .toContainEqual(expect.objectContaining({ what: { kind: 'process', pid: 1204, address: 0x55d0_c4b2_8000 } }))
+  })
+
+  test('paints the frames in the colours of their tokens', async () => {
+    await openMap()
+    const canvas = document.querySelector<HTMLCanvasElement>('[data-testid=page-map] canvas')!
+    const pixel = (x: number, y: number): number[] => [...canvas.getContext('2d')!.getImageData(x, y, 1, 1).data]
+    const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+    const hex = (rgba: number[]): string =>
+      `#${rgba
+        .slice(0, 3)
+        .map((v) => v.toString(16).padStart(2, '0'))
+        .join('')}`
+    await expect.poll(() => hex(pixel(0, 0))).toBe(token('--mem-other'))
+    expect(hex(pixel(0, canvas.height - 1))).toBe(token('--mem-free'))
+  })
+})
+
 test('Slab sorts by slabtop’s keys and follows the selected cache', async () => {
   const bridge = await open('slab')
   const names = (): string[] =>

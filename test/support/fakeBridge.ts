@@ -16,6 +16,7 @@ import type {
   WatchSwap,
 } from '@shared/protocol'
 import { B, BUDDY, HEADER, P, PROC, SAMPLE_VERSION, SLAB, type ProcColumn, type SlabColumn } from '@shared/sample'
+import { fakeFrame, fakePhysical } from './fakePhysical'
 
 const TOTAL_KB = 1_003_128
 const SWAP_KB = 524_284
@@ -659,6 +660,9 @@ export function fakeBridge({ startMs = 0, gap = [47_400, 51_100] }: FakeOptions 
         return SYSCTLS
       case 'watch':
         if (command.what.kind === 'swap') push({ type: 'watch', id: command.id, data: swapAt(momentAt(nowMs).swap) })
+        if (command.what.kind === 'physical') push({ type: 'watch', id: command.id, data: fakePhysical(nowMs) })
+        if (command.what.kind === 'frame')
+          push({ type: 'watch', id: command.id, data: fakeFrame(nowMs, command.what.pfn) })
         return null
       case 'readFile':
         return command.path === '/etc/passwd' ? PASSWD : ''

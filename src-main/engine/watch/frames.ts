@@ -149,13 +149,19 @@ export function watchFrame(k: Kernel, pfn: number): WatchFrame {
     pfn,
     zone,
     use: isPresent ? FRAME_USES[useOf(flags, k.page.mapping[head]!, folio_counts_as_active(k, head))]! : 'hole',
-    flags: FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name),
+    flags: flagNames(flags),
     mapcount: k.page.mapcount[head]!,
     order: (flags & (PG_buddy | PG_head)) === 0 ? 0 : (flags >>> PG_ORDER_SHIFT) & ORDER_BITS,
     migratetype: MIGRATE_NAMES[k.pageblock.migratetype[pfn >> PAGEBLOCK_ORDER]!] ?? 'Unmovable',
     maps: (flags & (PG_lru | PG_anon)) === 0 ? [] : mapsOf(k, head),
     belongs: belongsTo(k, head, flags),
   }
+}
+
+/** A free frame's other bits hold the type of its list. */
+function flagNames(flags: number): string[] {
+  if ((flags & (PG_buddy | PG_pcp)) !== 0) return [(flags & PG_buddy) !== 0 ? 'buddy' : 'pcp']
+  return FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name)
 }
 
 function mapsOf(k: Kernel, pfn: number): WatchFrame['maps'] {
