@@ -1,13 +1,6 @@
 /** Mistakes in the allocator's slow path, reclaim, mappings, huge pages, files, the scheduler and the texts of /proc. */
 
-/**
- * @param {string} module
- * @param {readonly string[]} tests
- * @param {readonly (readonly [what: string, file: string, from: string, to: string])[]} rows
- */
-function of(module, tests, rows) {
-  return rows.map(([what, file, from, to]) => ({ module, what, file, from, to, tests }))
-}
+import { of } from './of.mjs'
 
 /** @type {readonly import('./mutants.d.mts').Mutant[]} */
 export const MORE = [
@@ -37,8 +30,8 @@ export const MORE = [
       [
         'a whole page cache is reclaimable to the last round, but anonymous pages never are',
         'mm/page_slowpath.ts',
-        'return nr_swap_pages(k) > 0\n',
-        'return nr_swap_pages(k) < 0\n',
+        'if (nr_swap_pages(k) > 0) nr +=',
+        'if (nr_swap_pages(k) < 0) nr +=',
       ],
       [
         'a high-order failure is not asked to be silent',
@@ -61,10 +54,15 @@ export const MORE = [
       [
         'the reserve of atomic requests counts as free for all',
         'mm/watermark.ts',
-        '(harder ? 0 : k.zone.nr_reserved_highatomic[zone + 1]!)',
-        '0',
+        'free_pages -= k.zone.nr_reserved_highatomic[zone + 1]!',
+        'free_pages -= 0',
       ],
-      ['the dying get no more than atomic requests', 'mm/watermark.ts', '(alloc_flags & ALLOC_OOM) !== 0 ? 2 : 4', '4'],
+      [
+        'the dying get no more than others',
+        'mm/watermark.ts',
+        'if ((alloc_flags & ALLOC_OOM) !== 0) min -= int_div(min, 2)',
+        '',
+      ],
       [
         'a boost makes atomic pages fail',
         'mm/watermark.ts',
@@ -345,7 +343,7 @@ export const MORE = [
       ],
       [
         'a task that comes late makes up for all the time before it',
-        'sched/core.ts',
+        'task.ts',
         'if (least > k.cpu.min_vruntime[row]!) k.cpu.min_vruntime[row] = least',
         '',
       ],
@@ -485,28 +483,4 @@ export const MORE = [
       ],
     ],
   ),
-  {
-    module: 'rcu',
-    what: 'callbacks run at the end of a grace period that began before them',
-    file: 'rcu/segcblist.ts',
-    from: 'seq < seg_seq[at + i]!) break',
-    to: 'seq < 0) break',
-    tests: ['test/kernel/rcu/tree.test.ts'],
-  },
-  {
-    module: 'rss_stat',
-    what: 'a task tells its counts a fault early',
-    file: 'mm/rss_stat.ts',
-    from: 'k.task.rss_events[t]!++ > EVENTS_THRESH',
-    to: 'k.task.rss_events[t]!++ >= EVENTS_THRESH',
-    tests: ['test/kernel/mm/rss_stat.test.ts'],
-  },
-  {
-    module: 'memcg_kmem',
-    what: 'a CPU tells memory.stat of every second object',
-    file: 'mm/memcg_kmem.ts',
-    from: 'Math.abs(stock.nr_slab[item]) > PAGE_SIZE',
-    to: 'Math.abs(stock.nr_slab[item]) > 0',
-    tests: ['test/kernel/mm/memcg_kmem.test.ts'],
-  },
 ]

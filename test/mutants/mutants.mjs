@@ -3,6 +3,7 @@
  * exactly once in `file` (below src-main/kernel) and is replaced by `to` while the tests are loaded; no file is changed.
  */
 
+import { DEVICES } from './devices.mjs'
 import { MORE } from './more.mjs'
 
 /** @type {readonly import('./mutants.d.mts').Mutant[]} */
@@ -617,8 +618,8 @@ export const MUTANTS = [
     module: 'compaction',
     what: 'kswapd never runs inside a long call',
     file: 'mm/preempt.ts',
-    from: '  give_way(k, kswapd, kswapd_step)\n',
-    to: '',
+    from: 'if (next !== null) give_way',
+    to: "if (next !== null && next !== 'kswapd') give_way",
     tests: ['test/kernel/mm/compaction.test.ts', 'test/kernel/mm/fragmentation.test.ts'],
   },
   {
@@ -630,4 +631,5 @@ export const MUTANTS = [
     tests: ['test/kernel/mm/compaction.test.ts', 'test/kernel/mm/fragmentation.test.ts'],
   },
   ...MORE,
+  ...DEVICES,
 ]
