@@ -2,6 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { proc_read } from '../../src-main/kernel/proc'
 import { boot } from '../../src-main/kernel/boot'
+import { add_disk, driver_modules } from '../../src-main/kernel/drivers/gendisk'
+import { load_modules } from '../../src-main/kernel/drivers/modules'
+import { drain_all_pages } from '../../src-main/kernel/mm/pcp'
 import type { Kernel, MachineConfig } from '../../src-main/kernel/kernel'
 import { meminfo } from '../../src-main/kernel/mm/vmstat'
 import { swapoff, swapon } from '../../src-main/kernel/mm/swapon'
@@ -25,7 +28,17 @@ describe('modules', () => {
     expect(names(machine(SWAP))).toHaveLength(6)
     const ext4 = machine({ ext4: true })
     expect(names(ext4)[0]).toBe('ext4')
-    expect(proc_read(ext4, '/proc/modules', 1, true)).toContain('jbd2 167936 1 ext4, Live 0x0000000000000000\n')
+    const text = proc_read(ext4, '/proc/modules', 1, true)
+    expect(text).toContain('jbd2 167936 1 ext4, Live 0x0000000000000000\n')
+    // In use by the mount.
+    expect(text).toContain('ext4 983040 1 - Live 0x0000000000000000\n')
+  })
+
+  it('are loaded once, however many disks need them', () => {
+    const k = machine(SWAP)
+    const [text, used] = [proc_read(k, '/proc/modules', 1, true), meminfo(k).VmallocUsed]
+    load_modules(k, driver_modules(k, 'ssd'))
+    expect([proc_read(k, '/proc/modules', 1, true), meminfo(k).VmallocUsed]).toEqual([text, used])
   })
 
   it('lie in vmalloc, and their text splits the direct map', () => {
@@ -47,6 +60,34 @@ describe('modules', () => {
     expect(more).toBeGreaterThanOrEqual(6 * (136 + 21))
     expect(objects(ext4, 'trace_event_file') - objects(without, 'trace_event_file')).toBeGreaterThan(100)
     verify(ext4)
+  })
+})
+
+describe('the requests of a disk', () => {
+  /** Pages that one more disk takes besides its small objects. */
+  const pages = (more: Partial<MachineConfig>, kind: 'ssd' | 'nvme'): number => {
+    const k = machine(more)
+    const free = (): number => {
+      drain_all_pages(k)
+      return meminfo(k).MemFree + meminfo(k).Slab
+    }
+    const before = free()
+    add_disk(k, kind)
+    verify(k)
+    return (before - free()) / 4
+  }
+
+  it('take whole cache lines: 256 of them and 256 of the scheduler, and a ring of three pages', () => {
+    const taken = pages({}, 'ssd') - ((2 * 256 * 384) / 4096 + 3)
+    // A page or two more hold what the small objects need beside slabs.
+    expect(taken).toBeGreaterThanOrEqual(0)
+    expect(taken).toBeLessThanOrEqual(2)
+  })
+
+  it('are there for each CPU where the device has a queue for each', () => {
+    const [one, four] = [1, 4].map((cpus) => pages({ bare: false, cpus }, 'nvme'))
+    expect(one).toBeGreaterThanOrEqual((1023 * 512) / 4096 + 20)
+    expect(four).toBe(4 * one!)
   })
 })
 

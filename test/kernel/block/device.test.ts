@@ -62,6 +62,26 @@ describe('a disk', () => {
     expect(k.bio.done_ns[next]! - 20_000_000).toBeLessThan(1_000_000)
   })
 
+  it('takes a quarter of a seek for what is within two megabytes', () => {
+    const ns = (block: number): number => {
+      const k = disk('hdd')
+      submit(k, READ, 500_000, 1)
+      return k.bio.done_ns[submit(k, READ, block, 1, 20_000_000)]! - 20_000_000
+    }
+    expect(ns(500_513) - ns(500_001)).toBe(8_500_000 / 4)
+    expect(ns(500_514) - ns(500_001)).toBe(8_500_000)
+  })
+
+  it('lets reads pass the writes that wait, which are that much later', () => {
+    const k = disk('ssd')
+    for (let i = 0; i < 8; i++) submit(k, WRITE, i * 1000, 128)
+    const pipe = k.device.pipe_until[1 * 2 + WRITE]!
+    const read = submit(k, READ, 900_000, 1)
+    expect(k.bio.done_ns[read]).toBeLessThan(120_000)
+    // The transfer of one page, and what a request costs the device.
+    expect(k.device.pipe_until[1 * 2 + WRITE]! - pipe).toBe(8_200 + 4_000)
+  })
+
   it('is as slow as the CPU when it is emulated, and said to rotate', () => {
     const one = disk('virtio')
     const slow = disk('virtio')
@@ -145,5 +165,14 @@ describe('a plug', () => {
     blk_finish_plug(k)
     // The device works on the first of the two.
     expect([would_merge(k, bio_of(k, WRITE, 501, 1)), would_merge(k, bio_of(k, WRITE, 11, 1))]).toEqual([true, false])
+    // Begun with the second, too, it takes no more for that.
+    k.var.now = k.bio.start_ns[k.device.tail[1 * 2 + WRITE]!]!
+    expect(would_merge(k, bio_of(k, WRITE, 501, 1))).toBe(false)
+  })
+
+  it('gives back the tag of what becomes part of a request that waits', () => {
+    const k = disk('hdd')
+    for (const block of [500, 10, 11]) submit(k, WRITE, block, 1)
+    expect([k.device.inflight[1], k.device.inflight_writes[1], k.device.write_merges[1]]).toEqual([2, 2, 1])
   })
 })

@@ -145,6 +145,21 @@ test('two processes share a page; exit gives it back, the last one frees it', ()
   check(k)
 })
 
+test('an address space that comes during a scan is looked at last: in the next one', () => {
+  const k = bare_machine()
+  const other = find_task_by_pid(k, sys.sys_fork(k))
+  mergeable(k, filled(k, [1, 2, 3]), 3)
+  ksm_do_scan(k, 1)
+  run_as(k, other)
+  mergeable(k, filled(k, [4]), 1)
+  const items = (): number => k.mm.ksm_rmap_items[mm_of(k)]!
+  scan(k)
+  expect(items()).toBe(0)
+  scan(k)
+  expect(items()).toBe(1)
+  check(k)
+})
+
 test('zero pages are merged with the zero page where use_zero_pages says so', () => {
   const k = bare_machine()
   set(k, 'use_zero_pages', 1)
@@ -181,6 +196,19 @@ test('shared and huge areas are left alone; the files are those of 6.1', () => {
   expect(knob(k, 'full_scans')).toBe(0)
   expect(k.ksm_rmap_item.meta.nr_live).toBe(0)
   expect((proc_list(k, '/sys/kernel/mm/ksm') as string[]).length).toBe(14)
+})
+
+test('a merged page is unmapped wherever fork has mapped it since, though no scan has been there', () => {
+  const k = bare_machine({ swap: [{ bytes: 16 * MiB, device: 'ssd' }] })
+  swapon(k, 16 * MiB, 'ssd')
+  const p = filled(k, [4, 4])
+  mergeable(k, p, 2)
+  scan(k, 2)
+  sys.sys_fork(k)
+  const merged = mapped_entry(k, mm_of(k), p) >>> PTE_SHIFT
+  expect(k.page.mapcount[merged]).toBe(4)
+  expect([add_to_swap(k, merged), try_to_unmap(k, merged), k.page.mapcount[merged]]).toEqual([true, true, 0])
+  check(k)
 })
 
 test('a merged page goes to swap from all who map it; the first to return maps it, strangers get copies', () => {

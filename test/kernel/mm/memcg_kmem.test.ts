@@ -1,4 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { sys_close, sys_create, sys_open } from '../../../src-main/kernel/entry/file'
+import { O_RDWR } from '../../../src-main/kernel/mm/file_table'
+import { FS_TMPFS } from '../../../src-main/kernel/mm/inode'
+import { cgroup_attach, cgroup_mkdir, cgroup_rmdir } from '../../../src-main/kernel/mm/memcg_tree'
+import { drain_obj_stock } from '../../../src-main/kernel/mm/memcg_kmem'
+import { MEMCG_NR_SLAB } from '../../../src-main/kernel/mm/memcg_stat'
+import { stock_of } from '../../../src-main/kernel/mm/memcontrol'
+import { bare_machine } from '../../support/bare'
 import { lab } from '../../support/lab'
 
 const head = 'machine: { ram: 256MiB, thp: never, cgroup: true }\nsteps:\n  - cgroup: { path: /t }\n'
@@ -109,4 +117,37 @@ it('a CPU tells memory.stat of slab objects when it has collected more than a pa
   const changes = seen.slice(1).map((bytes, i) => bytes - seen[i]!)
   expect(changes.filter((change) => change === 0).length).toBeGreaterThan(30)
   expect(changes.filter((change) => change > 4096 && change < UNTOLD).length).toBeGreaterThanOrEqual(1)
+})
+
+it('the objects of a cgroup that is removed are its parent’s, which is told when they go', () => {
+  const k = bare_machine()
+  const t = k.var.current
+  const parent = cgroup_mkdir(k, 0, 'parent')
+  const child = cgroup_mkdir(k, parent, 'child')
+  sys_create(k, '/f', 0, FS_TMPFS)
+  cgroup_attach(k, child, t)
+  const fds = Array.from({ length: 20 }, () => sys_open(k, '/f', O_RDWR, FS_TMPFS))
+  cgroup_attach(k, parent, t)
+  expect(cgroup_rmdir(k, child)).toBe(0)
+  const unreclaimable = (): number => {
+    drain_obj_stock(k, stock_of(k))
+    return k.memcg.slab_b[parent * MEMCG_NR_SLAB + 1]!
+  }
+  expect(unreclaimable()).toBeGreaterThanOrEqual(20 * 264)
+  const before = unreclaimable()
+  for (const fd of fds) sys_close(k, fd)
+  expect(before - unreclaimable()).toBe(20 * 264)
+})
+
+it('what is left of a page waits in its cgroup while the CPU works for another', () => {
+  const k = bare_machine()
+  const t = k.var.current
+  const cgroups = [cgroup_mkdir(k, 0, 'a'), cgroup_mkdir(k, 0, 'b')]
+  sys_create(k, '/f', 0, FS_TMPFS)
+  for (let i = 0; i < 60; i++) {
+    cgroup_attach(k, cgroups[i % 2]!, t)
+    sys_open(k, '/f', O_RDWR, FS_TMPFS)
+  }
+  // Thirty open files of 264 bytes each are two pages.
+  expect(cgroups.map((memcg) => k.memcg.kmem[memcg])).toEqual([2, 2])
 })

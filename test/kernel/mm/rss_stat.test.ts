@@ -1,17 +1,21 @@
 import { expect, it } from 'vitest'
 import { access_range } from '../../../src-main/kernel/entry/access'
-import { sys_fork, sys_mmap, sys_munmap } from '../../../src-main/kernel/entry/syscall'
+import { sys_fork, sys_madvise, sys_mmap, sys_munmap } from '../../../src-main/kernel/entry/syscall'
 import type { Kernel } from '../../../src-main/kernel/kernel'
+import { handle_mm_fault } from '../../../src-main/kernel/mm/memory'
 import { get_mm_counter, MM_ANONPAGES, sync_mm_rss, verify_rss_stat } from '../../../src-main/kernel/mm/rss_stat'
+import { swapon } from '../../../src-main/kernel/mm/swapon'
+import { FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE } from '../../../src-main/kernel/mm/vm_fault'
+import { find_vma } from '../../../src-main/kernel/mm/vma'
 import { pid_smaps_rollup } from '../../../src-main/kernel/proc/smaps'
-import { MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from '../../../src-main/kernel/uapi'
+import { MADV_PAGEOUT, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from '../../../src-main/kernel/uapi'
 import { verify } from '../../../src-main/kernel/verify'
-import { bare_machine } from '../../support/bare'
+import { bare_machine, MiB } from '../../support/bare'
 
 const anon = (k: Kernel, mm: number): number => get_mm_counter(k, mm, MM_ANONPAGES)
 
-function machine(): { k: Kernel; mm: number; p: number } {
-  const k = bare_machine()
+function machine(swap: { bytes: number; device: 'ssd' }[] = []): { k: Kernel; mm: number; p: number } {
+  const k = bare_machine({ swap })
   const mm = k.task.mm[k.var.current]!
   sync_mm_rss(k, mm)
   const p = sys_mmap(k, 0, 300 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)
@@ -49,4 +53,23 @@ it('an unmapping tells all; a child begins with nothing untold', () => {
   expect(anon(k, mm)).toBe(before + 9)
   expect(anon(k, mm)).toBe(k.mm.rss_anon[mm])
   verify(k)
+})
+
+it('a fault that one task has in another’s memory is told at once', () => {
+  const { k, p } = machine()
+  const child = k.task.mm[k.pid.task[sys_fork(k)]!]!
+  const before = anon(k, child)
+  handle_mm_fault(k, find_vma(k, child, p), p, FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE)
+  expect(anon(k, child) - before).toBe(1)
+  verify_rss_stat(k)
+})
+
+it('what is swapped out before it was told makes no count negative', () => {
+  const { k, mm, p } = machine([{ bytes: 16 * MiB, device: 'ssd' }])
+  swapon(k, 16 * MiB, 'ssd')
+  const own = k.mm.rss_anon[mm]!
+  access_range(k, p, 60, 4096, true)
+  sys_madvise(k, p, 60 * 4096, MADV_PAGEOUT)
+  expect(own).toBeLessThan(60)
+  expect([k.mm.rss_anon[mm], anon(k, mm)]).toEqual([own, 0])
 })

@@ -5,10 +5,20 @@ import { runLab, type LabResult } from '../../../src-main/lab/runner'
 import { access_range } from '../../../src-main/kernel/entry/access'
 import * as sys from '../../../src-main/kernel/entry/syscall'
 import * as u from '../../../src-main/kernel/uapi'
-import { PG_dirty, PG_writeback, PTE_SHIFT, PTE_SWAP, type Kernel } from '../../../src-main/kernel/kernel'
+import {
+  LRU_INACTIVE_ANON,
+  PG_dirty,
+  PG_writeback,
+  PTE_SHIFT,
+  PTE_SWAP,
+  type Kernel,
+} from '../../../src-main/kernel/kernel'
 import { filled_with, set_page_content } from '../../../src-main/kernel/mm/content'
 import { mapped_entry } from '../../../src-main/kernel/mm/gup'
+import { blk_poll } from '../../../src-main/kernel/mm/page_io'
+import { lru_add_drain_all, lru_row } from '../../../src-main/kernel/mm/swap'
 import { swapon } from '../../../src-main/kernel/mm/swapon'
+import { zbud_alloc, zbud_init } from '../../../src-main/kernel/mm/zbud'
 import { verify_mm } from '../../../src-main/kernel/mm/mm_verify'
 import { verify_page_alloc } from '../../../src-main/kernel/mm/page_alloc'
 import { verify_swap } from '../../../src-main/kernel/mm/verify_swap'
@@ -88,6 +98,15 @@ test('a stored page leaves memory in the same pass, two share a frame, and the d
   expect(meminfo(k).Zswapped).toBeLessThanOrEqual(64 * 4)
 })
 
+test('a page goes beside one that leaves just room enough', () => {
+  const k = bare_machine()
+  zbud_init(k)
+  const frame = (chunks: number): number => zbud_alloc(k, chunks * 64, 1) >> 1
+  const [small, large, exact] = [frame(31), frame(33), frame(32)]
+  expect([large === small, exact === small]).toEqual([false, true])
+  expect(frame(30)).toBe(large)
+})
+
 test('pages filled with one number take no room', () => {
   const k = machine()
   out(k, 64, 5)
@@ -110,9 +129,18 @@ test('at its limit the pool refuses until it is well below, and the oldest go to
   expect(full.vm['pswpout']).toBe(4 * limit - (2 * limit + 1))
   expect(figure(k, 'pool_limit_hit')).toBeGreaterThan(0)
   expect(zswap(k)).toMatchObject({ reached_full: true, shrink_work: true, pool_pages: limit + 1 })
+  const under_write = (): Set<number> =>
+    new Set([...k.page.flags.keys()].filter((pfn) => (k.page.flags[pfn]! & PG_writeback) !== 0))
+  const others = under_write()
   const shrink = step(k, () => zswap_shrink_step(k))
   expect(shrink.vm).toMatchObject({ pswpout: 2 })
   expect(zswap(k)).toMatchObject({ written_back_pages: 2, pool_pages: limit, shrink_work: false })
+  // Both are the next that reclaim looks at once they are written.
+  const written = [...under_write()].filter((pfn) => !others.has(pfn)).sort((a, b) => a - b)
+  blk_poll(k, k.var.now + 1e9)
+  lru_add_drain_all(k)
+  const last = k.lru.tail[lru_row(0, LRU_INACTIVE_ANON)]!
+  expect([k.page.prev[last]!, last].sort((a, b) => a - b)).toEqual(written)
   check(k)
   expect(step(k, () => out(k, 4)).vm).toMatchObject({ pswpout: 4 })
   while (zswap(k).pool_pages >= Math.floor(Math.floor(k.var.totalram_pages * 0.9) / 100)) {
@@ -181,13 +209,14 @@ steps:
   })
 })
 
-test('a cgroup sees what zswap holds for it, and memory.zswap.max sends the rest to the disk', () => {
+test('a cgroup sees what zswap holds for it and for those in it, and memory.zswap.max sends the rest to the disk', () => {
   const run = (max: string): Record<string, string> => {
     const loaded = parseLab(
       `memscope: lab/1
 machine: { ram: 128MiB, cgroup: true, swap: [{ size: 64MiB, device: ssd }], bootParams: [zswap.enabled=1] }
 steps:
-  - cgroup: { path: /box, set: { memory.zswap.max: ${max} }, attach: [main] }
+  - cgroup: { path: /box, set: { memory.zswap.max: ${max} } }
+  - cgroup: { path: /box/in, attach: [main] }
   - mmap: { as: p, length: 8MiB }
   - touch: { area: p, access: write }
   - madvise: { area: p, advice: pageout }

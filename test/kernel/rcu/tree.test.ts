@@ -2,34 +2,25 @@ import { describe, expect, it } from 'vitest'
 import { boot } from '../../../src-main/kernel/boot'
 import { GFP_KERNEL, JIFFY_NS, type Kernel } from '../../../src-main/kernel/kernel'
 import { cache_by_name, kmem_cache_alloc, objects_in_use } from '../../../src-main/kernel/mm/slub'
-import { kmem_cache_free_rcu } from '../../../src-main/kernel/rcu/callbacks'
+import { kmem_cache_free_rcu, put_task_struct_rcu } from '../../../src-main/kernel/rcu/callbacks'
 import { rcu_busy } from '../../../src-main/kernel/rcu/tree'
 import { run_step, type Programs } from '../../../src-main/kernel/sched/core'
 import { hash, restore, snapshot } from '../../../src-main/kernel/snapshot'
 import { sleep_interruptible, WAIT_SLEEP } from '../../../src-main/kernel/task'
 import { verify } from '../../../src-main/kernel/verify'
 import { softirqs_text } from '../../../src-main/kernel/proc/machine_files'
+import { bareConfig } from '../../support/config'
 import { lab } from '../../support/lab'
 
 const quiet: Programs = { step: (k) => (k.var.now = k.var.slice_end), event: () => undefined }
 
 function machine(cpus = 1): Kernel {
-  const k = boot({
-    ram: 256 * 2 ** 20,
-    cpus,
-    swap: [],
-    disk: 'ssd',
-    thp: 'never',
-    seed: 1,
-    bare: true,
-    bootParams: [],
-    psi: false,
-  })
+  const k = boot(bareConfig({ cpus }))
   for (let i = 0; i < 10; i++) run_step(k, quiet)
   return k
 }
-function objects(k: Kernel, nr: number): number[] {
-  const cache = cache_by_name(k, 'filp')
+function objects(k: Kernel, nr: number, name = 'filp'): number[] {
+  const cache = cache_by_name(k, name)
   return Array.from({ length: nr }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
 }
 const filps = (k: Kernel): number => objects_in_use(k, cache_by_name(k, 'filp'))
@@ -64,6 +55,26 @@ describe('a callback', () => {
     expect(filps(k) - before).toBe(0)
   })
 
+  it('of a task frees its credentials only after one more grace period', () => {
+    const k = machine()
+    const names = ['task_struct', 'signal_cache', 'cred_jar']
+    const [task, signal, cred] = names.map((name) => objects(k, 1, name)[0]!)
+    const used = (): number[] => names.map((name) => objects_in_use(k, cache_by_name(k, name)))
+    const before = used()
+    put_task_struct_rcu(k, task!, signal!, cred!)
+    const gone: number[][] = []
+    for (let tick = 0; tick < 6; tick++) {
+      run_step(k, quiet)
+      gone.push(used().map((nr, i) => before[i]! - nr))
+    }
+    const [none, most, all] = [
+      [0, 0, 0],
+      [1, 1, 0],
+      [1, 1, 1],
+    ]
+    expect(gone).toEqual([none, none, most, most, most, all])
+  })
+
   it('is known to /proc/softirqs, and the CPU keeps its tick for it', () => {
     const k = machine()
     const [softirqs, loc] = [k.cpu.softirq_rcu[1]!, k.cpu.loc[1]!]
@@ -94,6 +105,18 @@ describe('many callbacks', () => {
     expect(filps(k)).toBe(before)
     expect(k.task.stime[ksoftirqd]).toBeGreaterThan(0)
     expect(k.cpu.softirq_rcu[1]! - turns).toBeGreaterThanOrEqual(2 + 600 / 10)
+  })
+
+  it('run the 128th part of them at a time when that is more than ten', () => {
+    const k = machine()
+    const before = filps(k)
+    for (const obj of objects(k, 5120)) kmem_cache_free_rcu(k, obj)
+    for (let tick = 0; tick < 2; tick++) run_step(k, quiet)
+    const turns = k.cpu.softirq_rcu[1]!
+    expect(filps(k) - before).toBe(5120)
+    while (filps(k) > before) run_step(k, quiet)
+    // 128 · ln 4 turns to the last 1280, and a turn for each ten of these; by tens they were 512.
+    expect(k.cpu.softirq_rcu[1]! - turns).toBeLessThan(320)
   })
 
   it('run all at once where nobody works', () => {
