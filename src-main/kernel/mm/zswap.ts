@@ -8,7 +8,7 @@
  *     swap_readpage ── zswap_load
  *
  * Linux: mm/zswap.c and mm/frontswap.c. Simplified: how well a page compresses is a model (compressed_length), the same for
- * every compressor; zbud is the only pool; no cgroup counters.
+ * every compressor; zbud is the only pool; a cgroup's share is counted when it is asked for.
  */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'

@@ -7,7 +7,16 @@ import {
   write_min_free_kbytes,
   write_watermark_scale_factor,
 } from '../../../src-main/kernel/mm/page_alloc'
-import { ALLOC_HIGHATOMIC, ALLOC_MIN_RESERVE, ALLOC_NON_BLOCK, ALLOC_OOM } from '../../../src-main/kernel/mm/watermark'
+import {
+  ALLOC_HIGHATOMIC,
+  ALLOC_MIN_RESERVE,
+  ALLOC_NON_BLOCK,
+  ALLOC_OOM,
+  ALLOC_WMARK_LOW,
+  ALLOC_WMARK_MIN,
+  wmark_pages,
+  zone_watermark_fast,
+} from '../../../src-main/kernel/mm/watermark'
 import { bootMemory } from './machine'
 
 const DMA = 0
@@ -44,6 +53,10 @@ test('a boost is for kswapd: it stops others, and no interrupt', () => {
   k.zone.watermark_boost[DMA + 1] = k.zone.nr_free[DMA + 1]! * 4
   expect(alloc_page(k, GFP_NOWAIT)).toBe(0)
   expect(alloc_page(k, GFP_ATOMIC)).toBeGreaterThan(0)
+  // It is passed over at the min mark only: at the low one kswapd is to be woken first.
+  const passes = (which: number): boolean =>
+    zone_watermark_fast(k, DMA32, 0, wmark_pages(k, DMA32, which), DMA32, which | ALLOC_MIN_RESERVE, GFP_ATOMIC)
+  expect([passes(ALLOC_WMARK_MIN), passes(ALLOC_WMARK_LOW)]).toEqual([true, false])
 })
 
 test('a zone is protected by a share of the zones above it', () => {
