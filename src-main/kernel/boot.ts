@@ -6,6 +6,7 @@ import { assert } from '@shared/assert'
 import { M } from '@shared/counters'
 import { open_kernel, PF_KTHREAD, string_id, type Kernel, type MachineConfig } from './kernel'
 import { row_touch } from './lib/arena'
+import { list_lru_alloc } from './mm/list_lru'
 import { timer_del, timer_first } from './lib/timer'
 import { tlb_init } from './arch/x86/tlb'
 import { add_device, next_device_name } from './block/device'
@@ -42,7 +43,8 @@ export function boot(config: MachineConfig): Kernel {
   row_touch(k.cpu, config.cpus)
   row_touch(k.psi, config.cpus)
   // Tables that are indexed by something else than row_alloc, and small.
-  for (const table of [k.lru, k.lruvec, k.lru_batch, k.list_lru, k.wb]) row_touch(table, table.meta.capacity - 1)
+  for (const table of [k.lru, k.lruvec, k.lru_batch, k.wb]) row_touch(table, table.meta.capacity - 1)
+  list_lru_alloc(k, 0)
   rcu_init(k)
   sysctl_init(k)
   zswap_init(k)

@@ -139,8 +139,8 @@ export function open_kernel(config: MachineConfig) {
     lru_gen_list: open_table(arena, 'lru_gen_list', 1 + 1024 * 24, { head: 'i32', tail: 'i32' }),
     /** Per-CPU folio batches (mm/swap.ts): row = 1 + cpu * 8 + kind. */
     lru_batch: open_table(arena, 'lru_batch', 1 + 64 * 8, { nr: 'u8', pfn: ['i32', 15] }),
-    /** list_lru of the shrinkers: 1 dentries, 2 inodes, 3 shadow nodes. */
-    list_lru: open_table(arena, 'list_lru', 5, { head: 'i32', tail: 'i32', nr: 'f64', nr_deferred: 'f64' }),
+    /** Lists of the shrinkers (mm/list_lru.ts): row = memcg * 5 + list. */
+    list_lru: open_table(arena, 'list_lru', 1024 * 5, { head: 'i32', tail: 'i32', nr: 'f64', nr_deferred: 'f64' }),
     /** Dirty inodes by the time of their first dirtying: 1 waiting (b_dirty), 2 under writeback (b_io). */
     wb: open_table(arena, 'wb', 4, { head: 'i32', tail: 'i32' }),
     /** Callbacks that wait for a grace period (rcu/callbacks.ts): what to do, and with what. */

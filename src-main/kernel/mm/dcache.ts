@@ -9,15 +9,14 @@ import { assert } from '@shared/assert'
 import { __GFP_RECLAIMABLE, GFP_KERNEL_ACCOUNT, string_id, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { row_alloc, row_free } from '../lib/arena'
-import { list_add_tail, list_del } from '../lib/list'
 import { charge } from '../task'
 import { bread } from './buffer'
 import { disk_inode, FS_EXT4, fs_vars, I_DIR, igrab, inode_read, iput, new_inode, type FS_TMPFS } from './inode'
+import { DENTRY_LRU, list_lru_add, list_lru_del, list_lru_first } from './list_lru'
 import { cond_resched_rcu } from './preempt'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'
 
-const DENTRY_LRU = 1
 const HASH_MASK = (1 << 14) - 1
 /** dentry.flags */
 const D_LRU = 1
@@ -239,21 +238,18 @@ export function vfs_unlink(k: Kernel, inode: number): void {
 
 // ---------------------------------------------------------------- LRU and shrinker
 
-function lru_links(k: Kernel) {
+export function dentry_links(k: Kernel) {
   return { next: k.dentry.lru_next, prev: k.dentry.lru_prev }
 }
 function d_lru_add(k: Kernel, d: number): void {
   if ((k.dentry.flags[d]! & D_LRU) !== 0 || k.dentry.refcount[d] !== 0) return
   k.dentry.flags[d]! |= D_LRU
-  list_add_tail(k.list_lru, DENTRY_LRU, lru_links(k), d)
-  k.list_lru.nr[DENTRY_LRU]!++
-  if (k.list_lru.meta.high <= DENTRY_LRU) k.list_lru.meta.high = DENTRY_LRU + 1
+  list_lru_add(k, DENTRY_LRU, dentry_links(k), d, k.dentry.obj[d]!)
 }
 function d_lru_del(k: Kernel, d: number): void {
   if ((k.dentry.flags[d]! & D_LRU) === 0) return
   k.dentry.flags[d]! &= ~D_LRU
-  list_del(k.list_lru, DENTRY_LRU, lru_links(k), d)
-  k.list_lru.nr[DENTRY_LRU]!--
+  list_lru_del(k, DENTRY_LRU, dentry_links(k), d, k.dentry.obj[d]!)
 }
 
 /** A dentry leaves the cache; a negative one is forgotten altogether. */
@@ -269,14 +265,11 @@ function d_forget(k: Kernel, d: number): void {
   if (k.dentry.inode[d] === 0) d_delete_row(k, d)
 }
 
-export function nr_cached_dentries(k: Kernel): number {
-  return k.list_lru.nr[DENTRY_LRU]!
-}
-/** Frees up to `nr` unused dentries; one that was looked up since gets a second round. */
-export function prune_dcache(k: Kernel, nr: number): number {
+/** Frees up to `nr` unused dentries of a cgroup; one that was looked up since gets a second round. */
+export function prune_dcache(k: Kernel, memcg: number, nr: number): number {
   let freed = 0
   for (let i = 0; i < nr; i++) {
-    const d = k.list_lru.head[DENTRY_LRU]!
+    const d = list_lru_first(k, DENTRY_LRU, memcg)
     if (d === 0) break
     d_lru_del(k, d)
     if ((k.dentry.flags[d]! & D_REFERENCED) !== 0) {

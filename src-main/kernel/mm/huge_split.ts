@@ -74,16 +74,18 @@ export function split_huge_page(k: Kernel, pfn: number): boolean {
   return true
 }
 
-/** The shrinker of the deferred queue: splits up to `nr` huge pages that lost parts; returns the frames that came free. */
-export function deferred_split_scan(k: Kernel, nr: number): number {
-  let freed = 0
-  const queue = thp(k).deferred
-  for (let i = 0; i < nr && queue.length > 0; i++) {
-    const head = queue[0]!
-    let unmapped = 0
-    for (let f = head; f < head + HPAGE_PMD_NR; f++) if (k.page.mapcount[f] === 0) unmapped++
-    if (!split_huge_page(k, head)) undo_deferred_split(k, head)
-    else freed += unmapped
+/** The shrinker of a cgroup's deferred queue: splits up to `nr` huge pages that lost parts; returns how many. */
+export function deferred_split_scan(k: Kernel, nr: number, memcg = 0): number {
+  let split = 0
+  const queue = thp(k).deferred.filter((head) => k.page.memcg[head] === memcg)
+  for (const head of queue.slice(0, nr)) {
+    // Whoever isolated it holds a reference.
+    if ((k.page.flags[head]! & PG_isolated) === 0 && split_huge_page(k, head)) split++
   }
-  return freed
+  return split
+}
+export function deferred_split_count(k: Kernel, memcg: number): number {
+  let nr = 0
+  for (const head of thp(k).deferred) if (k.page.memcg[head] === memcg) nr++
+  return nr
 }

@@ -12,7 +12,7 @@ import { GFP_KERNEL_ACCOUNT, __GFP_RECLAIMABLE, string_id, type Kernel } from '.
 import { COST } from '../costs'
 import { charge } from '../task'
 import { row_alloc, row_free } from '../lib/arena'
-import { list_add_tail, list_del } from '../lib/list'
+import { INODE_LRU, list_lru_add, list_lru_del, list_lru_first } from './list_lru'
 import { cond_resched_rcu } from './preempt'
 import { CACHES, kmem_cache_alloc } from './slub'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'
@@ -38,7 +38,6 @@ export const I_REFERENCED = 4
 /** Shared memory whose whole size counts in Committed_AS; other tmpfs files count by page. */
 export const I_ACCOUNT = 16
 
-const INODE_LRU = 2
 /** First blocks of files: past the metadata. */
 export const FIRST_DATA_BLOCK = 1 << 18
 
@@ -147,7 +146,7 @@ function evict(k: Kernel, inode: number): void {
 
 // ---------------------------------------------------------------- LRU and shrinker
 
-function lru_links(k: Kernel) {
+export function inode_links(k: Kernel) {
   return { next: k.inode.lru_next, prev: k.inode.lru_prev }
 }
 /** mapping_shrinkable: without pages, at most a shadow in the inode itself. */
@@ -161,25 +160,19 @@ export function inode_add_lru(k: Kernel, inode: number): void {
   if (k.inode.fs[inode] !== FS_EXT4 || k.inode.wb_list[inode] !== 0 || !mapping_shrinkable(k, inode)) return
   if (!inode_cached(k, inode)) return
   k.inode.flags[inode] = flags | I_LRU
-  list_add_tail(k.list_lru, INODE_LRU, lru_links(k), inode)
-  k.list_lru.nr[INODE_LRU]!++
-  if (k.list_lru.meta.high <= INODE_LRU) k.list_lru.meta.high = INODE_LRU + 1
+  list_lru_add(k, INODE_LRU, inode_links(k), inode, k.inode.obj[inode * 2]!)
 }
 function inode_lru_del(k: Kernel, inode: number): void {
   if ((k.inode.flags[inode]! & I_LRU) === 0) return
   k.inode.flags[inode]! &= ~I_LRU
-  list_del(k.list_lru, INODE_LRU, lru_links(k), inode)
-  k.list_lru.nr[INODE_LRU]!--
+  list_lru_del(k, INODE_LRU, inode_links(k), inode, k.inode.obj[inode * 2]!)
 }
 
-export function nr_cached_inodes(k: Kernel): number {
-  return k.list_lru.nr[INODE_LRU]!
-}
-/** Forgets up to `nr` unused inodes, oldest first. */
-export function prune_icache(k: Kernel, nr: number): number {
+/** Forgets up to `nr` unused inodes of a cgroup, oldest first. */
+export function prune_icache(k: Kernel, memcg: number, nr: number): number {
   let freed = 0
   for (let i = 0; i < nr; i++) {
-    const inode = k.list_lru.head[INODE_LRU]!
+    const inode = list_lru_first(k, INODE_LRU, memcg)
     if (inode === 0) break
     inode_lru_del(k, inode)
     if ((k.inode.flags[inode]! & I_REFERENCED) !== 0) {

@@ -30,7 +30,12 @@ import {
 import { reset_ctrl_pos } from './lru_gen_ctrl'
 import { iterate_mm_list } from './lru_gen_mm'
 import { MM_WALK_CAN_SWAP, MM_WALK_PRESENT, reset_filter, walk_mm, type MmWalk } from './lru_gen_walk'
-import { mem_cgroup_below_min, mem_cgroup_iter, mem_cgroup_swap_pages } from './memcontrol'
+import {
+  mem_cgroup_below_min,
+  mem_cgroup_calculate_protection,
+  mem_cgroup_iter,
+  mem_cgroup_swap_pages,
+} from './memcontrol'
 import { out_of_memory } from './oom_kill'
 import { DEF_PRIORITY, shift, type ScanControl } from './scan_count'
 import { __update_lru_size } from './swap'
@@ -188,7 +193,8 @@ export function lru_gen_age_node(k: Kernel, sc: ScanControl): void {
 
 /** False when the cgroup is protected, or when all it has is younger than `min_ttl` jiffies. */
 function age_lruvec(k: Kernel, memcg: number, sc: ScanControl, min_ttl: number): boolean {
-  if (mem_cgroup_below_min(k, 0, memcg)) return false
+  mem_cgroup_calculate_protection(k, 0, memcg)
+  if (mem_cgroup_below_min(k, memcg)) return false
   const row = lru_gen_row(memcg)
   const can_swap = get_swappiness(k, memcg) !== 0
   const max_seq = k.lru_gen.max_seq[row]!

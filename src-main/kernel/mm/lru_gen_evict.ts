@@ -294,8 +294,8 @@ function get_nr_to_scan(
 ): { nr_to_scan: number; need_aging: boolean } {
   const row = lru_gen_row(memcg)
   const max_seq = k.lru_gen.max_seq[row]!
-  const is_low = !sc.memcg_low_reclaim && mem_cgroup_below_low(k, sc.target, memcg)
-  if (is_low || mem_cgroup_below_min(k, sc.target, memcg)) return { nr_to_scan: 0, need_aging: false }
+  const is_low = !sc.memcg_low_reclaim && mem_cgroup_below_low(k, memcg)
+  if (is_low || mem_cgroup_below_min(k, memcg)) return { nr_to_scan: 0, need_aging: false }
   // As it was before aging: min_seq of the caller.
   const enough = oldest_seq(k, row, can_swap) + MIN_NR_GENS <= max_seq
   const { need_aging, nr_to_scan } = should_run_aging(k, memcg, sc, can_swap)

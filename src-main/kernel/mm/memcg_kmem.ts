@@ -128,6 +128,11 @@ export function memcg_slab_post_alloc_hook(k: Kernel, cache: number, memcg: numb
   k.obj_cgroups.memcg[row * OBJECTS_MAX + (handle % OBJECTS_MAX)] = memcg
   mod_objcg_state(k, memcg, cache, obj_full_size(k, cache))
 }
+/** The cgroup that pays for an object; 0: nobody. */
+export function mem_cgroup_from_slab_obj(k: Kernel, handle: number): number {
+  const row = k.slab.obj_cgroups[Math.floor(handle / OBJECTS_MAX)]!
+  return row === 0 ? 0 : k.obj_cgroups.memcg[row * OBJECTS_MAX + (handle % OBJECTS_MAX)]!
+}
 export function memcg_slab_free_hook(k: Kernel, cache: number, handle: number): void {
   const row = k.slab.obj_cgroups[Math.floor(handle / OBJECTS_MAX)]!
   const at = row * OBJECTS_MAX + (handle % OBJECTS_MAX)

@@ -64,6 +64,21 @@ export function memcg_page_state(k: Kernel, memcg: number, item: number): number
   return item < 0 ? k.memcg.usage[memcg]! : k.memcg.stat[memcg * STAT_WIDTH + item]!
 }
 
+/** Pages on a list of a cgroup itself, without those below it. */
+export function local_lru_size(k: Kernel, memcg: number, lru: number): number {
+  let pages = memcg === 0 ? k.vmstat[C.nr_inactive_anon + lru]! : k.memcg.lru_nr[memcg * 5 + lru]!
+  if (k.memcg.meta.nr_live === 0) return pages
+  for (const child of cgroup_children(k, memcg)) pages -= k.memcg.lru_nr[child * 5 + lru]!
+  return pages
+}
+/** Bytes of slab objects of a cgroup itself (item 0 reclaimable, 1 not); nothing is charged to the root. */
+export function local_slab_bytes(k: Kernel, memcg: number, item: 0 | 1): number {
+  if (memcg === 0) return 0
+  let bytes = k.memcg.slab_b[memcg * MEMCG_NR_SLAB + item]!
+  for (const child of cgroup_children(k, memcg)) bytes -= k.memcg.slab_b[child * MEMCG_NR_SLAB + item]!
+  return Math.max(0, bytes)
+}
+
 const EVENTS: readonly VmstatName[] = [
   'workingset_refault_anon',
   'workingset_refault_file',

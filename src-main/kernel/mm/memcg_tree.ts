@@ -21,6 +21,8 @@ import { lru_gen_init_lruvec, lru_gen_list } from './lru_gen'
 import { lru_gen_exit_memcg, lru_gen_migrate_mm } from './lru_gen_mm'
 import { memcg_reparent_objcgs } from './memcg_kmem'
 import { drain_all_stock } from './memcontrol'
+import { list_lru_alloc } from './list_lru'
+import { memcg_reparent_list_lrus } from './shrinker'
 import { lru_add_drain_all, lru_row, lruvec_add_folio, lruvec_del_folio } from './swap'
 
 /** Makes a cgroup; its id, or a negative errno. */
@@ -34,6 +36,7 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
   for (const limit of ['max', 'high', 'swap_max', 'swap_high', 'zswap_max'] as const) k.memcg[limit][memcg] = Infinity
   psi_cgroup_alloc(k, memcg)
   lru_gen_init_lruvec(k, memcg)
+  list_lru_alloc(k, memcg)
   if (memcg + 1 >= k.lruvec.meta.high) k.lruvec.meta.high = memcg + 2
   const last = lru_row(memcg, 4)
   if (last >= k.lru.meta.high) k.lru.meta.high = last + 1
@@ -52,6 +55,7 @@ export function cgroup_rmdir(k: Kernel, memcg: number): number {
   drain_all_stock(k, memcg)
   reparent_pages(k, memcg, k.memcg.parent[memcg]!)
   memcg_reparent_objcgs(k, memcg, k.memcg.parent[memcg]!)
+  memcg_reparent_list_lrus(k, memcg, k.memcg.parent[memcg]!)
   lru_gen_exit_memcg(k, memcg)
   k.lruvec.anon_cost[memcg + 1] = 0
   k.lruvec.file_cost[memcg + 1] = 0

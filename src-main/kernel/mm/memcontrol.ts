@@ -59,7 +59,12 @@ export {
   mod_lruvec_lru_size,
 } from './memcg_stat'
 export { cgroup_path, mem_cgroup_in_subtree, mem_cgroup_iter, parent_lruvec } from './memcg_tree'
-export { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_protection } from './memcg_protection'
+export {
+  mem_cgroup_below_low,
+  mem_cgroup_below_min,
+  mem_cgroup_calculate_protection,
+  mem_cgroup_protection,
+} from './memcg_protection'
 
 const MEMCG_CHARGE_BATCH = 64
 const MAX_RECLAIM_RETRIES = 16

@@ -1,50 +1,85 @@
 /**
- * Shrinkers: caches of kernel objects give some back whenever lists are scanned, in proportion to the pressure.
+ * Shrinkers: caches of kernel objects give some back whenever lists are scanned, in proportion to the pressure. Each
+ * cgroup has what it was charged for; the root has what nobody was.
  *
  *   to scan = freeable >> priority, × 4 / seeks; what is less than a batch is kept for the next time (nr_deferred)
  *
- * Linux: mm/vmscan.c (do_shrink_slab, shrink_slab), fs/super.c (super_cache_scan).
+ * Linux: mm/vmscan.c (do_shrink_slab, shrink_slab, shrink_slab_memcg, drop_slab_node, reparent_shrinker_deferred),
+ * fs/super.c (super_cache_scan), mm/huge_memory.c (deferred_split_shrinker). Simplified: one super block.
  */
 import { C } from '@shared/counters'
 import { int_div } from '../lib/math'
 import { charge } from '../task'
 import { COST } from '../costs'
-import type { Kernel } from '../kernel'
-import { nr_cached_dentries, prune_dcache } from './dcache'
-import { nr_cached_inodes, prune_icache } from './inode'
+import { __GFP_FS, GFP_KERNEL, type Kernel } from '../kernel'
+import { dentry_links, prune_dcache } from './dcache'
+import { deferred_split_count, deferred_split_scan } from './huge_split'
+import { inode_links, prune_icache } from './inode'
+import {
+  DEFERRED_SPLIT,
+  DENTRY_LRU,
+  INODE_LRU,
+  list_lru_count_one,
+  list_lru_row,
+  memcg_reparent_list_lru,
+  SHADOW_NODES,
+} from './list_lru'
+import { mem_cgroup_iter } from './memcg_tree'
 import { shift } from './scan_count'
-import { count_shadow_nodes, scan_shadow_nodes } from './workingset'
+import { count_shadow_nodes, scan_shadow_nodes, shadow_links } from './workingset'
 
 const SHRINK_BATCH = 128
+const SHRINK_STOP = -1
 
 interface Shrinker {
-  /** Row of list_lru whose nr_deferred is this shrinker's. */
-  readonly row: number
+  /** The list whose row of each cgroup has this shrinker's nr_deferred. */
+  readonly list: number
   readonly seeks: number
   readonly batch: number
-  count(k: Kernel): number
-  scan(k: Kernel, nr_to_scan: number): { freed: number; scanned: number }
+  count(k: Kernel, memcg: number): number
+  /** Objects freed of `nr_to_scan`; SHRINK_STOP when it cannot go on. */
+  scan(k: Kernel, memcg: number, nr_to_scan: number, gfp: number): number
 }
 
-const SUPER_BLOCKS: Shrinker = { row: 1, seeks: 2, batch: 1024, count: super_cache_count, scan: super_cache_scan }
-const SHADOW_NODES: Shrinker = { row: 3, seeks: 0, batch: 0, count: count_shadow_nodes, scan: shadow_scan }
-const SHRINKERS = [SUPER_BLOCKS, SHADOW_NODES]
+const SUPER_BLOCKS: Shrinker = {
+  list: DENTRY_LRU,
+  seeks: 2,
+  batch: 1024,
+  count: super_cache_count,
+  scan: super_cache_scan,
+}
+const SHADOWS: Shrinker = {
+  list: SHADOW_NODES,
+  seeks: 0,
+  batch: 0,
+  count: count_shadow_nodes,
+  scan: scan_shadow_nodes,
+}
+const HUGE_PAGES: Shrinker = {
+  list: DEFERRED_SPLIT,
+  seeks: 2,
+  batch: 0,
+  count: deferred_split_count,
+  scan: split_scan,
+}
+const SHRINKERS = [HUGE_PAGES, SHADOWS, SUPER_BLOCKS]
 
-/** One round over all shrinkers; the number of objects freed. */
-export function shrink_slab(k: Kernel, priority: number): number {
+/** One round over the shrinkers of one cgroup (0: the root, which asks those of the whole machine); objects freed. */
+export function shrink_slab(k: Kernel, memcg: number, priority: number, gfp: number): number {
   let freed = 0
-  charge(k, COST.shrink_slab)
-  for (const shrinker of SHRINKERS) freed += do_shrink_slab(k, shrinker, priority)
+  // A cgroup only asks those whose bit is set in its map (shrinker_info): the others have nothing.
+  if (memcg === 0) charge(k, COST.shrink_slab)
+  for (const shrinker of SHRINKERS) freed += do_shrink_slab(k, shrinker, memcg, priority, gfp)
   return freed
 }
 
-function do_shrink_slab(k: Kernel, shrinker: Shrinker, priority: number): number {
-  const freeable = shrinker.count(k)
+function do_shrink_slab(k: Kernel, shrinker: Shrinker, memcg: number, priority: number, gfp: number): number {
+  const freeable = shrinker.count(k, memcg)
   if (freeable === 0) return 0
   const deferred = k.list_lru.nr_deferred
-  if (shrinker.row >= k.list_lru.meta.high) k.list_lru.meta.high = shrinker.row + 1
-  const nr = deferred[shrinker.row]!
-  deferred[shrinker.row] = 0
+  const row = list_lru_row(shrinker.list, memcg)
+  const nr = deferred[row]!
+  deferred[row] = 0
   const delta = shrinker.seeks > 0 ? int_div(shift(freeable, priority) * 4, shrinker.seeks) : int_div(freeable, 2)
   let total_scan = Math.min(shift(nr, priority) + delta, 2 * freeable)
   const batch = shrinker.batch === 0 ? SHRINK_BATCH : shrinker.batch
@@ -52,38 +87,50 @@ function do_shrink_slab(k: Kernel, shrinker: Shrinker, priority: number): number
   let scanned = 0
   while (total_scan >= batch || total_scan >= freeable) {
     const nr_to_scan = Math.min(batch, total_scan)
-    if (nr_to_scan === 0) break
-    const done = shrinker.scan(k, nr_to_scan)
-    freed += done.freed
-    k.vmstat[C.slabs_scanned]! += done.scanned
-    charge(k, COST.slab_shrink_object * done.scanned)
-    total_scan -= done.scanned
-    scanned += done.scanned
-    if (done.scanned === 0) break
+    const ret = shrinker.scan(k, memcg, nr_to_scan, gfp)
+    if (ret === SHRINK_STOP) break
+    freed += ret
+    k.vmstat[C.slabs_scanned]! += nr_to_scan
+    charge(k, COST.slab_shrink_object * nr_to_scan)
+    total_scan -= nr_to_scan
+    scanned += nr_to_scan
   }
-  deferred[shrinker.row] = Math.min(Math.max(nr + delta - scanned, 0), 2 * freeable)
+  deferred[row] = Math.min(Math.max(nr + delta - scanned, 0), 2 * freeable)
   return freed
 }
 
 /** Unused dentries and inodes, weighed by vfs_cache_pressure. */
-function super_cache_count(k: Kernel): number {
-  const total = nr_cached_dentries(k) + nr_cached_inodes(k)
+function super_cache_count(k: Kernel, memcg: number): number {
+  const total = list_lru_count_one(k, DENTRY_LRU, memcg) + list_lru_count_one(k, INODE_LRU, memcg)
   return int_div(total * (k.var.sysctl['vm.vfs_cache_pressure'] ?? 100), 100)
 }
-function super_cache_scan(k: Kernel, nr_to_scan: number): { freed: number; scanned: number } {
-  const dentries = nr_cached_dentries(k)
-  const inodes = nr_cached_inodes(k)
+/** Dentries first: they hold the inodes. At least one of each, so that a cgroup's lists can be emptied. */
+function super_cache_scan(k: Kernel, memcg: number, nr_to_scan: number, gfp: number): number {
+  if ((gfp & __GFP_FS) === 0) return SHRINK_STOP
+  const dentries = list_lru_count_one(k, DENTRY_LRU, memcg)
+  const inodes = list_lru_count_one(k, INODE_LRU, memcg)
   const total = dentries + inodes + 1
   const nr_dentries = int_div(nr_to_scan * dentries, total) + 1
   const nr_inodes = int_div(nr_to_scan * inodes, total) + 1
-  const freed = prune_dcache(k, nr_dentries) + prune_icache(k, nr_inodes)
-  return { freed, scanned: nr_to_scan }
+  return prune_dcache(k, memcg, nr_dentries) + prune_icache(k, memcg, nr_inodes)
 }
-function shadow_scan(k: Kernel, nr_to_scan: number): { freed: number; scanned: number } {
-  return { freed: scan_shadow_nodes(k, nr_to_scan), scanned: nr_to_scan }
+function split_scan(k: Kernel, memcg: number, nr_to_scan: number): number {
+  const split = deferred_split_scan(k, nr_to_scan, memcg)
+  return split === 0 && deferred_split_count(k, memcg) === 0 ? SHRINK_STOP : split
 }
 
-/** drop_caches 2: rounds at priority 0 until they bring little. */
+/** drop_caches 2: rounds over all cgroups at priority 0 until they bring little. */
 export function drop_slab(k: Kernel): void {
-  for (let round = 0; shrink_slab(k, 0) >> round > 1; round++);
+  for (let round = 0; ; round++) {
+    let freed = 0
+    for (const memcg of mem_cgroup_iter(k, 0)) freed += shrink_slab(k, memcg, 0, GFP_KERNEL)
+    if (freed >> round <= 1) return
+  }
+}
+
+/** Objects of a removed cgroup, which are its parent's by now, move to the parent's lists. */
+export function memcg_reparent_list_lrus(k: Kernel, memcg: number, parent: number): void {
+  memcg_reparent_list_lru(k, DENTRY_LRU, dentry_links(k), memcg, parent)
+  memcg_reparent_list_lru(k, INODE_LRU, inode_links(k), memcg, parent)
+  memcg_reparent_list_lru(k, SHADOW_NODES, shadow_links(k), memcg, parent)
 }

@@ -4,6 +4,16 @@ import { C } from '@shared/counters'
 import { PG_dirty, PG_private, PG_swapbacked, PG_swapcache, PG_writeback, type Kernel } from '../kernel'
 import { xa_count_nodes, xa_find, xa_get_mark, xa_load } from '../lib/xarray'
 import { FS_BDEV, FS_SWAP, I_LRU, inode_cached, is_shmem } from './inode'
+import {
+  DENTRY_LRU,
+  INODE_LRU,
+  list_lru_count,
+  list_lru_count_one,
+  list_lru_first,
+  list_lru_row,
+  SHADOW_NODES,
+} from './list_lru'
+import { mem_cgroup_from_slab_obj } from './memcg_kmem'
 
 /** Indexes of tmpfs and of the swap cache keep their shadow nodes to themselves. */
 function is_listed_kind(k: Kernel, inode: number): boolean {
@@ -24,7 +34,7 @@ export function verify_filemap(k: Kernel): void {
   assert(k.vmstat[C.nr_dirty] === sum.dirty, 'filemap: nr_dirty')
   assert(k.var.blockdev_pages === sum.bdev, 'filemap: blockdev_pages')
   assert(k.xa.meta.nr_live === sum.nodes, 'filemap: nodes')
-  assert(k.list_lru.nr[2] === sum.lru, 'filemap: inode LRU')
+  assert(list_lru_count(k, INODE_LRU) === sum.lru, 'filemap: inode LRU')
   assert(k.buffers.meta.nr_live === sum.buffers, 'filemap: pages with buffer heads')
   let writeback = 0
   for (let pfn = 1; pfn < k.page.meta.high; pfn++) if ((k.page.flags[pfn]! & PG_writeback) !== 0) writeback++
@@ -85,12 +95,10 @@ function verify_inode(k: Kernel, inode: number, sum: Sum): void {
 }
 
 function verify_shadow_nodes(k: Kernel): void {
-  let nr = 0
-  for (let node = k.list_lru.head[3]!; node !== 0; node = k.xa.lru_next[node]!) {
-    nr++
+  let nr = walk(k, SHADOW_NODES, k.xa.lru_next, k.xa.obj, 1, (node) => {
     assert(k.xa.count[node]! > 0 && k.xa.count[node] === k.xa.nr_values[node], 'filemap: a listed node has pages')
-  }
-  assert(nr === k.list_lru.nr[3] && nr === k.vmstat[C.workingset_nodes], 'filemap: shadow nodes')
+  })
+  assert(nr === k.vmstat[C.workingset_nodes], 'filemap: shadow nodes')
   for (let node = 1; node < k.xa.meta.high; node++) {
     const only_shadows = k.xa.count[node]! > 0 && k.xa.count[node] === k.xa.nr_values[node]
     if (only_shadows && is_listed_kind(k, k.xa.inode[node]!)) nr--
@@ -99,10 +107,32 @@ function verify_shadow_nodes(k: Kernel): void {
 }
 
 function verify_dentries(k: Kernel): void {
-  let nr = 0
-  for (let d = k.list_lru.head[1]!; d !== 0; d = k.dentry.lru_next[d]!) {
-    nr++
+  walk(k, DENTRY_LRU, k.dentry.lru_next, k.dentry.obj, 1, (d) => {
     assert(k.dentry.refcount[d] === 0 && k.dentry.obj[d] !== 0, 'dcache: a listed entry is in use')
+  })
+  walk(k, INODE_LRU, k.inode.lru_next, k.inode.obj, 2, (inode) => {
+    assert((k.inode.flags[inode]! & I_LRU) !== 0, 'icache: a listed inode does not know it')
+  })
+}
+
+/** The items of a list of all cgroups, each on that of who paid for it; how many there are. */
+function walk(
+  k: Kernel,
+  list: number,
+  next: Int32Array,
+  obj: { readonly [i: number]: number },
+  objects: number,
+  visit: (item: number) => void,
+): number {
+  let all = 0
+  for (let memcg = 0; list_lru_row(list, memcg) < k.list_lru.meta.high; memcg++) {
+    let nr = 0
+    for (let item = list_lru_first(k, list, memcg); item !== 0; item = next[item]!, nr++) {
+      assert(mem_cgroup_from_slab_obj(k, obj[item * objects]!) === memcg, "list_lru: an item on another cgroup's list")
+      visit(item)
+    }
+    assert(nr === list_lru_count_one(k, list, memcg), 'list_lru: count')
+    all += nr
   }
-  assert(nr === k.list_lru.nr[1], 'dcache: LRU')
+  return all
 }

@@ -31,7 +31,13 @@ import { COMPACT_SKIPPED, COMPACT_SUCCESS, compact_gap, compaction_suitable } fr
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_shrink_begin, lru_gen_shrink_round, type GenScan } from './lru_gen_evict'
 import { MEMCG_LOW } from './memcg_stat'
-import { mem_cgroup_below_low, mem_cgroup_below_min, mem_cgroup_iter, memcg_event } from './memcontrol'
+import {
+  mem_cgroup_below_low,
+  mem_cgroup_below_min,
+  mem_cgroup_calculate_protection,
+  mem_cgroup_iter,
+  memcg_event,
+} from './memcontrol'
 import { gfp_zone } from './page_alloc'
 import { blk_poll, call_time } from './page_io'
 import { PAGE_ALLOC_COSTLY_ORDER } from './pcp'
@@ -199,7 +205,7 @@ export function shrink_node_round(k: Kernel, pass: NodeScan, sc: ScanControl): b
   }
   const { lru } = pass
   if (!('gen' in lru ? lru_gen_shrink_round(k, lru, sc) : shrink_lruvec_round(k, lru, sc))) return false
-  if (lru.memcg === sc.target) shrink_slab(k, sc.priority)
+  shrink_slab(k, lru.memcg, sc.priority, sc.gfp)
   pass.lru = null
   return pass.memcgs.length === 0 ? finish_node(k, pass, sc) : false
 }
@@ -209,8 +215,9 @@ function next_memcg(k: Kernel, pass: NodeScan, sc: ScanControl): number {
   for (;;) {
     const memcg = pass.memcgs.shift()
     if (memcg === undefined) return -1
-    if (mem_cgroup_below_min(k, sc.target, memcg)) continue
-    if (mem_cgroup_below_low(k, sc.target, memcg)) {
+    mem_cgroup_calculate_protection(k, sc.target, memcg)
+    if (mem_cgroup_below_min(k, memcg)) continue
+    if (mem_cgroup_below_low(k, memcg)) {
       if (!sc.memcg_low_reclaim) {
         sc.memcg_low_skipped = true
         continue

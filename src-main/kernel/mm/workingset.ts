@@ -7,8 +7,7 @@
  *
  *   shadow (31 bits, stored negative): | age: 20 bits, in buckets | cgroup: 10 bits | workingset: 1 bit |
  *
- * Linux: mm/workingset.c. Kept: ages, distance test, activation, restore, shadow nodes and their shrinker. Simplified:
- * one list of shadow nodes for all cgroups.
+ * Linux: mm/workingset.c. Kept: ages, distance test, activation, restore, shadow nodes of each cgroup and their shrinker.
  */
 import { C } from '@shared/counters'
 import { assert } from '@shared/assert'
@@ -23,16 +22,21 @@ import {
   LRU_ACTIVE_FILE,
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
+  LRU_UNEVICTABLE,
+  PAGE_SIZE,
   PG_active,
   PG_workingset,
   type Kernel,
 } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
-import { list_add_tail, list_del } from '../lib/list'
+import { int_div } from '../lib/math'
 import { xa_store, type NodeOps } from '../lib/xarray'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_eviction, lru_gen_refault } from './lru_gen_ctrl'
+import { list_lru_add, list_lru_count_one, list_lru_del, list_lru_first, SHADOW_NODES } from './list_lru'
+import { mem_cgroup_from_slab_obj } from './memcg_kmem'
+import { local_lru_size, local_slab_bytes } from './memcg_stat'
 import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'
 import { cache_by_name, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { folio_is_file_lru, folio_nr_pages, lru_note_cost_folio, lruvec_size } from './swap'
@@ -41,8 +45,6 @@ import { nr_swap_pages } from './swapfile'
 const MEMCG_BITS = 10
 const AGE_BITS = 20
 const AGE_MASK = 2 ** AGE_BITS - 1
-/** list_lru row of the shadow nodes, and their links. */
-const SHADOW_NODES = 3
 const XA_CHUNK_SIZE = 64
 
 // ---------------------------------------------------------------- ages
@@ -154,37 +156,41 @@ export function workingset_update_node(k: Kernel, node: number): void {
   const only_shadows = k.xa.count[node]! > 0 && k.xa.count[node] === k.xa.nr_values[node]
   if (only_shadows === on_list(k, node)) return
   if (only_shadows) {
-    list_add_tail(k.list_lru, SHADOW_NODES, shadow_links(k), node)
-    k.list_lru.nr[SHADOW_NODES]!++
-    if (k.list_lru.meta.high <= SHADOW_NODES) k.list_lru.meta.high = SHADOW_NODES + 1
+    list_lru_add(k, SHADOW_NODES, shadow_links(k), node, k.xa.obj[node]!)
     k.vmstat[C.workingset_nodes]!++
   } else shadow_list_del(k, node)
 }
-function shadow_links(k: Kernel) {
+export function shadow_links(k: Kernel) {
   return { next: k.xa.lru_next, prev: k.xa.lru_prev }
 }
 function on_list(k: Kernel, node: number): boolean {
-  return k.xa.lru_next[node] !== 0 || k.xa.lru_prev[node] !== 0 || k.list_lru.head[SHADOW_NODES] === node
+  return k.xa.lru_next[node] !== 0 || k.xa.lru_prev[node] !== 0 || only_one(k, node)
+}
+/** The only node of its list has no neighbours. */
+function only_one(k: Kernel, node: number): boolean {
+  return list_lru_first(k, SHADOW_NODES, mem_cgroup_from_slab_obj(k, k.xa.obj[node]!)) === node
 }
 function shadow_list_del(k: Kernel, node: number): void {
-  list_del(k.list_lru, SHADOW_NODES, shadow_links(k), node)
-  k.list_lru.nr[SHADOW_NODES]!--
+  list_lru_del(k, SHADOW_NODES, shadow_links(k), node, k.xa.obj[node]!)
   k.vmstat[C.workingset_nodes]!--
 }
 
-/** Nodes beyond what an eighth of memory's shadows would need. */
-export function count_shadow_nodes(k: Kernel): number {
-  const nodes = k.list_lru.nr[SHADOW_NODES]!
+/** Nodes beyond what the shadows of an eighth of the cgroup's own pages, listed and of slabs, would need. */
+export function count_shadow_nodes(k: Kernel, memcg: number): number {
+  const nodes = list_lru_count_one(k, SHADOW_NODES, memcg)
   if (nodes === 0) return 0
-  const max_nodes = Math.floor(k.var.totalram_pages / 8)
+  let pages = 0
+  for (let lru = LRU_INACTIVE_ANON; lru <= LRU_UNEVICTABLE; lru++) pages += local_lru_size(k, memcg, lru)
+  for (const item of [0, 1] as const) pages += int_div(local_slab_bytes(k, memcg, item), PAGE_SIZE)
+  const max_nodes = int_div(pages, XA_CHUNK_SIZE / 8)
   return nodes <= max_nodes ? 0 : nodes - max_nodes
 }
 
-/** Drops the oldest shadow nodes; returns how many. */
-export function scan_shadow_nodes(k: Kernel, nr_to_scan: number): number {
+/** Drops the oldest shadow nodes of a cgroup; returns how many. */
+export function scan_shadow_nodes(k: Kernel, memcg: number, nr_to_scan: number): number {
   let freed = 0
   while (freed < nr_to_scan) {
-    const node = k.list_lru.head[SHADOW_NODES]!
+    const node = list_lru_first(k, SHADOW_NODES, memcg)
     if (node === 0) break
     const inode = k.xa.inode[node]!
     const base = node_base(k, node)
@@ -199,7 +205,7 @@ export function scan_shadow_nodes(k: Kernel, nr_to_scan: number): number {
     }
     freed++
   }
-  k.vmstat[C.workingset_nodereclaim]! += freed
+  count(k, memcg, C.workingset_nodereclaim, freed)
   return freed
 }
 /** File index of the first slot of a leaf. */

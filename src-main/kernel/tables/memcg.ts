@@ -13,6 +13,9 @@ export const MEMCG = {
   high: 'f64',
   low: 'f64',
   min: 'f64',
+  /** Effective low and min, as the last reclaim from above found them. */
+  elow: 'f64',
+  emin: 'f64',
   swap_max: 'f64',
   swap_high: 'f64',
   /** Limit of memory.zswap.max, in pages. */
