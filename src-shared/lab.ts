@@ -226,6 +226,7 @@ export const OPERATIONS = {
     set: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
     attach: z.array(name).optional(),
   }),
+  rmdir: z.strictObject({ path: z.string() }),
 } as const
 export type Operation = keyof typeof OPERATIONS
 export type ArgumentsOf<K extends Operation> = z.infer<(typeof OPERATIONS)[K]>

@@ -75,6 +75,12 @@ export const LRU_ACTIVE_ANON = 1
 export const LRU_INACTIVE_FILE = 2
 export const LRU_ACTIVE_FILE = 3
 export const LRU_UNEVICTABLE = 4
+/** Lists of objects that shrinkers free (mm/list_lru.ts); DEFERRED_SPLIT only has its deferred work there. */
+export const DENTRY_LRU = 1
+export const INODE_LRU = 2
+export const SHADOW_NODES = 3
+export const DEFERRED_SPLIT = 4
+export const NR_LIST_LRUS = 5
 export const NR_LRU_LISTS = 5
 
 // ---- GFP (include/linux/gfp_types.h; values as printed in the OOM report)

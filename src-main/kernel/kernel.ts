@@ -8,7 +8,15 @@
  */
 import { MACHINE, VMSTAT } from '@shared/counters'
 import type { TraceEvent } from '@shared/protocol'
-import { PAGE_SIZE, MAX_ORDER, PAGEBLOCK_ORDER, MIGRATE_TYPES, MAX_NR_ZONES, NR_LRU_LISTS } from './constants'
+import {
+  PAGE_SIZE,
+  MAX_ORDER,
+  PAGEBLOCK_ORDER,
+  MIGRATE_TYPES,
+  MAX_NR_ZONES,
+  NR_LIST_LRUS,
+  NR_LRU_LISTS,
+} from './constants'
 import { open_arena, open_table } from './lib/arena'
 import { BIO, DEVICE } from './tables/block'
 import { INODE, DENTRY, FILE, XA } from './tables/files'
@@ -140,7 +148,12 @@ export function open_kernel(config: MachineConfig) {
     /** Per-CPU folio batches (mm/swap.ts): row = 1 + cpu * 8 + kind. */
     lru_batch: open_table(arena, 'lru_batch', 1 + 64 * 8, { nr: 'u8', pfn: ['i32', 15] }),
     /** Lists of the shrinkers (mm/list_lru.ts): row = memcg * 5 + list. */
-    list_lru: open_table(arena, 'list_lru', 1024 * 5, { head: 'i32', tail: 'i32', nr: 'f64', nr_deferred: 'f64' }),
+    list_lru: open_table(arena, 'list_lru', 1024 * NR_LIST_LRUS, {
+      head: 'i32',
+      tail: 'i32',
+      nr: 'f64',
+      nr_deferred: 'f64',
+    }),
     /** Dirty inodes by the time of their first dirtying: 1 waiting (b_dirty), 2 under writeback (b_io). */
     wb: open_table(arena, 'wb', 4, { head: 'i32', tail: 'i32' }),
     /** Callbacks that wait for a grace period (rcu/callbacks.ts): what to do, and with what. */

@@ -6,7 +6,7 @@ import { LAB_PROGRAM } from '../kernel/sched/image'
 import * as s from '../kernel/entry/syscall'
 import { sys_swapoff, sys_swapon } from '../kernel/entry/swap'
 import { sysctl_write } from '../kernel/entry/sysctl'
-import { proc_read, proc_stat, proc_write } from '../kernel/proc'
+import { proc_read, proc_rmdir, proc_stat, proc_write } from '../kernel/proc'
 import { cgroup_make } from '../kernel/proc/cgroup'
 import { string_id, type Kernel } from '../kernel/kernel'
 import { next_device_name, type DeviceKind } from '../kernel/block/device'
@@ -139,6 +139,10 @@ export function makeGroup(k: Kernel, path: string): number {
     if (made < 0) return made
   }
   return 0
+}
+/** Removes a cgroup without tasks and children. */
+export function removeGroup(k: Kernel, path: string): number {
+  return proc_rmdir(k, `/sys/fs/cgroup${path}`)
 }
 export function attach(k: Kernel, path: string, pid: number): number {
   return proc_write(k, `/sys/fs/cgroup${path}/cgroup.procs`, String(pid))

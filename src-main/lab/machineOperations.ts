@@ -44,9 +44,10 @@ export const machineOperations = {
       for (const name of a.attach ?? []) if (ret >= 0) ret = sys.attach(k, a.path, Number(fill(lab, `{${name}}`)))
       return outcome(ret)
     }),
+  rmdir: ({ k }, a) => call(k, () => sys.removeGroup(k, a.path)),
 } satisfies {
   readonly [
-    K in 'sysctl' | 'writeFile' | 'readFile' | 'swapon' | 'swapoff' | 'dropCaches' | 'compact' | 'cgroup'
+    K in 'sysctl' | 'writeFile' | 'readFile' | 'swapon' | 'swapoff' | 'dropCaches' | 'compact' | 'cgroup' | 'rmdir'
   ]: Implementation<K>
 }
 

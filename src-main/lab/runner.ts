@@ -166,7 +166,7 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
 /** A step that makes a cgroup, runs in one or looks at its files: it needs them mounted, asked for or not. */
 function namesCgroup(step: LabStep): boolean {
   const { op, args } = step
-  if (op === 'cgroup') return true
+  if (op === 'cgroup' || op === 'rmdir') return true
   if (typeof args !== 'object' || args === null) return false
   if ('cgroup' in args && args.cgroup !== undefined) return true
   if ('path' in args && String(args.path).startsWith('/sys/fs/cgroup')) return true

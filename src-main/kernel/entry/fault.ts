@@ -10,6 +10,7 @@ import { charge, fatal_signal_pending, task_blocked, trace } from '../task'
 import { task_size } from '../arch/x86/pgtable'
 import { BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SIGBUS, SIGSEGV } from '../uapi'
 import { mapped_entry } from '../mm/gup'
+import { mem_cgroup_handle_over_high } from '../mm/memcontrol'
 import { handle_mm_fault } from '../mm/memory'
 import { expand_stack } from '../mm/stack'
 import { find_vma, vma_is_accessible } from '../mm/vma'
@@ -61,7 +62,10 @@ export function do_page_fault(k: Kernel, addr: number, access: number): number {
   k.var.fault_addr = addr
   const done = resolve(k, vma, addr, access)
   k.var.fault_addr = 0
-  return done
+  // resume_user_mode_work, on the way back
+  if (done !== FAULT_DONE) return done
+  mem_cgroup_handle_over_high(k)
+  return task_blocked(k) ? FAULT_STOP : FAULT_DONE
 }
 
 function access_error(k: Kernel, mm: number, vma: number, addr: number, access: number): boolean {

@@ -23,6 +23,7 @@ import {
 import { filemap_read, find_page, mapping_gfp, page_cache_alloc, read_cache_page } from '../mm/filemap'
 import { filemap_write_and_wait, sync_filesystem } from '../mm/fs_writeback'
 import { extend_blocks, FS_EXT4, FS_TMPFS, I_DIR, is_shmem } from '../mm/inode'
+import { mem_cgroup_handle_over_high } from '../mm/memcontrol'
 import { folio_wait_nested } from '../mm/page_io'
 import { balance_dirty_pages_ratelimited, set_page_dirty } from '../mm/page_writeback'
 import { SGP_READ, SGP_WRITE, shmem_get_page } from '../mm/shmem'
@@ -90,6 +91,7 @@ export function sys_read(k: Kernel, fd: number, count: number, offset = -1): num
   if (offset < 0 && done > 0) k.file.pos[file]! += done
   if (done > 0) k.task.rchar[t]! += done
   k.task.syscr[t]!++
+  mem_cgroup_handle_over_high(k)
   return done
 }
 
@@ -117,6 +119,7 @@ export function sys_write(k: Kernel, fd: number, count: number, offset = -1): nu
   if (offset < 0 && done > 0) k.file.pos[file]! += done
   if (done > 0) k.task.wchar[t]! += done
   k.task.syscw[t]!++
+  mem_cgroup_handle_over_high(k)
   return done
 }
 

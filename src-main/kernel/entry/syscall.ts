@@ -23,6 +23,7 @@ import {
 import { do_brk } from '../mm/brk'
 import { fdget } from '../mm/file_table'
 import { do_madvise } from '../mm/madvise'
+import { mem_cgroup_handle_over_high } from '../mm/memcontrol'
 import { do_mincore } from '../mm/mincore'
 import { do_mlock, do_mlockall, do_munlock, do_munlockall } from '../mm/mlock'
 import { do_munmap, vm_mmap } from '../mm/mmap'
@@ -36,6 +37,7 @@ import { get_signal, set_handler } from '../sched/signal'
 
 /** Every call costs its entry and exit. */
 function enter(k: Kernel): void {
+  mem_cgroup_handle_over_high(k)
   k.machine[M.syscalls]!++
   charge(k, COST.syscall)
 }

@@ -2,8 +2,8 @@
  * Sysctls that nothing in the model reads: they have Linux's defaults and bounds and keep what is written. And those that
  * are texts: constants, figures of the machine, and a few that may be set.
  */
-import type { Kernel } from '../kernel'
-import { DENTRY_LRU, INODE_LRU, list_lru_count } from '../mm/list_lru'
+import { DENTRY_LRU, INODE_LRU, type Kernel } from '../kernel'
+import { list_lru_count } from '../mm/list_lru'
 
 export const INT_MAX = 2 ** 31 - 1
 export const LONG_MAX = 2 ** 53
@@ -76,7 +76,8 @@ export const READ_ONLY: Readonly<Record<string, (k: Kernel) => string>> = {
   'kernel.random.poolsize': () => '256',
   'kernel.ns_last_pid': (k) => `${k.var.next_pid - 1}`,
   'fs.aio-nr': () => '0',
-  'fs.dentry-state': (k) => `${k.dentry.meta.nr_live}\t${list_lru_count(k, DENTRY_LRU)}\t45\t0\t${negative_dentries(k)}\t0`,
+  'fs.dentry-state': (k) =>
+    `${k.dentry.meta.nr_live}\t${list_lru_count(k, DENTRY_LRU)}\t45\t0\t${negative_dentries(k)}\t0`,
   'fs.file-nr': (k) => `${k.file.meta.nr_live}\t0\t9223372036854775807`,
   'fs.inode-nr': (k) => `${k.inode.meta.nr_live}\t${list_lru_count(k, INODE_LRU)}`,
   'fs.inode-state': (k) => `${k.inode.meta.nr_live}\t${list_lru_count(k, INODE_LRU)}\t0\t0\t0\t0\t0`,

@@ -6,13 +6,13 @@
  * chance, dentries of tmpfs that cannot go. Simplified: no links, no mounts: the file system is the file's own.
  */
 import { assert } from '@shared/assert'
-import { __GFP_RECLAIMABLE, GFP_KERNEL_ACCOUNT, string_id, type Kernel } from '../kernel'
+import { __GFP_RECLAIMABLE, DENTRY_LRU, GFP_KERNEL_ACCOUNT, string_id, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { row_alloc, row_free } from '../lib/arena'
 import { charge } from '../task'
 import { bread } from './buffer'
 import { disk_inode, FS_EXT4, fs_vars, I_DIR, igrab, inode_read, iput, new_inode, type FS_TMPFS } from './inode'
-import { DENTRY_LRU, list_lru_add, list_lru_del, list_lru_first } from './list_lru'
+import { list_lru_add, list_lru_del, list_lru_first } from './list_lru'
 import { cond_resched_rcu } from './preempt'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'

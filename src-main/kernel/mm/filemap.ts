@@ -71,7 +71,7 @@ export function find_page(k: Kernel, inode: number, index: number): number {
 
 /** Puts a new page into a file and on its list; its shadow, if there is one, is judged. False without memory. */
 export function filemap_add_folio(k: Kernel, inode: number, index: number, pfn: number, gfp: number): boolean {
-  if (!mem_cgroup_charge(k, pfn, mem_cgroup_from_task(k, k.var.current))) return false
+  if (!mem_cgroup_charge(k, pfn, mem_cgroup_from_task(k, k.var.current), gfp)) return false
   const old = xa_load(k, inode, index)
   assert(old <= 0, 'filemap_add_folio: a page is there')
   if (!xa_store(k, inode, index, pfn, PAGE_CACHE_NODES)) return false

@@ -8,11 +8,11 @@
  */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
-import { GFP_KERNEL_ACCOUNT, __GFP_RECLAIMABLE, string_id, type Kernel } from '../kernel'
+import { INODE_LRU, GFP_KERNEL_ACCOUNT, __GFP_RECLAIMABLE, string_id, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { charge } from '../task'
 import { row_alloc, row_free } from '../lib/arena'
-import { INODE_LRU, list_lru_add, list_lru_del, list_lru_first } from './list_lru'
+import { list_lru_add, list_lru_del, list_lru_first } from './list_lru'
 import { cond_resched_rcu } from './preempt'
 import { CACHES, kmem_cache_alloc } from './slub'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'

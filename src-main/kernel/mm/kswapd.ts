@@ -216,6 +216,7 @@ function begin_balance(k: Kernel, s: Kswapd): void {
   node.kswapd_highest_zoneidx = NO_ZONE
   s.memstall = psi_memstall_enter(k)
   k.vmstat[C.pageoutrun]!++
+  k.task.reclaimed_slab[k.var.current] = 0
   s.nr_boost_reclaim = 0
   for (let zone = 0; zone < MAX_NR_ZONES; zone++) {
     const boost = zone <= s.highest ? k.zone.watermark_boost[zone + 1]! : 0

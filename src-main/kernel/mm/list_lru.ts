@@ -4,25 +4,18 @@
  *
  * Linux: mm/list_lru.c (list_lru_add, list_lru_count_one, memcg_reparent_list_lrus).
  */
-import type { Kernel } from '../kernel'
+import { NR_LIST_LRUS, type Kernel } from '../kernel'
 import { row_touch } from '../lib/arena'
 import { list_add_tail, list_del, type Links } from '../lib/list'
 import { mem_cgroup_from_slab_obj } from './memcg_kmem'
 
-export const DENTRY_LRU = 1
-export const INODE_LRU = 2
-export const SHADOW_NODES = 3
-/** Has no list here: only its deferred work (mm/shrinker.ts). */
-export const DEFERRED_SPLIT = 4
-const NR_LISTS = 5
-
 /** Row of `list_lru`; the root's rows are the lists' own numbers. */
 export function list_lru_row(list: number, memcg: number): number {
-  return memcg * NR_LISTS + list
+  return memcg * NR_LIST_LRUS + list
 }
 /** Rows of a cgroup (0: the root) become part of the machine's state. */
 export function list_lru_alloc(k: Kernel, memcg: number): void {
-  row_touch(k.list_lru, list_lru_row(NR_LISTS - 1, memcg))
+  row_touch(k.list_lru, list_lru_row(NR_LIST_LRUS - 1, memcg))
 }
 
 /** `obj`: the slab object that the item is, or is part of. */
@@ -43,7 +36,7 @@ export function list_lru_count_one(k: Kernel, list: number, memcg: number): numb
 }
 export function list_lru_count(k: Kernel, list: number): number {
   let nr = 0
-  for (let row = list; row < k.list_lru.meta.high; row += NR_LISTS) nr += k.list_lru.nr[row]!
+  for (let row = list; row < k.list_lru.meta.high; row += NR_LIST_LRUS) nr += k.list_lru.nr[row]!
   return nr
 }
 /** The oldest item of a cgroup; 0 when it has none. */

@@ -69,6 +69,7 @@ export {
 const MEMCG_CHARGE_BATCH = 64
 const MAX_RECLAIM_RETRIES = 16
 const PAGE_ALLOC_COSTLY_ORDER = 3
+const MUST_NOT_FAIL = __GFP_NOFAIL | __GFP_HIGH
 /** memory.high: the delay grows with the square of the overage (20 bits after the point), scaled down by 2^14. */
 const MEMCG_DELAY_PRECISION = 2 ** 20
 const MEMCG_DELAY_SCALING = 2 ** 14
@@ -170,12 +171,13 @@ export function try_charge_memcg(k: Kernel, memcg: number, gfp: number, nr_pages
       batch = nr_pages
       continue
     }
-    if (t === 0 || (k.task.flags[t]! & PF_MEMALLOC) !== 0) {
-      counter_charge(k, memcg, nr_pages, true)
-      return true
-    }
-    if ((gfp & __GFP_DIRECT_RECLAIM) === 0) return no_memory(k, memcg, gfp, nr_pages)
-    memcg_event(k, over, MEMCG_MAX)
+    if (t === 0) return force(k, memcg, nr_pages)
+    const waits = (gfp & __GFP_DIRECT_RECLAIM) !== 0
+    const memalloc = (k.task.flags[t]! & PF_MEMALLOC) !== 0
+    // What is forced past the limit raises the event too.
+    if (waits || memalloc || (gfp & MUST_NOT_FAIL) !== 0) memcg_event(k, over, MEMCG_MAX)
+    if (memalloc) return force(k, memcg, nr_pages)
+    if (!waits) return no_memory(k, memcg, gfp, nr_pages)
     const nr_reclaimed = reclaim(k, over, nr_pages)
     if (k.memcg.max[over]! - k.memcg.usage[over]! >= nr_pages) continue
     if (!drained) {
@@ -193,13 +195,16 @@ export function try_charge_memcg(k: Kernel, memcg: number, gfp: number, nr_pages
     retries = MAX_RECLAIM_RETRIES
     if (!dying(k, t)) {
       // Linux retries until the victim is gone; here the call goes on, and the task sleeps while the victim exits.
-      counter_charge(k, memcg, nr_pages, true)
       schedule_timeout(k, JIFFY_NS, 'mem_cgroup_oom', TSK_MEMSTALL)
-      return true
+      return force(k, memcg, nr_pages)
     }
   }
   if (batch > nr_pages) refill_stock(k, memcg, batch - nr_pages)
-  if (t !== 0) check_high(k, t, memcg, batch)
+  if (t !== 0) check_high(k, t, memcg, batch, gfp)
+  return true
+}
+function force(k: Kernel, memcg: number, nr_pages: number): boolean {
+  counter_charge(k, memcg, nr_pages, true)
   return true
 }
 
@@ -207,9 +212,7 @@ function dying(k: Kernel, t: number): boolean {
   return fatal_signal_pending(k, t) || is_oom_victim(k, t)
 }
 function no_memory(k: Kernel, memcg: number, gfp: number, nr_pages: number): boolean {
-  if ((gfp & (__GFP_NOFAIL | __GFP_HIGH)) === 0) return false
-  counter_charge(k, memcg, nr_pages, true)
-  return true
+  return (gfp & MUST_NOT_FAIL) !== 0 && force(k, memcg, nr_pages)
 }
 /** What was charged in advance, or comes back, is at hand for the next charge. */
 export function refill_stock(k: Kernel, memcg: number, nr: number): void {
@@ -242,19 +245,22 @@ function mem_cgroup_oom(k: Kernel, memcg: number, gfp: number, nr_pages: number)
 
 // ---------------------------------------------------------------- memory.high
 
-function check_high(k: Kernel, t: number, memcg: number, batch: number): void {
+/** A charge took a cgroup over: the task makes up for it on its way back to user mode, or at once when it is much. */
+function check_high(k: Kernel, t: number, memcg: number, batch: number, gfp: number): void {
   for (let m = memcg; m > 0; m = k.memcg.parent[m]!) {
     if (k.memcg.usage[m]! <= k.memcg.high[m]! && k.memcg.swap[m]! <= k.memcg.swap_high[m]!) continue
     k.task.memcg_over_high[t]! += batch
-    const busy = (k.task.flags[t]! & (PF_MEMALLOC | PF_KTHREAD)) !== 0
-    if (!busy && !is_oom_victim(k, t)) mem_cgroup_handle_over_high(k, t)
-    return
+    break
   }
+  if (k.task.memcg_over_high[t]! <= MEMCG_CHARGE_BATCH || (gfp & __GFP_DIRECT_RECLAIM) === 0) return
+  if ((k.task.flags[t]! & (PF_MEMALLOC | PF_KTHREAD)) === 0) mem_cgroup_handle_over_high(k)
 }
 
-/** Before it goes back to user mode, a task above memory.high reclaims, and sleeps when that does not help. */
-function mem_cgroup_handle_over_high(k: Kernel, t: number): void {
+/** A task that took its cgroup above memory.high reclaims, and sleeps when that does not help. */
+export function mem_cgroup_handle_over_high(k: Kernel): void {
+  const t = k.var.current
   const nr_pages = k.task.memcg_over_high[t]!
+  if (nr_pages === 0) return
   const memcg = k.task.cgroup[t]!
   k.task.memcg_over_high[t] = 0
   let in_retry = false
@@ -358,8 +364,10 @@ export function mem_cgroup_reclaim(k: Kernel, memcg: number, nr_to_reclaim: numb
 export function mem_cgroup_set_high(k: Kernel, memcg: number, high: number): void {
   k.memcg.high[memcg] = high
   if (k.memcg.usage[memcg]! > high) drain_all_stock(k, memcg)
-  for (let retries = MAX_RECLAIM_RETRIES; retries > 0 && k.memcg.usage[memcg]! > high;)
-    if (try_to_free_mem_cgroup_pages(k, memcg, k.memcg.usage[memcg]! - high, true) === 0) retries--
+  for (let retries = MAX_RECLAIM_RETRIES; k.memcg.usage[memcg]! > high;) {
+    const nr_reclaimed = try_to_free_mem_cgroup_pages(k, memcg, k.memcg.usage[memcg]! - high, true)
+    if (nr_reclaimed === 0 && retries-- === 0) return
+  }
 }
 
 // ---------------------------------------------------------------- swap

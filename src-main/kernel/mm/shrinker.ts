@@ -11,19 +11,11 @@ import { C } from '@shared/counters'
 import { int_div } from '../lib/math'
 import { charge } from '../task'
 import { COST } from '../costs'
-import { __GFP_FS, GFP_KERNEL, type Kernel } from '../kernel'
+import { __GFP_FS, DEFERRED_SPLIT, DENTRY_LRU, GFP_KERNEL, INODE_LRU, SHADOW_NODES, type Kernel } from '../kernel'
 import { dentry_links, prune_dcache } from './dcache'
 import { deferred_split_count, deferred_split_scan } from './huge_split'
 import { inode_links, prune_icache } from './inode'
-import {
-  DEFERRED_SPLIT,
-  DENTRY_LRU,
-  INODE_LRU,
-  list_lru_count_one,
-  list_lru_row,
-  memcg_reparent_list_lru,
-  SHADOW_NODES,
-} from './list_lru'
+import { list_lru_count_one, list_lru_row, memcg_reparent_list_lru } from './list_lru'
 import { mem_cgroup_iter } from './memcg_tree'
 import { shift } from './scan_count'
 import { count_shadow_nodes, scan_shadow_nodes, shadow_links } from './workingset'

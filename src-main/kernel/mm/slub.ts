@@ -186,6 +186,7 @@ export function __free_slab(k: Kernel, slab: number): void {
   k.page.flags[pfn]! &= ~PG_slab
   if (k.slab.obj_cgroups[slab] !== 0) memcg_free_slab_cgroups(k, slab)
   row_free(k.slab, slab)
+  if (k.var.current !== 0) k.task.reclaimed_slab[k.var.current]! += 1 << order
   free_pages(k, pfn, order)
 }
 

@@ -1,18 +1,20 @@
 /** What must always hold of files and the page cache. Walks every index; throws KernelBug. */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
-import { PG_dirty, PG_private, PG_swapbacked, PG_swapcache, PG_writeback, type Kernel } from '../kernel'
-import { xa_count_nodes, xa_find, xa_get_mark, xa_load } from '../lib/xarray'
-import { FS_BDEV, FS_SWAP, I_LRU, inode_cached, is_shmem } from './inode'
 import {
   DENTRY_LRU,
   INODE_LRU,
-  list_lru_count,
-  list_lru_count_one,
-  list_lru_first,
-  list_lru_row,
   SHADOW_NODES,
-} from './list_lru'
+  PG_dirty,
+  PG_private,
+  PG_swapbacked,
+  PG_swapcache,
+  PG_writeback,
+  type Kernel,
+} from '../kernel'
+import { xa_count_nodes, xa_find, xa_get_mark, xa_load } from '../lib/xarray'
+import { FS_BDEV, FS_SWAP, I_LRU, inode_cached, is_shmem } from './inode'
+import { list_lru_count, list_lru_count_one, list_lru_first, list_lru_row } from './list_lru'
 import { mem_cgroup_from_slab_obj } from './memcg_kmem'
 
 /** Indexes of tmpfs and of the swap cache keep their shadow nodes to themselves. */

@@ -26,7 +26,8 @@ import {
   type Kernel,
 } from '../kernel'
 import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
-import { trace } from '../task'
+import { COST } from '../costs'
+import { charge, trace } from '../task'
 import { COMPACT_SKIPPED, COMPACT_SUCCESS, compact_gap, compaction_suitable } from './compaction_suitable'
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_shrink_begin, lru_gen_shrink_round, type GenScan } from './lru_gen_evict'
@@ -96,6 +97,7 @@ export function try_to_free_mem_cgroup_pages(
 }
 
 export function do_try_to_free_pages(k: Kernel, sc: ScanControl): number {
+  k.task.reclaimed_slab[k.var.current] = 0
   for (;;) {
     const initial = sc.priority
     if (sc.target === 0) k.vmstat[C.allocstall_dma + sc.reclaim_idx]!++
@@ -201,6 +203,7 @@ export function shrink_node_round(k: Kernel, pass: NodeScan, sc: ScanControl): b
   if (pass.lru === null) {
     const memcg = next_memcg(k, pass, sc)
     if (memcg < 0) return finish_node(k, pass, sc)
+    if (memcg !== 0) charge(k, COST.shrink_memcg)
     pass.lru = lru_gen_enabled(k) ? lru_gen_shrink_begin(k, memcg, sc) : shrink_lruvec_begin(k, memcg, sc)
   }
   const { lru } = pass
@@ -230,6 +233,9 @@ function next_memcg(k: Kernel, pass: NodeScan, sc: ScanControl): number {
 
 function finish_node(k: Kernel, pass: NodeScan, sc: ScanControl): boolean {
   const node = pgdat(k)
+  // Slabs that came free meanwhile count, whoever's they were.
+  sc.nr_reclaimed += k.task.reclaimed_slab[k.var.current]!
+  k.task.reclaimed_slab[k.var.current] = 0
   if (sc.kswapd) {
     if (sc.nr.writeback > 0 && sc.nr.writeback === sc.nr.taken) node.writeback = true
     if (sc.nr.unqueued_dirty === sc.nr.file_taken) node.dirty = true

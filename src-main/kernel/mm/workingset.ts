@@ -25,6 +25,7 @@ import {
   LRU_UNEVICTABLE,
   PAGE_SIZE,
   PG_active,
+  SHADOW_NODES,
   PG_workingset,
   type Kernel,
 } from '../kernel'
@@ -34,7 +35,7 @@ import { xa_store, type NodeOps } from '../lib/xarray'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_eviction, lru_gen_refault } from './lru_gen_ctrl'
-import { list_lru_add, list_lru_count_one, list_lru_del, list_lru_first, SHADOW_NODES } from './list_lru'
+import { list_lru_add, list_lru_count_one, list_lru_del, list_lru_first } from './list_lru'
 import { mem_cgroup_from_slab_obj } from './memcg_kmem'
 import { local_lru_size, local_slab_bytes } from './memcg_stat'
 import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'

@@ -93,8 +93,9 @@ export const ROOT_MEMORY: Readonly<Record<string, CgroupFile>> = {
   'memory.numa_stat': { read: numa_stat_text },
   'memory.reclaim': {
     write: (k, m, text) => {
-      const pages = parse_limit(text)
-      if (Number.isNaN(pages)) return -EINVAL
+      // Nothing at all is as much as there is; there is no word for it.
+      const pages = text.trim() === '' ? Infinity : parse_limit(text)
+      if (Number.isNaN(pages) || text.trim() === 'max') return -EINVAL
       return mem_cgroup_reclaim(k, m, pages)
     },
   },
