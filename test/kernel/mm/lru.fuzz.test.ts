@@ -3,62 +3,27 @@
  * arrays of waiting pages a CPU; a batch does its work when fifteen are together, or when it is drained.
  */
 import { expect } from 'vitest'
-import {
-  GFP_HIGHUSER_MOVABLE,
-  LRU_INACTIVE_ANON,
-  PG_active,
-  PG_anon,
-  PG_dirty,
-  PG_lru,
-  PG_reclaim,
-  PG_referenced,
-  PG_swapbacked,
-  PG_uptodate,
-  type Kernel,
-} from '../../../src-main/kernel/kernel'
-import { alloc_page } from '../../../src-main/kernel/mm/page_alloc'
-import {
-  deactivate_file_folio,
-  deactivate_page,
-  folio_activate,
-  folio_rotate_reclaimable,
-  isolate_lru_page,
-  lru_add_drain,
-  lru_add_drain_all,
-  lru_cache_add,
-  mark_page_accessed,
-  mark_page_lazyfree,
-  putback_lru_page,
-  release_page,
-} from '../../../src-main/kernel/mm/swap'
-import { verify_lru } from '../../../src-main/kernel/mm/verify_lru'
+import { LRU_INACTIVE_ANON } from '../../../src-main/kernel/kernel'
+import { lru_add_drain, lru_add_drain_all } from '../../../src-main/kernel/mm/swap'
 import { bare_machine } from '../../support/bare'
-import { below, pick, testLoad, type World } from '../../support/randomLoad'
+import { check_pages, list_of, use_page, type LruModel, type LruPage, type LruRules } from '../../support/lruWorld'
+import { below, testLoad, type World } from '../../support/randomLoad'
 
 /** In the order in which a CPU drains them. */
 const BATCHES = ['add', 'rotate', 'deactivateFile', 'deactivate', 'lazyfree', 'activate'] as const
 type Batch = (typeof BATCHES)[number]
-interface Page {
-  readonly pfn: number
-  anon: boolean
-  swapbacked: boolean
-  active: boolean
-  referenced: boolean
-  readonly dirty: boolean
-  reclaim: boolean
+interface Page extends LruPage {
   batch: Batch | null
 }
-interface Model {
+interface Model extends LruModel<Page> {
   /** Inactive and active, anonymous and file pages, the head first. */
   readonly lists: [number[], number[], number[], number[]]
   readonly batches: Record<Batch, number[]>[]
-  readonly pages: Map<number, Page>
-  readonly isolated: Page[]
 }
 
 // ---------------------------------------------------------------- the model
 
-function list_of(m: Model, page: Page): number[] {
+function place_of(m: Model, page: Page): number[] {
   return m.lists[(page.swapbacked ? 0 : 2) + (page.active ? 1 : 0)]!
 }
 function remove(list: number[], pfn: number): void {
@@ -66,22 +31,22 @@ function remove(list: number[], pfn: number): void {
   if (at >= 0) list.splice(at, 1)
 }
 /** Changes a page and puts it to the head of the list where it belongs then, or to its tail. */
-function move(m: Model, page: Page, change: Partial<Page>, tail = false): void {
-  remove(list_of(m, page), page.pfn)
-  Object.assign(page, change)
-  if (tail) list_of(m, page).push(page.pfn)
-  else list_of(m, page).unshift(page.pfn)
+function change(m: Model, page: Page, to: Partial<Page>, tail = false): void {
+  remove(place_of(m, page), page.pfn)
+  Object.assign(page, to)
+  if (tail) place_of(m, page).push(page.pfn)
+  else place_of(m, page).unshift(page.pfn)
 }
 const WORK: Record<Batch, (m: Model, page: Page) => void> = {
-  add: (m, page) => move(m, page, {}),
-  rotate: (m, page) => move(m, page, { active: false }, true),
+  add: (m, page) => change(m, page, {}),
+  rotate: (m, page) => change(m, page, { active: false }, true),
   deactivateFile(m, page) {
-    move(m, page, { active: false, referenced: false }, !page.dirty)
+    change(m, page, { active: false, referenced: false }, !page.dirty)
     if (page.dirty) page.reclaim = true
   },
-  deactivate: (m, page) => move(m, page, { active: false, referenced: false }),
-  lazyfree: (m, page) => move(m, page, { active: false, referenced: false, swapbacked: false }),
-  activate: (m, page) => move(m, page, { active: true }),
+  deactivate: (m, page) => change(m, page, { active: false, referenced: false }),
+  lazyfree: (m, page) => change(m, page, { active: false, referenced: false, swapbacked: false }),
+  activate: (m, page) => change(m, page, { active: true }),
 }
 function wait(m: Model, cpu: number, batch: Batch, page: Page): void {
   page.batch = batch
@@ -95,117 +60,49 @@ function drain(m: Model, cpu: number, batch: Batch): void {
     WORK[batch](m, page)
   }
 }
-function forget(m: Model, page: Page): void {
-  for (const batches of m.batches) for (const batch of BATCHES) remove(batches[batch], page.pfn)
-  remove(list_of(m, page), page.pfn)
-  page.batch = null
-  m.pages.delete(page.pfn)
-}
 
-// ---------------------------------------------------------------- both
-
-function new_page(w: World<Model>, cpu: number): void {
-  const { k, model } = w
-  const pfn = alloc_page(k, GFP_HIGHUSER_MOVABLE)
-  const anon = below(w, 2) === 0
-  const dirty = !anon && below(w, 3) === 0
-  k.page.flags[pfn]! |= PG_uptodate | (anon ? PG_anon | PG_swapbacked : 0) | (dirty ? PG_dirty : 0)
-  lru_cache_add(k, pfn)
-  const page: Page = {
-    pfn,
-    anon,
-    swapbacked: anon,
-    active: false,
-    referenced: false,
-    dirty,
-    reclaim: false,
-    batch: null,
-  }
-  model.pages.set(pfn, page)
-  wait(model, cpu, 'add', page)
-}
-function access({ k, model }: World<Model>, cpu: number, page: Page): void {
-  mark_page_accessed(k, page.pfn)
-  if (!page.referenced) {
-    page.referenced = true
-    return
-  }
-  if (page.active) return
-  page.referenced = false
-  if (page.batch === null) wait(model, cpu, 'activate', page)
-  else if (page.batch === 'add') page.active = true
-}
-/** A page that waits in a batch already is left alone. */
-function ask(w: World<Model>, cpu: number, page: Page): void {
-  const { k, model } = w
-  const idle = page.batch === null
-  const what = below(w, 5)
-  if (what === 0) folio_activate(k, page.pfn)
-  if (what === 0 && idle && !page.active) wait(model, cpu, 'activate', page)
-  if (what === 1) deactivate_page(k, page.pfn)
-  if (what === 1 && idle && page.active) wait(model, cpu, 'deactivate', page)
-  if (what === 2) deactivate_file_folio(k, page.pfn)
-  if (what === 2 && idle) wait(model, cpu, 'deactivateFile', page)
-  if (what === 3) mark_page_lazyfree(k, page.pfn)
-  if (what === 3 && idle && page.anon && page.swapbacked) wait(model, cpu, 'lazyfree', page)
-  if (what === 4 && page.batch !== 'add') folio_rotate_reclaimable(k, page.pfn)
-  if (what === 4 && idle) wait(model, cpu, 'rotate', page)
-}
-function isolate({ k, model }: World<Model>, page: Page): void {
-  expect(isolate_lru_page(k, page.pfn)).toBe(page.batch !== 'add')
-  if (page.batch === 'add') return
-  forget(model, page)
-  model.isolated.push(page)
+const RULES: LruRules<Page, Model> = {
+  create: (_, page) => ({ ...page, batch: null }),
+  add: (m, page, cpu) => wait(m, cpu, 'add', page),
+  del(m, page) {
+    for (const batches of m.batches) for (const batch of BATCHES) remove(batches[batch], page.pfn)
+    remove(place_of(m, page), page.pfn)
+    page.batch = null
+  },
+  access(m, page, cpu) {
+    if (!page.referenced) {
+      page.referenced = true
+      return
+    }
+    if (page.active) return
+    page.referenced = false
+    if (page.batch === null) wait(m, cpu, 'activate', page)
+    else if (page.batch === 'add') page.active = true
+  },
+  /** A page that waits in a batch already is left alone. */
+  move(m, page, how, cpu) {
+    if (page.batch !== null || (how === 'activate' && page.active)) return
+    if (how === 'deactivate' && !page.active) return
+    if (how === 'lazyfree' && !(page.anon && page.swapbacked)) return
+    wait(m, cpu, how, page)
+  },
+  on_list: (page) => page.batch !== 'add',
 }
 
 function operate(w: World<Model>): void {
-  const { k, model } = w
   const cpu = below(w, 2)
-  k.var.cpu = cpu
-  const what = below(w, 20)
-  if (what < 5 || model.pages.size === 0) return new_page(w, cpu)
-  const page = pick(w, [...model.pages.values()])
-  if (what < 8) access(w, cpu, page)
-  else if (what < 15) ask(w, cpu, page)
-  else if (what === 15) isolate(w, page)
-  else if (what === 16 && model.isolated.length > 0) {
-    const back = model.isolated.pop()!
-    putback_lru_page(k, back.pfn)
-    model.pages.set(back.pfn, back)
-    wait(model, cpu, 'add', back)
-  } else if (what < 19) {
-    release_page(k, page.pfn)
-    forget(model, page)
-  } else if (below(w, 5) === 0) {
-    lru_add_drain(k)
-    for (const batch of BATCHES) drain(model, cpu, batch)
-  }
+  w.k.var.cpu = cpu
+  if (below(w, 100) > 0) return use_page(w, RULES, cpu)
+  lru_add_drain(w.k)
+  for (const batch of BATCHES) drain(w.model, cpu, batch)
 }
-
-// ---------------------------------------------------------------- comparing
-
-const FLAGS = PG_lru | PG_active | PG_referenced | PG_swapbacked | PG_reclaim
-function flags_of(page: Page): number {
-  let flags = page.batch === 'add' ? 0 : PG_lru
-  if (page.active) flags |= PG_active
-  if (page.referenced) flags |= PG_referenced
-  if (page.swapbacked) flags |= PG_swapbacked
-  return page.reclaim ? flags | PG_reclaim : flags
-}
-/** The model's pages of a list, the head first. */
-function list(k: Kernel, lru: number, mine: Model['pages']): number[] {
-  const pages: number[] = []
-  for (let pfn = k.lru.head[1 + lru]!; pfn !== 0; pfn = k.page.next[pfn]!) if (mine.has(pfn)) pages.push(pfn)
-  return pages
-}
-function check({ k, model }: World<Model>): void {
-  model.lists.forEach((pages, i) => expect(list(k, LRU_INACTIVE_ANON + i, model.pages)).toEqual(pages))
-  for (const page of model.pages.values())
-    expect(k.page.flags[page.pfn]! & FLAGS, JSON.stringify(page)).toBe(flags_of(page))
-  // Isolated pages are on no list; everything else must hold.
-  for (const { pfn } of model.isolated) k.page.flags[pfn]! &= ~PG_active
-  verify_lru(k)
-  for (const { pfn, active } of model.isolated) if (active) k.page.flags[pfn]! |= PG_active
+function check(w: World<Model>): void {
+  const { k, model } = w
+  model.lists.forEach((pages, i) => {
+    const all = list_of(k, k.lru.head[1 + LRU_INACTIVE_ANON + i]!)
+    expect(all.filter((pfn) => model.pages.has(pfn))).toEqual(pages)
+  })
+  check_pages(w, RULES)
 }
 
 testLoad<Model>('every page is where arrays have it', {
