@@ -44,7 +44,7 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
-import { flush_tlb_range } from '../arch/x86/tlb'
+import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { anon_vma_prepare } from './anon_vma'
 import { khugepaged_enter_vma } from './khugepaged'
 import { mem_cgroup_charge, mem_cgroup_uncharge } from './memcontrol'

@@ -26,7 +26,7 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { PMD_SIZE, pmd_offset, pud_offset, set_entry } from '../arch/x86/pgtable'
-import { flush_tlb_range } from '../arch/x86/tlb'
+import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { ENOMEM, MAP_HUGE_1GB, MAP_HUGE_2MB, MAP_HUGE_MASK } from '../uapi'
 import { anon_vma_prepare } from './anon_vma'
 import {

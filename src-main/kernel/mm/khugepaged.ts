@@ -30,7 +30,7 @@ import {
 import { COST } from '../costs'
 import { charge, kthread_sleep, threads, wake_kthread } from '../task'
 import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
-import { flush_tlb_range } from '../arch/x86/tlb'
+import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { EAGAIN, EBUSY, EINVAL, ENOMEM } from '../uapi'
 import { anon_vma_prepare } from './anon_vma'
 import {

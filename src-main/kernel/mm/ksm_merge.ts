@@ -26,7 +26,7 @@ import {
 } from '../kernel'
 import { COST } from '../costs'
 import { charge, wake_kthread } from '../task'
-import { flush_tlb_page } from '../arch/x86/tlb'
+import { flush_tlb_page } from '../arch/x86/tlb_flush'
 import { EINVAL, ENOMEM } from '../uapi'
 import { page_content } from './content'
 import { mapped_entry } from './gup'

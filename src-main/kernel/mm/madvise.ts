@@ -37,7 +37,7 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
-import { flush_tlb_range } from '../arch/x86/tlb'
+import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import {
   EAGAIN,
   EBADF,
@@ -79,7 +79,7 @@ import { deactivate_page, isolate_lru_page, lru_add_drain, mark_page_lazyfree } 
 import { free_swap_and_cache, try_to_free_swap } from './swapfile'
 import { lookup_swap_cache, swapin_readahead } from './swap_state'
 import { find_vma, linear_page_index, vma_is_anonymous } from './vma'
-import { split_vma, vma_merge } from './vma_merge'
+import { vma_modify } from './vma_merge'
 import { reclaim_page_list } from './vmscan'
 import { zap_page_range } from './zap'
 
@@ -211,22 +211,10 @@ function madvise_update_vma(
   end: number,
   newflags: number,
 ): number {
-  const v = k.vma
-  if (newflags === v.vm_flags[vma]) return vma
-  const pgoff = linear_page_index(k, vma, start)
-  const merged = vma_merge(k, mm, prev, start, end, newflags, v.anon_vma[vma]!, v.vm_file[vma]!, pgoff)
-  if (merged !== 0) vma = merged
-  else {
-    if (start !== v.vm_start[vma]) {
-      const error = split_vma(k, mm, vma, start, true)
-      if (error < 0) return -EAGAIN
-    }
-    if (end !== v.vm_end[vma]) {
-      const error = split_vma(k, mm, vma, end, false)
-      if (error < 0) return -EAGAIN
-    }
-  }
-  v.vm_flags[vma] = newflags
+  if (newflags === k.vma.vm_flags[vma]) return vma
+  vma = vma_modify(k, mm, vma, prev, start, end, newflags)
+  if (vma < 0) return -EAGAIN
+  k.vma.vm_flags[vma] = newflags
   khugepaged_enter_vma(k, vma)
   return vma
 }

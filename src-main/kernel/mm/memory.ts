@@ -32,7 +32,7 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { PTRS, set_entry } from '../arch/x86/pgtable'
-import { flush_tlb_page } from '../arch/x86/tlb'
+import { flush_tlb_page } from '../arch/x86/tlb_flush'
 import { anon_vma_prepare } from './anon_vma'
 import { do_fault } from './fault'
 import { mapping_can_writeback } from './filemap'

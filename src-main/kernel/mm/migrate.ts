@@ -10,7 +10,7 @@ import { C } from '@shared/counters'
 import { charge } from '../task'
 import { COST } from '../costs'
 import { xa_leaf } from '../lib/xarray'
-import { flush_tlb_page } from '../arch/x86/tlb'
+import { flush_tlb_page } from '../arch/x86/tlb_flush'
 import {
   PG_anon,
   PG_hugetlb,

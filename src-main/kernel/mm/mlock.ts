@@ -30,8 +30,8 @@ import { mod_zone_page_state, zone_of } from './page_alloc'
 import { mlocked_elsewhere } from './rmap'
 import { folio_nr_pages, isolate_lru_page, lru_add_drain, putback_lru_page } from './swap'
 import { capable } from './util'
-import { find_vma, linear_page_index } from './vma'
-import { split_vma, vma_merge } from './vma_merge'
+import { find_vma } from './vma'
+import { vma_modify } from './vma_merge'
 
 const RLIMIT_MEMLOCK_DEFAULT = 8 * 2 ** 20
 
@@ -109,19 +109,8 @@ function mlock_fixup(
   const oldflags = v.vm_flags[vma]!
   const newflags = (oldflags & ~(VM_LOCKED | VM_LOCKONFAULT)) | lock
   if (newflags === oldflags || (oldflags & (VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_HUGETLB)) !== 0) return vma
-  const pgoff = linear_page_index(k, vma, start)
-  const merged = vma_merge(k, mm, prev, start, end, newflags, v.anon_vma[vma]!, v.vm_file[vma]!, pgoff)
-  if (merged !== 0) vma = merged
-  else {
-    if (start !== v.vm_start[vma]) {
-      const error = split_vma(k, mm, vma, start, true)
-      if (error < 0) return error
-    }
-    if (end !== v.vm_end[vma]) {
-      const error = split_vma(k, mm, vma, end, false)
-      if (error < 0) return error
-    }
-  }
+  vma = vma_modify(k, mm, vma, prev, start, end, newflags)
+  if (vma < 0) return vma
   const pages = (end - start) / 4096
   if ((newflags & VM_LOCKED) === 0) k.mm.locked_vm[mm]! -= pages
   else if ((oldflags & VM_LOCKED) === 0) k.mm.locked_vm[mm]! += pages

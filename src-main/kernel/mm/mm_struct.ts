@@ -6,7 +6,7 @@
 import { assert } from '@shared/assert'
 import { GFP_KERNEL, type Kernel } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
-import { tlb_drop_mm } from '../arch/x86/tlb'
+import { tlb_drop_mm } from '../arch/x86/tlb_flush'
 import { fput } from './file_table'
 import { khugepaged_exit } from './khugepaged'
 import { ksm_exit } from './ksm'

@@ -5,7 +5,7 @@
  * Linux: mm/mmu_gather.c. Page-table pages go through the same batches (native, not paravirtual table freeing).
  */
 import { __GFP_NOWARN, GFP_NOWAIT, PG_anon, PG_head, PG_hugetlb, PG_tail, type Kernel } from '../kernel'
-import { flush_tlb_range } from '../arch/x86/tlb'
+import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { compound_ref_count, undo_deferred_split } from './huge_memory'
 import { alloc_page, compound_head, free_page } from './page_alloc'
 import { free_page_and_swap_cache, lru_add_drain } from './swap'

@@ -28,7 +28,7 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset, PMD_SIZE, PTRS } from '../arch/x86/pgtable'
-import { flush_tlb_range } from '../arch/x86/tlb'
+import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { EACCES, EINVAL, ENOMEM } from '../uapi'
 import { populate_vma_page_range } from './gup'
 import { __split_huge_pmd } from './huge_memory'
@@ -36,8 +36,8 @@ import { hugetlb_change_protection } from './hugetlb'
 import { vm_page_prot, vma_wants_writenotify } from './memory'
 import { calc_vm_prot_bits, may_expand_vm, page_align } from './mmap'
 import { security_vm_enough_memory_mm } from './util'
-import { find_vma, is_vm_hugetlb_page, linear_page_index, vm_stat_account } from './vma'
-import { split_vma, vma_merge } from './vma_merge'
+import { find_vma, is_vm_hugetlb_page, vm_stat_account } from './vma'
+import { vma_modify } from './vma_merge'
 
 const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC
 const MAY_SHIFT = 4
@@ -87,19 +87,8 @@ export function mprotect_fixup(
       newflags |= VM_ACCOUNT
     }
   }
-  const pgoff = linear_page_index(k, vma, start)
-  const merged = vma_merge(k, mm, prev, start, end, newflags, v.anon_vma[vma]!, v.vm_file[vma]!, pgoff)
-  if (merged !== 0) vma = merged
-  else {
-    if (start !== v.vm_start[vma]) {
-      const error = split_vma(k, mm, vma, start, true)
-      if (error < 0) return error
-    }
-    if (end !== v.vm_end[vma]) {
-      const error = split_vma(k, mm, vma, end, false)
-      if (error < 0) return error
-    }
-  }
+  vma = vma_modify(k, mm, vma, prev, start, end, newflags)
+  if (vma < 0) return vma
   v.vm_flags[vma] = newflags
   change_protection(k, vma, start, end)
   // Locked memory that becomes writable is broken from sharing now.

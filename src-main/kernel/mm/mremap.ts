@@ -18,7 +18,7 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset, PMD_SIZE, PTRS, set_entry, task_size } from '../arch/x86/pgtable'
-import { flush_tlb_range } from '../arch/x86/tlb'
+import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { EAGAIN, EFAULT, EINVAL, ENOMEM, MAP_FIXED, MREMAP_FIXED, MREMAP_MAYMOVE } from '../uapi'
 import { anon_vma_clone, unlink_anon_vmas } from './anon_vma'
 import { get_file } from './file_table'

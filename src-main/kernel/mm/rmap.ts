@@ -36,7 +36,7 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { pte_offset, set_entry } from '../arch/x86/pgtable'
-import { flush_tlb_page } from '../arch/x86/tlb'
+import { flush_tlb_page } from '../arch/x86/tlb_flush'
 import { compound_mapcount, deferred_split_huge_page, huge_page_referenced } from './huge_memory'
 import { rmap_walk_ksm } from './ksm_stable'
 import { lru_gen_enabled } from './lru_gen'

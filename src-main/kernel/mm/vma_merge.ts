@@ -1,7 +1,8 @@
 /**
  * Merging, splitting and resizing areas: two neighbours become one when flags, file, offsets and anon_vma agree.
  *
- * Linux: mm/mmap.c (can_vma_merge_before/after, vma_merge, __split_vma, split_vma, vma_expand).
+ * Linux: mm/mmap.c (can_vma_merge_before/after, vma_merge, __split_vma, split_vma, vma_expand); what mm/mlock.c,
+ * mm/mprotect.c and mm/madvise.c do with them alike.
  */
 import { assert } from '@shared/assert'
 import { VM_HUGETLB, type Kernel } from '../kernel'
@@ -11,7 +12,15 @@ import { i_mmap_insert, i_mmap_remove } from './mmap_file'
 import { anon_vma_clone, unlink_anon_vmas } from './anon_vma'
 import { hugetlb_dup, hugetlb_vma_split_ok } from './hugetlb'
 import { vma_adjust_trans_huge } from './huge_memory'
-import { vm_area_dup, vm_area_free, vma_is_special, vma_list_insert, vma_list_remove, vma_pages } from './vma'
+import {
+  linear_page_index,
+  vm_area_dup,
+  vm_area_free,
+  vma_is_special,
+  vma_list_insert,
+  vma_list_remove,
+  vma_pages,
+} from './vma'
 
 export const DEFAULT_MAX_MAP_COUNT = 65530
 export function max_map_count(k: Kernel): number {
@@ -20,17 +29,14 @@ export function max_map_count(k: Kernel): number {
 
 // ---------------------------------------------------------------- may they merge?
 
+/** Two opens of one file have two `struct file`s and do not merge. */
 function is_mergeable_vma(k: Kernel, vma: number, flags: number, file: number): boolean {
   return (
     k.vma.vm_flags[vma] === flags &&
-    same_file(k, k.vma.vm_file[vma]!, file) &&
+    k.vma.vm_file[vma] === file &&
     k.vma.special[vma] === 0 &&
     (flags & VM_HUGETLB) === 0
   )
-}
-/** Two opens of one file have two `struct file`s and do not merge. */
-function same_file(_k: Kernel, a: number, b: number): boolean {
-  return a === b
 }
 
 /** One of them has none, or they share one. `vma` 0: no chain to mind. */
@@ -232,4 +238,28 @@ export function __split_vma(k: Kernel, mm: number, vma: number, addr: number, ne
 
 export function split_vma(k: Kernel, mm: number, vma: number, addr: number, new_below: boolean): number {
   return k.mm.map_count[mm]! >= max_map_count(k) ? -ENOMEM : __split_vma(k, mm, vma, addr, new_below)
+}
+
+/**
+ * Makes [start, end), all or a part of `vma`, an area of its own for new flags, which the caller sets: it joins a neighbour
+ * that has them already (`prev` is the area before it), or is split off. The area, or a negative errno (-ENOMEM at the
+ * limit of areas). The steps that mlock_fixup, mprotect_fixup and madvise_update_vma have in common.
+ */
+export function vma_modify(
+  k: Kernel,
+  mm: number,
+  vma: number,
+  prev: number,
+  start: number,
+  end: number,
+  newflags: number,
+): number {
+  const { anon_vma, vm_file, vm_start, vm_end } = k.vma
+  const pgoff = linear_page_index(k, vma, start)
+  const merged = vma_merge(k, mm, prev, start, end, newflags, anon_vma[vma]!, vm_file[vma]!, pgoff)
+  if (merged !== 0) return merged
+  const below = start === vm_start[vma] ? 0 : split_vma(k, mm, vma, start, true)
+  if (below < 0) return below
+  const above = end === vm_end[vma] ? 0 : split_vma(k, mm, vma, end, false)
+  return above < 0 ? above : vma
 }

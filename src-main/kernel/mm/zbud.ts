@@ -9,6 +9,7 @@
 import { assert } from '@shared/assert'
 import { __GFP_KSWAPD_RECLAIM, __GFP_NORETRY, __GFP_NOWARN, type Kernel } from '../kernel'
 import { row_alloc, row_free, row_touch } from '../lib/arena'
+import { list_add, list_del, type Links } from '../lib/list'
 import { alloc_page, free_page } from './page_alloc'
 
 const CHUNK_SIZE = 64
@@ -34,14 +35,14 @@ export function zbud_alloc(k: Kernel, size: number, owner: number): number {
   const chunks = Math.ceil(size / CHUNK_SIZE)
   let row = 0
   for (let free = chunks; free < NCHUNKS && row === 0; free++) row = k.zbud_list.head[1 + free]!
-  if (row !== 0) list_del(k, row, k.zbud.buddy_next, k.zbud.buddy_prev, 1 + num_free_chunks(k, row))
+  if (row !== 0) list_del(k.zbud_list, 1 + num_free_chunks(k, row), unbuddied(k), row)
   else {
     const pfn = alloc_page(k, ZSWAP_GFP)
     if (pfn === 0) return ZBUD_ENOMEM
     row = row_alloc(k.zbud)
     assert(row !== 0, 'zbud_alloc: the table is full')
     k.zbud.pfn[row] = pfn
-    list_add(k, row, k.zbud.lru_next, k.zbud.lru_prev, LRU)
+    list_add(k.zbud_list, LRU, by_use(k), row)
   }
   const bud = k.zbud.chunks[row * 2] === 0 ? 0 : 1
   k.zbud.chunks[row * 2 + bud] = chunks
@@ -60,7 +61,7 @@ export function zbud_free(k: Kernel, handle: number): void {
     list_unbuddied(k, row)
     return
   }
-  list_del(k, row, k.zbud.lru_next, k.zbud.lru_prev, LRU)
+  list_del(k.zbud_list, LRU, by_use(k), row)
   free_page(k, k.zbud.pfn[row]!)
   row_free(k.zbud, row)
 }
@@ -71,41 +72,26 @@ export function zbud_oldest(k: Kernel): number {
 }
 /** It stays: it is the youngest now. */
 export function touch(k: Kernel, row: number): void {
-  list_del(k, row, k.zbud.lru_next, k.zbud.lru_prev, LRU)
-  list_add(k, row, k.zbud.lru_next, k.zbud.lru_prev, LRU)
+  list_del(k.zbud_list, LRU, by_use(k), row)
+  list_add(k.zbud_list, LRU, by_use(k), row)
 }
 
 // ---------------------------------------------------------------- lists
 
+function unbuddied(k: Kernel): Links {
+  return { next: k.zbud.buddy_next, prev: k.zbud.buddy_prev }
+}
+function by_use(k: Kernel): Links {
+  return { next: k.zbud.lru_next, prev: k.zbud.lru_prev }
+}
 function has_room(k: Kernel, row: number): boolean {
   return k.zbud.chunks[row * 2] === 0 || k.zbud.chunks[row * 2 + 1] === 0
 }
 function list_unbuddied(k: Kernel, row: number): void {
-  if (has_room(k, row)) list_add(k, row, k.zbud.buddy_next, k.zbud.buddy_prev, 1 + num_free_chunks(k, row))
+  if (has_room(k, row)) list_add(k.zbud_list, 1 + num_free_chunks(k, row), unbuddied(k), row)
 }
 function unlist_unbuddied(k: Kernel, row: number): void {
-  if (has_room(k, row)) list_del(k, row, k.zbud.buddy_next, k.zbud.buddy_prev, 1 + num_free_chunks(k, row))
-}
-
-function list_add(k: Kernel, row: number, next: Int32Array, prev: Int32Array, list: number): void {
-  const { head, tail } = k.zbud_list
-  const first = head[list]!
-  next[row] = first
-  prev[row] = 0
-  if (first !== 0) prev[first] = row
-  else tail[list] = row
-  head[list] = row
-}
-function list_del(k: Kernel, row: number, next: Int32Array, prev: Int32Array, list: number): void {
-  const { head, tail } = k.zbud_list
-  const n = next[row]!
-  const p = prev[row]!
-  if (p !== 0) next[p] = n
-  else head[list] = n
-  if (n !== 0) prev[n] = p
-  else tail[list] = p
-  next[row] = 0
-  prev[row] = 0
+  if (has_room(k, row)) list_del(k.zbud_list, 1 + num_free_chunks(k, row), unbuddied(k), row)
 }
 
 /** Chunks and lists of every frame; the frames counted. */

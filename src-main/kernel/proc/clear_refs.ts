@@ -16,7 +16,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { PMD_SIZE, pmd_offset, PTRS, set_entry } from '../arch/x86/pgtable'
-import { flush_tlb_mm } from '../arch/x86/tlb'
+import { flush_tlb_mm } from '../arch/x86/tlb_flush'
 import { get_mm_rss } from '../mm/rss_stat'
 import { EINVAL } from '../uapi'
 import { kstrtoint } from './text'

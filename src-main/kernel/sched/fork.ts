@@ -21,7 +21,7 @@ import {
 import { COST } from '../costs'
 import { row_alloc, row_free } from '../lib/arena'
 import { alloc_pid, attach_pid, charge, SIGCHLD, wake_up_new_task } from '../task'
-import { flush_tlb_mm } from '../arch/x86/tlb'
+import { flush_tlb_mm } from '../arch/x86/tlb_flush'
 import { EAGAIN, ENOMEM } from '../uapi'
 import { anon_vma_fork } from '../mm/anon_vma'
 import { copy_files, get_file } from '../mm/file_table'

@@ -1,7 +1,7 @@
 /** The multi-gen LRU piece by piece: walks of page tables, the reverse map, what is evicted first and what is protected. */
 import { describe, expect, test } from 'vitest'
 import { C } from '../../../src-shared/counters'
-import { flush_tlb_mm } from '../../../src-main/kernel/arch/x86/tlb'
+import { flush_tlb_mm } from '../../../src-main/kernel/arch/x86/tlb_flush'
 import { pmd_offset, pte_offset } from '../../../src-main/kernel/arch/x86/pgtable'
 import { access_range } from '../../../src-main/kernel/entry/access'
 import * as sys from '../../../src-main/kernel/entry/syscall'

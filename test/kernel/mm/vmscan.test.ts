@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { C } from '../../../src-shared/counters'
 import { boot } from '../../../src-main/kernel/boot'
-import { flush_tlb_range } from '../../../src-main/kernel/arch/x86/tlb'
+import { flush_tlb_range } from '../../../src-main/kernel/arch/x86/tlb_flush'
 import { access_range } from '../../../src-main/kernel/entry/access'
 import * as sys from '../../../src-main/kernel/entry/syscall'
 import { sysctl_write } from '../../../src-main/kernel/entry/sysctl'

@@ -9,52 +9,50 @@
  *
  * All of a CPU's caches are one block of words, so that the hot code holds a single array.
  *
- * Linux: arch/x86/mm/tlb.c. Ranges of up to 33 pages go page by page, larger ones drop the address space's contexts.
+ * Linux: arch/x86/mm/tlb.c. How they forget: tlb_flush.ts.
  */
 import { M } from '@shared/counters'
 import { PTE_A, PTE_D, PTE_P, PTE_PS, PTE_SHIFT, PTE_W, type Kernel } from '../../kernel'
 import { COST } from '../../costs'
 import { row_touch } from '../../lib/arena'
-import { charge } from '../../task'
-import { P4D_SIZE, PTRS } from './pgtable'
+import { PTRS } from './pgtable'
 
 /** Words of a CPU, and where its parts start. */
 export const TLB_WORDS = 8192
 export const L1_TAG = 0
 export const L1_PTE = 64
 const L1_RR = 128
-const L1H_TAG = 144
+export const L1H_TAG = 144
 const L1H_PTE = 176
 const L1H_RR = 208
-const PDE_TAG = 216
+export const PDE_TAG = 216
 const PDE_TABLE = 248
-const PDPE_TAG = 280
+export const PDPE_TAG = 280
 const PDPE_TABLE = 284
-const CTX_MM = 288
-const CTX_SLOT = 304
+export const CTX_MM = 288
+export const CTX_SLOT = 304
 const CTX_NEXT = 320
 /** A 2 MiB entry was cached since boot: then misses look for those too. */
 const HAS_HUGE = 321
 /** The same of a 1 GiB entry. */
 const HAS_GIGANTIC = 322
 /** Entries of 1 GiB: 4 in the first level, 16 in the second, four sets of four. */
-const L1G_TAG = 328
+export const L1G_TAG = 328
 const L1G_PTE = 332
-const L2G_TAG = 336
+export const L2G_TAG = 336
 const L2G_PTE = 352
 const L1G_RR = 368
 const L2G_RR = 372
-const L2_TAG = 512
+export const L2_TAG = 512
 const L2_PTE = 2048
 const L2_RR = 3584
 const LINE = 4096
 
-const NR_CONTEXTS = 16
-const RETIRED = -1
-const HUGE = 1 << 31
+export const NR_CONTEXTS = 16
+export const RETIRED = -1
+export const HUGE = 1 << 31
 /** Of a tag: its context. */
-const CONTEXT_MASK = 15 << 27
-const TLB_SINGLE_PAGE_FLUSH_CEILING = 33
+export const CONTEXT_MASK = 15 << 27
 const NR_LINES = 4096
 
 export function tlb_init(k: Kernel): void {
@@ -352,6 +350,13 @@ function cacheable(entry: number): number {
   return (entry & PTE_W) !== 0 ? entry : entry & ~PTE_D
 }
 
+/** The entry of a huge page with its accessed and dirty bits, 0 when it may not be written. */
+function mark_large(k: Kernel, write: number, slot: number): number {
+  const e = k.pt.entry[slot]!
+  if (write !== 0 && (e & PTE_W) === 0) return 0
+  return (k.pt.entry[slot] = e | (write !== 0 ? PTE_A | PTE_D : PTE_A))
+}
+
 function fill_huge(
   k: Kernel,
   w: Int32Array,
@@ -362,10 +367,8 @@ function fill_huge(
   slot: number,
   cycles: number,
 ): number {
-  let e = k.pt.entry[slot]!
-  if (write !== 0 && (e & PTE_W) === 0) return miss_cycles(k, cycles, 0)
-  e |= write !== 0 ? PTE_A | PTE_D : PTE_A
-  k.pt.entry[slot] = e
+  const e = mark_large(k, write, slot)
+  if (e === 0) return miss_cycles(k, cycles, 0)
   const tag = HUGE | ctx | (vpn >> 9)
   w[base + HAS_HUGE] = 1
   l2_insert(w, base, tag, vpn >> 9, cacheable(e))
@@ -383,10 +386,8 @@ function fill_gigantic(
   slot: number,
   cycles: number,
 ): number {
-  let e = k.pt.entry[slot]!
-  if (write !== 0 && (e & PTE_W) === 0) return miss_cycles(k, cycles, 0)
-  e |= write !== 0 ? PTE_A | PTE_D : PTE_A
-  k.pt.entry[slot] = e
+  const e = mark_large(k, write, slot)
+  if (e === 0) return miss_cycles(k, cycles, 0)
   const tag = HUGE | ctx | (vpn >> 18)
   w[base + HAS_GIGANTIC] = 1
   l2g_insert(w, base, tag, vpn, cacheable(e))
@@ -407,73 +408,4 @@ function line_cycles(w: Int32Array, base: number, slot: number): number {
   if (w[place] === line) return COST.walk_level_cached_cycles
   w[place] = line
   return COST.walk_level_memory_cycles
-}
-
-// ---------------------------------------------------------------- flushing
-
-/** Forgets one page of an address space on every CPU. */
-export function flush_tlb_page(k: Kernel, mm: number, addr: number): void {
-  flush_tlb_range(k, mm, addr, addr + 4096)
-}
-
-/** Forgets [start, end) of an address space on every CPU that may hold it. */
-export function flush_tlb_range(k: Kernel, mm: number, start: number, end: number): void {
-  const pages = Math.ceil((end - start) / 4096)
-  if (pages <= 0) return
-  k.machine[M.tlb_flush]!++
-  const whole = pages > TLB_SINGLE_PAGE_FLUSH_CEILING
-  charge(k, whole ? COST.tlb_flush_all : COST.tlb_flush_page * pages)
-  let remote = false
-  for (let cpu = 0; cpu < k.config.cpus; cpu++) {
-    if ((k.mm.cpumask[mm * 2 + (cpu >> 5)]! & (1 << (cpu & 31))) === 0) continue
-    if (whole) retire(k, cpu, mm)
-    else for (let at = start; at < end; at += 4096) invalidate(k, cpu, mm, at)
-    if (cpu !== k.var.cpu && k.task.mm[k.cpu.current[cpu + 1]!] === mm) remote = true
-  }
-  if (remote) charge(k, COST.tlb_ipi)
-}
-
-/** Forgets a whole address space. */
-export function flush_tlb_mm(k: Kernel, mm: number): void {
-  flush_tlb_range(k, mm, 0, P4D_SIZE)
-}
-
-/** An address space ends: no charge, its translations are out of reach. */
-export function tlb_drop_mm(k: Kernel, mm: number): void {
-  for (let cpu = 0; cpu < k.config.cpus; cpu++)
-    if ((k.mm.cpumask[mm * 2 + (cpu >> 5)]! & (1 << (cpu & 31))) !== 0) retire(k, cpu, mm)
-}
-
-function retire(k: Kernel, cpu: number, mm: number): void {
-  const w = k.tlb.word
-  const first = tlb_base(cpu) + CTX_MM
-  for (let i = first + 1; i < first + NR_CONTEXTS; i++) if (w[i] === mm) w[i] = RETIRED
-  k.mm.cpumask[mm * 2 + (cpu >> 5)]! &= ~(1 << (cpu & 31))
-}
-
-function invalidate(k: Kernel, cpu: number, mm: number, addr: number): void {
-  const w = k.tlb.word
-  const base = tlb_base(cpu)
-  const pgd_slot = Math.floor(addr / P4D_SIZE)
-  const vpn = Math.floor((addr - pgd_slot * P4D_SIZE) / 4096)
-  for (let i = 1; i < NR_CONTEXTS; i++) {
-    if (w[base + CTX_MM + i] !== mm || w[base + CTX_SLOT + i] !== pgd_slot) continue
-    const ctx = i << 27
-    const huge = HUGE | ctx | (vpn >> 9)
-    forget(w, base + L1_TAG + ((vpn & 15) << 2), 4, ctx | vpn)
-    forget(w, base + L1H_TAG + (((vpn >> 9) & 7) << 2), 4, huge)
-    forget(w, base + L2_TAG + (vpn & 127) * 12, 12, ctx | vpn)
-    forget(w, base + L2_TAG + ((vpn >> 9) & 127) * 12, 12, huge)
-    forget(w, base + L1G_TAG, 4, HUGE | ctx | (vpn >> 18))
-    forget(w, base + L2G_TAG, 16, HUGE | ctx | (vpn >> 18))
-    // INVLPG forgets the paging-structure caches of the address space, whatever the address.
-    forget_context(w, base + PDE_TAG, 32, ctx)
-    forget_context(w, base + PDPE_TAG, 4, ctx)
-  }
-}
-function forget_context(w: Int32Array, from: number, n: number, ctx: number): void {
-  for (let i = from; i < from + n; i++) if ((w[i]! & CONTEXT_MASK) === ctx) w[i] = 0
-}
-function forget(w: Int32Array, from: number, n: number, tag: number): void {
-  for (let i = from; i < from + n; i++) if (w[i] === tag) w[i] = 0
 }
