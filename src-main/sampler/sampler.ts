@@ -17,7 +17,7 @@ import {
 import { free_list } from '../kernel/mm/buddy'
 import { oom_badness, oom_totalpages } from '../kernel/mm/oom_kill'
 import { all_caches, SLAB_RECLAIM_ACCOUNT } from '../kernel/mm/slab_common'
-import { slabinfo_row } from '../kernel/mm/slub'
+import { slabinfo_row } from '../kernel/mm/slabinfo'
 import { si_swapinfo } from '../kernel/mm/swapfile'
 import { meminfo_into } from '../kernel/mm/vmstat'
 import { get_mm_counter, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from '../kernel/mm/rss_stat'

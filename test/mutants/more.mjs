@@ -252,7 +252,7 @@ export const MORE = [
       ],
       [
         'an area of exactly one huge page gets small ones',
-        'mm/huge_memory.ts',
+        'mm/thp.ts',
         'haddr + PMD_SIZE <= k.vma.vm_end[vma]!',
         'haddr + PMD_SIZE < k.vma.vm_end[vma]!',
       ],

@@ -33,16 +33,8 @@ import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { EAGAIN, EBUSY, EINVAL, ENOMEM } from '../uapi'
 import { anon_vma_prepare } from './anon_vma'
-import {
-  alloc_huge_page,
-  free_huge_page,
-  deposit,
-  HPAGE_PMD_NR,
-  hugepage_vma_check,
-  map_new_huge_page,
-  thp,
-  transhuge_vma_suitable,
-} from './huge_memory'
+import { alloc_huge_page, free_huge_page, deposit, HPAGE_PMD_NR, map_new_huge_page } from './huge_memory'
+import { hugepage_vma_check, thp, transhuge_vma_suitable } from './thp'
 import { handle_mm_fault, maybe_mkwrite, vm_page_prot } from './memory'
 import { put_unmapped_page } from './mmu_gather'
 import { page_mapcount, page_remove_rmap } from './rmap'

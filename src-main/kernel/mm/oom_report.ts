@@ -17,7 +17,8 @@ import { oom_badness, oom_unkillable_task, type OomControl } from './oom_kill'
 import { get_mm_counter, get_mm_rss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from './rss_stat'
 import { show_mem } from './show_mem'
 import { SLAB_RECLAIM_ACCOUNT } from './slab_common'
-import { all_caches, slabinfo_row } from './slub'
+import { all_caches } from './slub'
+import { slabinfo_row } from './slabinfo'
 
 /** Longest names first, as the kernel matches them. */
 const GFP_NAMES: readonly (readonly [number, string])[] = [

@@ -28,7 +28,6 @@ import {
   __GFP_RECLAIMABLE,
   PG_ORDER_SHIFT,
   PG_slab,
-  PG_tail,
   type Kernel,
 } from '../kernel'
 import {
@@ -52,13 +51,13 @@ export {
   slab_boot_objects,
 } from './slab_common'
 
-const CPUS_MAX = 64
+export const CPUS_MAX = 64
 /** Places in a handle for the index inside a slab. */
 const OBJECTS_MAX = 512
-const ON_NODE = 1
-const ON_CPU = 2
+export const ON_NODE = 1
+export const ON_CPU = 2
 /** Its frames wait for a grace period. */
-const DYING = 3
+export const DYING = 3
 
 /** Takes an object of the cache; 0 when no memory is to be had under `gfp`. */
 export function kmem_cache_alloc(k: Kernel, cache: number, gfp: number): number {
@@ -323,90 +322,4 @@ export function kmem_cache_shrink(k: Kernel, cache: number): void {
     }
     slab = next
   }
-}
-
-/** A line of /proc/slabinfo. */
-export interface SlabinfoRow {
-  readonly name: string
-  readonly active_objs: number
-  readonly num_objs: number
-  readonly objsize: number
-  readonly objperslab: number
-  readonly pagesperslab: number
-  readonly active_slabs: number
-  readonly num_slabs: number
-}
-
-/** As SLUB counts them: active are all objects but those free on the node's partial slabs. */
-export function slabinfo_row(k: Kernel, cache: number): SlabinfoRow {
-  const kc = k.kmem_cache
-  let free = 0
-  for (let slab = kc.partial_head[cache]!; slab !== 0; slab = k.slab.next[slab]!)
-    free += k.slab.objects[slab]! - k.slab.inuse[slab]!
-  return {
-    name: k.strings.list[kc.name[cache]!]!,
-    active_objs: kc.total_objects[cache]! - free,
-    num_objs: kc.total_objects[cache]!,
-    objsize: kc.size[cache]!,
-    objperslab: kc.objects[cache]!,
-    pagesperslab: 1 << kc.order[cache]!,
-    active_slabs: kc.nr_slabs[cache]!,
-    num_slabs: kc.nr_slabs[cache]!,
-  }
-}
-
-/** Objects really in use, whatever list their slab is on. */
-export function objects_in_use(k: Kernel, cache: number): number {
-  let sum = 0
-  for (let slab = 1; slab < k.slab.meta.high; slab++) if (k.slab.cache[slab] === cache) sum += k.slab.inuse[slab]!
-  return sum
-}
-
-/** Checks every slab and list. Throws KernelBug. */
-export function verify_slub(k: Kernel): void {
-  const { kmem_cache: kc, kmem_cache_cpu: c, slab: s, page } = k
-  const nr_slabs = new Int32Array(kc.meta.high)
-  const total_objects = new Int32Array(kc.meta.high)
-  let reclaimable = 0
-  let unreclaimable = 0
-  for (let slab = 1; slab < s.meta.high; slab++) {
-    const cache = s.cache[slab]!
-    if (cache === 0) continue
-    const pfn = s.pfn[slab]!
-    const f = page.flags[pfn]!
-    assert((f & PG_slab) !== 0 && page.mapping[pfn] === slab, 'slub: the slab does not own its frame')
-    const order = (f >>> PG_ORDER_SHIFT) & 0xf
-    for (let i = 1; i < 1 << order; i++) assert((page.flags[pfn + i]! & PG_tail) !== 0, 'slub: tail of a slab')
-    let used = 0
-    for (let word = slab * 16; word < slab * 16 + 16; word++)
-      for (let bits = s.used[word]!; bits !== 0; bits &= bits - 1) used++
-    assert(used === s.inuse[slab] && used <= s.objects[slab]!, 'slub: inuse')
-    if (s.on_list[slab] === DYING) {
-      unreclaimable += 1 << order
-      continue
-    }
-    const partial = used < s.objects[slab]! && s.frozen[slab] === 0
-    assert(!partial || s.on_list[slab] === ON_NODE, 'slub: a partial slab is on no list')
-    assert(s.objects[slab]! * kc.size[cache]! <= 4096 << order, 'slub: objects beyond the end of their slab')
-    nr_slabs[cache]!++
-    total_objects[cache]! += s.objects[slab]!
-    if ((kc.flags[cache]! & SLAB_RECLAIM_ACCOUNT) !== 0) reclaimable += 1 << order
-    else unreclaimable += 1 << order
-  }
-  for (let cache = 1; cache < kc.meta.high; cache++) {
-    assert(kc.nr_slabs[cache] === nr_slabs[cache], 'slub: nr_slabs')
-    assert(kc.total_objects[cache] === total_objects[cache], 'slub: total_objects')
-    let nr = 0
-    for (let slab = kc.partial_head[cache]!; slab !== 0; slab = s.next[slab]!, nr++)
-      assert(s.cache[slab] === cache && s.on_list[slab] === ON_NODE, 'slub: node partial list')
-    assert(nr === kc.nr_partial[cache], 'slub: nr_partial')
-    for (let cpu = 0; cpu < k.config.cpus; cpu++) {
-      let held = 0
-      for (let slab = c.partial[cache * CPUS_MAX + cpu]!; slab !== 0; slab = s.next[slab]!, held++)
-        assert(s.cache[slab] === cache && s.on_list[slab] === ON_CPU, 'slub: CPU partial list')
-      assert(held === c.partial_slabs[cache * CPUS_MAX + cpu], 'slub: CPU partial count')
-    }
-  }
-  assert(k.vmstat[C.nr_slab_reclaimable] === reclaimable, 'slub: nr_slab_reclaimable')
-  assert(k.vmstat[C.nr_slab_unreclaimable] === unreclaimable + k.var.kmalloc_large_pages, 'slub: nr_slab_unreclaimable')
 }

@@ -41,7 +41,7 @@ import {
 } from '../kernel'
 import { pte_offset, task_size } from '../arch/x86/pgtable'
 import { mapped_entry } from '../mm/gup'
-import { thp } from '../mm/huge_memory'
+import { thp } from '../mm/thp'
 import { vma_kernel_pagesize } from '../mm/hugetlb'
 import { ZERO_PFN } from '../mm/memory'
 import { memory_map } from '../mm/mm_init'

@@ -16,7 +16,8 @@ import {
   SLAB_RECLAIM_ACCOUNT,
   SLAB_TYPESAFE_BY_RCU,
 } from '../mm/slab_common'
-import { kmem_cache_shrink, slabinfo_row } from '../mm/slub'
+import { kmem_cache_shrink } from '../mm/slub'
+import { slabinfo_row } from '../mm/slabinfo'
 import { EACCES, EINVAL, EPERM } from '../uapi'
 import { file, folder, link, type DirNode, type Node } from './tree'
 

@@ -26,7 +26,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { PMD_SIZE, PTRS, pmd_offset } from '../arch/x86/pgtable'
-import { thp } from '../mm/huge_memory'
+import { thp } from '../mm/thp'
 import { vma_kernel_pagesize, walk_hugetlb_range } from '../mm/hugetlb'
 import { page_mapcount } from '../mm/rmap'
 import { SWAP_COUNT_MASK } from '../mm/swapfile'

@@ -5,7 +5,7 @@
 import type { Kernel } from '../kernel'
 import { device_rotational } from '../block/device'
 import { EACCES, EINVAL, EPERM } from '../uapi'
-import { thp, thp_small_machine } from '../mm/huge_memory'
+import { thp, thp_small_machine } from '../mm/thp'
 import { khugepaged } from '../mm/khugepaged'
 import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { buddyinfo_nodes, node_meminfo } from './node'

@@ -5,7 +5,7 @@ import { area_nr_free, free_list } from '../mm/buddy'
 import { extfrag_index, unusable_free_index } from '../mm/extfrag'
 import { zone_page_state } from '../mm/page_alloc'
 import { all_caches } from '../mm/slab_common'
-import { slabinfo_row } from '../mm/slub'
+import { slabinfo_row } from '../mm/slabinfo'
 
 export const ZONE_NAMES = ['DMA', 'DMA32', 'Normal', 'Movable', 'Device'] as const
 const TYPE_NAMES = ['Unmovable', 'Movable', 'Reclaimable', 'HighAtomic', 'Isolate'] as const

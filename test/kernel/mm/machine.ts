@@ -1,7 +1,7 @@
 /** A machine with memory and nothing else: zones, slab caches and what the kernel keeps after boot. */
 import { open_kernel, type Kernel, type MachineConfig } from '../../../src-main/kernel/kernel'
 import { free_initmem, mm_init, verify_page_alloc } from '../../../src-main/kernel/mm/page_alloc'
-import { verify_slub } from '../../../src-main/kernel/mm/slub'
+import { verify_slub } from '../../../src-main/kernel/mm/verify_slub'
 import { bareConfig } from '../../support/config'
 
 export function machine(ram_mib: number, options: Partial<MachineConfig> = {}): Kernel {

@@ -9,7 +9,7 @@ import * as u from '../../../src-main/kernel/uapi'
 import { arena_hash } from '../../../src-main/kernel/lib/arena'
 import { verify_mm } from '../../../src-main/kernel/mm/mm_verify'
 import { verify_page_alloc } from '../../../src-main/kernel/mm/page_alloc'
-import { verify_slub } from '../../../src-main/kernel/mm/slub'
+import { verify_slub } from '../../../src-main/kernel/mm/verify_slub'
 import { find_task_by_pid } from '../../../src-main/kernel/task'
 import { bare_machine, MiB, run_as } from '../../support/bare'
 

@@ -1,13 +1,8 @@
 /** Slab caches under random use from several CPUs: the model is a set of live objects for each cache. */
 import { expect } from 'vitest'
 import { GFP_KERNEL } from '../../../src-main/kernel/kernel'
-import {
-  cache_by_name,
-  kmem_cache_alloc,
-  kmem_cache_free,
-  kmem_cache_shrink,
-  objects_in_use,
-} from '../../../src-main/kernel/mm/slub'
+import { cache_by_name, kmem_cache_alloc, kmem_cache_free, kmem_cache_shrink } from '../../../src-main/kernel/mm/slub'
+import { objects_in_use } from '../../../src-main/kernel/mm/slabinfo'
 import { below, testLoad } from '../../support/randomLoad'
 import { bootMemory, verifyMemory } from './machine'
 

@@ -23,9 +23,8 @@ import {
   kmem_cache_alloc,
   kmem_cache_free,
   kmem_cache_shrink,
-  objects_in_use,
-  slabinfo_row,
 } from '../../../src-main/kernel/mm/slub'
+import { objects_in_use, slabinfo_row } from '../../../src-main/kernel/mm/slabinfo'
 import { calculate_order } from '../../../src-main/kernel/mm/slab_common'
 import { bootMemory, verifyMemory } from './machine'
 
