@@ -118,6 +118,12 @@ export const commandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('recordings') }),
   z.object({ type: z.literal('openRecording'), path: z.string().max(4096) }),
   z.object({ type: z.literal('closeRecording') }),
+  /** The machine series and events of a recording, to hold beside what is shown; nothing else changes. */
+  z.object({
+    type: z.literal('readRecording'),
+    path: z.string().max(4096),
+    points: z.number().int().min(1).max(20000),
+  }),
   z.object({
     type: z.literal('exportRecording'),
     /** Where to: a file, or for CSV also a folder. */
@@ -413,6 +419,17 @@ export type Push =
   | { readonly type: 'branch'; readonly original: readonly Float64Array[]; readonly atMs: number }
   | { readonly type: 'progress'; readonly id: string; readonly text: string; readonly done: number }
   | { readonly type: 'crash'; readonly capsule: CrashCapsule }
+
+/** What `readRecording` answers. */
+export interface RecordingSeries {
+  readonly title: string
+  readonly seed: number
+  readonly sampleMs: number
+  readonly firstMs: number
+  readonly lastMs: number
+  readonly samples: readonly Float64Array[]
+  readonly events: readonly TraceEvent[]
+}
 
 /** What the preload or the WebSocket client offers the renderer. */
 export interface Bridge {

@@ -18,6 +18,9 @@ const RERUN_SLICE_MS = 12
 const NEAR_MS = 15_000
 
 export class Superseded extends Error {}
+export function ignoreSuperseded(error: unknown): void {
+  if (!(error instanceof Superseded)) throw error
+}
 
 type Of = { readonly of: 'written' | 'opened' }
 function fileOf(s: Session): Of | null {

@@ -4,6 +4,7 @@
  */
 import { dirname } from 'node:path'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
+import type { RecordingSeries } from '@shared/protocol'
 import { openUntrusted } from './check'
 import { exportRecording, type ExportFormat } from './export'
 import { listRecordings, prune } from './library'
@@ -24,6 +25,8 @@ export interface Questions {
   closeFile: { ask: void; answer: void }
   list: { ask: { folder: string }; answer: RecordingInfo[] }
   export: { ask: { file: string; out: string; format: ExportFormat }; answer: string[] }
+  /** The course of a file that need not be the opened one. */
+  read: { ask: { file: string; points: number }; answer: RecordingSeries }
   size: { ask: void; answer: number }
   meta: { ask: Of; answer: RecordingMeta }
   names: { ask: Of; answer: string[] }
@@ -82,6 +85,14 @@ export function recorderHere(): Recorder {
     return found
   }
 
+  /** A connection of its own; the one that writes the file goes on. */
+  const beside = async (file: string): Promise<Database> => {
+    const constructor = await loaded()
+    if (writer?.file !== file) return openUntrusted(constructor, file)
+    writer.writer.commit()
+    return new constructor(file, { readonly: true })
+  }
+
   const answers: {
     [Q in Question]: (given: Questions[Q]['ask']) => Questions[Q]['answer'] | Promise<Questions[Q]['answer']>
   } = {
@@ -123,15 +134,27 @@ export function recorderHere(): Recorder {
     closeFile,
     list: async ({ folder }) => listRecordings(await loaded(), folder, writer?.file ?? null),
     async export({ file, out, format }) {
-      if (writer?.file === file) {
-        writer.writer.commit()
-      }
-      // The file that is being written gets a second connection: the first one goes on writing.
-      const isOurs = writer?.file === file
-      const constructor = await loaded()
-      const db = isOurs ? new constructor(file, { readonly: true }) : openUntrusted(constructor, file)
+      const db = await beside(file)
       try {
         return await exportRecording(db, out, format)
+      } finally {
+        db.close()
+      }
+    },
+    async read({ file, points }) {
+      const db = await beside(file)
+      try {
+        const from = openReader(db)
+        const { title, seed, firstMs, lastMs } = from.info(file)
+        return {
+          title,
+          seed,
+          sampleMs: from.meta().machine.sampleMs,
+          firstMs,
+          lastMs,
+          samples: from.series(firstMs, lastMs, points),
+          events: from.events(firstMs, lastMs),
+        }
       } finally {
         db.close()
       }

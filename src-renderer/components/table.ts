@@ -11,6 +11,8 @@ export interface TableColumn<Row> {
   readonly width: number
   readonly right?: boolean | undefined
   readonly mono?: boolean | undefined
+  /** Goes where there is no room for all: those with the highest number first. Without it, it stays. */
+  readonly spare?: number | undefined
   /** False where a click on the head does nothing. */
   readonly sortable?: boolean | undefined
   readonly text: (row: Row) => string
@@ -27,6 +29,23 @@ export interface TableSort {
 export interface TreePlace {
   readonly level: number
   readonly expanded: boolean | undefined
+}
+
+/** px that a column of no width of its own asks for. */
+const REST = 120
+type Sized = Pick<TableColumn<never>, 'width' | 'spare'>
+export function widthOf(columns: readonly Sized[]): number {
+  return columns.reduce((sum, { width }) => sum + (width || REST), 0)
+}
+/** The columns that fit the room; what cannot be spared scrolls. */
+export function fitting<C extends Sized>(columns: readonly C[], room: number): readonly C[] {
+  let left = columns
+  while (widthOf(left) > room) {
+    const most = Math.max(0, ...left.map(({ spare }) => spare ?? 0))
+    if (most === 0) break
+    left = left.filter(({ spare }) => spare !== most)
+  }
+  return left
 }
 
 /** The rows to draw for a scroll position: those in sight and a few around them. */

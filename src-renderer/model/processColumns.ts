@@ -139,6 +139,10 @@ export const PROCESS_COLUMNS: readonly ProcessColumn[] = [
   words('command', 'Command', commandOf, 0, 'always', 'Command line'),
 ]
 
+/** What a narrow window does without, in turn. */
+const SPARE = ['minflt', 'user', 'virt', 'mem', 'time', 'shr', 'spark']
+export const spareOf = (id: string): number => SPARE.indexOf(id) + 1
+
 export const columnById = (id: string): ProcessColumn => PROCESS_COLUMNS.find((c) => c.id === id) ?? PROCESS_COLUMNS[0]!
 
 /** What shows: the user's choice, or the columns that fit the width. The command is always last. */

@@ -6,7 +6,7 @@ import axe from 'axe-core'
 import '../../src-renderer/tokens.css'
 import '../../src-renderer/app.css'
 import App from '../../src-renderer/App.svelte'
-import { fakeBridge, type FakeBridge } from '../support/fakeBridge'
+import { fakeBridge, fakeSample, type FakeBridge } from '../support/fakeBridge'
 
 async function open(view: string): Promise<FakeBridge> {
   localStorage.setItem('memscope.view', view)
@@ -220,6 +220,64 @@ describe('the Lab', () => {
     await page.getByTestId('drop-3').click()
     await expect.poll(() => asked(bridge, 'dropCaches')).toEqual([{ type: 'dropCaches', mode: 3 }])
   })
+})
+
+test('sysctls follow the instant that is shown', async () => {
+  const bridge = await open('lab')
+  await expect.element(page.getByLabelText('vm.swappiness 60, edit')).toBeVisible()
+  bridge.answer('sysctls', [
+    { name: 'vm.swappiness', value: '10', default: 60, min: 0, max: 200, writable: true, help: 'Weight' },
+  ])
+  await userEvent.fill(page.getByTestId('jump'), '30s')
+  await press('{Enter}')
+  await expect.poll(() => textOf('sysctls'), { timeout: 4000 }).toMatch(/vm\.swappiness\s*10/)
+})
+
+test('Recordings: one beside what is shown, with the figures of both', async () => {
+  const bridge = fakeBridge({ startMs: 60_000 })
+  localStorage.setItem('memscope.view', 'recordings')
+  bridge.answer('recordings', {
+    folder: '/r',
+    current: null,
+    list: [
+      {
+        path: '/r/other.memscope', bytes: 1000, title: 'Leak, calmer', scenario: 'calm.yaml', seed: 3, firstMs: 0, lastMs: 2000,
+        created: '2026-01-01T00:00:00Z', samples: 5, events: 0, oomKills: 0, commands: 0,
+      },
+    ],
+  }) // prettier-ignore
+  const samples = [0, 500, 1000, 1500, 2000].map((ms) => fakeSample(ms, { processes: false }))
+  bridge.answer('readRecording', {
+    title: 'Leak, calmer',
+    seed: 3,
+    sampleMs: 500,
+    firstMs: 0,
+    lastMs: 2000,
+    samples,
+    events: [],
+  })
+  await render(App, { bridge })
+  await page.getByText('Leak, calmer').first().click()
+  await page.getByTestId('compare-recording').click()
+  await expect.poll(() => textOf('compare')).toMatch(/MemAvailable[\d,\s]+0/)
+  expect(asked(bridge, 'readRecording')).toEqual([{ type: 'readRecording', path: '/r/other.memscope', points: 2000 }])
+  const { violations } = await axe.run('[data-testid=view-recordings]')
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`)).toEqual([])
+  await page.getByTestId('close-compare').click()
+  await expect.element(page.getByTestId('recording-list')).toBeVisible()
+})
+
+test('a narrow window keeps the commands and its rail', async () => {
+  await page.viewport(900, 700)
+  await open('processes')
+  const heads = (): string[] => [...document.querySelectorAll('[data-testid=process-list] th')].map((th) => th.textContent!.trim()) // prettier-ignore
+  await expect.poll(heads).toContain('Command')
+  await expect.poll(() => heads().join()).not.toMatch(/60 s|SHR/)
+  const box = document.querySelector('[data-testid=process-list]')!
+  expect(box.scrollWidth).toBeLessThanOrEqual(box.clientWidth)
+  expect(document.querySelector('.rail')!.clientWidth).toBeLessThan(60)
+  await page.getByTestId('rail-slab').click()
+  await expect.element(page.getByTestId('view-slab')).toBeVisible()
 })
 
 for (const view of ['processes', 'process', 'memory', 'slab', 'lab', 'console', 'recordings', 'fidelity'])

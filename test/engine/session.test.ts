@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Command, Push, Result, TraceEvent } from '@shared/protocol'
+import type { Command, Push, RecordingSeries, Result, TraceEvent } from '@shared/protocol'
 import { KernelBug } from '@shared/assert'
 import { seriesOf } from '@shared/sample'
 import { answer } from '../../src-main/engine/answers'
@@ -180,6 +180,13 @@ describe('a session', () => {
     expect(list[0]!.oomKills).toBe(1)
     await value({ type: 'openRecording', path: list[0]!.path })
     expect(s.live).toBeNull()
+    const kill = of('view').at(-1)!.data
+    expect(seriesOf(kill, 'oom_kill')).toBe(0)
+    const course = await value<RecordingSeries>({ type: 'readRecording', path: list[0]!.path, points: 1000 })
+    const died = course.events.find(({ kind }) => kind === 'oom_kill')!.ms
+    expect(died - kill[1]!).toBeLessThan(course.sampleMs)
+    expect(course.samples.at(-1)![1]).toBe(course.lastMs)
+    expect(course.samples.length).toBeGreaterThan(5)
     pushes = []
     await value({ type: 'seek', ms: 4000 })
     expect(seriesOf(of('view')[0]!.data, 'uptime_ms')).toBe(4000)

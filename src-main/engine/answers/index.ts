@@ -8,7 +8,7 @@ import { hello } from './hello'
 import { lab, labCancel } from './lab'
 import { loadScenario } from './load'
 import { command, listFolder, programs, readFile, scenarios, sysctls } from './machine'
-import { closeRecording, events, exportRecording, history, openRecording, recordings } from './past'
+import { closeRecording, events, exportRecording, history, openRecording, readRecording, recordings } from './past'
 import { branch, goLive, pause, play, resume, seek, setSpeed, step } from './time'
 
 type Answers = { readonly [T in Command['type']]: (s: Session, given: CommandOf<T>) => Result | Promise<Result> }
@@ -53,6 +53,7 @@ const ANSWERS: Answers = {
   termClose: (s, { id }) => withConsole(s, id, (term) => (term.close(), s.consoles.delete(id))),
   recordings,
   openRecording,
+  readRecording,
   closeRecording,
   exportRecording,
   hello,

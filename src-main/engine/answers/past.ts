@@ -4,7 +4,8 @@ import { openHistory, eventsBetween, seriesBetween } from '../history'
 import { sessionsFolder } from '../../recorder/library'
 import { stand } from '../loop'
 import { isRecording, pushState, type Session } from '../session'
-import { seek } from '../view'
+import { ignoreSuperseded, seek } from '../view'
+import type { RecordingInfo } from '../../recorder/types'
 import { pushHello } from './hello'
 import { restart } from './load'
 
@@ -53,11 +54,18 @@ export async function openRecording(s: Session, { path }: CommandOf<'openRecordi
   s.history = openHistory()
   s.kept.list = []
   s.view.playing = false
-  s.view.ms = info.firstMs
+  s.view.ms = await worthSeeing(s, info)
   pushHello(s)
-  if (info.samples > 0) await seek(s, info.firstMs)
+  // A window that is greeted seeks by itself.
+  if (info.samples > 0) await seek(s, s.view.ms).catch(ignoreSuperseded)
   else pushState(s)
   return { ok: true, value: info }
+}
+
+/** Where an opened recording begins to be looked at: just before its first OOM kill, else at its end. */
+async function worthSeeing(s: Session, { firstMs, lastMs }: RecordingInfo): Promise<number> {
+  const list = await s.recorder!.ask('events', { of: 'opened', from: firstMs, to: lastMs })
+  return list.find(({ kind }) => kind === 'oom_kill')?.ms ?? lastMs
 }
 
 /** Back to a machine that runs: the scenario from before, from its start. */
@@ -66,6 +74,11 @@ export async function closeRecording(s: Session): Promise<Result> {
   await s.recorder.ask('closeFile', undefined)
   s.opened = null
   return restart(s)
+}
+
+export async function readRecording(s: Session, { path, points }: CommandOf<'readRecording'>): Promise<Result> {
+  if (s.recorder === null) return NO_RECORDER
+  return { ok: true, value: await s.recorder.ask('read', { file: path, points }) }
 }
 
 /** Writes the shown recording, or the session so far, to `path`. */

@@ -1,15 +1,7 @@
 /** The sysctls that decide about OOM, as the machine of the shown instant has them. */
+import type { Sysctl } from '../../model/workload'
 import type { Session } from '../../state/session.svelte'
-
-export interface Sysctl {
-  readonly name: string
-  readonly help: string
-  readonly min: number
-  readonly max: number
-  readonly default: number
-  readonly writable: boolean
-  readonly value: string | null
-}
+import { followSysctls } from '../../state/sysctls.svelte'
 
 export const OOM_SYSCTLS = [
   'vm.panic_on_oom',
@@ -29,19 +21,16 @@ export class Policy {
   list = $state.raw<readonly Sysctl[]>([])
   failed = $state.raw<Readonly<Record<string, string>>>({})
 
+  private readonly load: () => Promise<void>
+
   constructor(
     private readonly session: Session,
     private readonly names: readonly string[] = OOM_SYSCTLS,
   ) {
-    void this.load()
+    this.load = followSysctls(session, (list) => (this.list = list.filter((one) => this.names.includes(one.name))))
   }
   value(name: string): string {
-    return this.list.find((one) => one.name === name)?.value ?? '–'
-  }
-  async load(): Promise<void> {
-    const result = await this.session.request<readonly Sysctl[]>({ type: 'sysctls' }, { quiet: true })
-    if (result.ok && Array.isArray(result.value))
-      this.list = (result.value as readonly Sysctl[]).filter((one) => this.names.includes(one.name))
+    return String(this.list.find((one) => one.name === name)?.value ?? '–')
   }
   /** Writes a value; what the kernel refuses is said beside it. */
   async set(name: string, value: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** One record of all caches per session, from the first look at this view on. */
+/** One record of all caches per session, from the start of the window on. */
 import type { Session } from '../../state/session.svelte'
 import { Sample } from '../../model/sample'
 import { slabCaches, trackSlabs, type SlabTrack } from '../../model/slab'
