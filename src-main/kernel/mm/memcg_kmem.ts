@@ -167,13 +167,19 @@ function flush_slab(k: Kernel, stock: Stock, item: 0 | 1): void {
     k.memcg.slab_b[m * MEMCG_NR_SLAB + item]! += bytes
 }
 
-/** memcg_reparent_objcgs: the objects of a removed cgroup are its parent's. */
-export function memcg_reparent_objcgs(k: Kernel, memcg: number, parent: number): void {
-  k.memcg.nr_charged_bytes[parent]! += k.memcg.nr_charged_bytes[memcg]!
+/** memcg_reparent_objcgs: the objects of a removed cgroup are its parent's; the bytes, whole pages with what is left. */
+export function memcg_reparent_objcgs(k: Kernel, memcg: number, parent: number): number {
+  let bytes = k.memcg.nr_charged_bytes[memcg]!
+  k.memcg.nr_charged_bytes[parent]! += bytes
+  k.memcg.nr_charged_bytes[memcg] = 0
   for (let slab = 1; slab < k.slab.meta.high; slab++) {
     const row = k.slab.obj_cgroups[slab]!
     if (row === 0) continue
     for (let i = row * OBJECTS_MAX; i < (row + 1) * OBJECTS_MAX; i++)
-      if (k.obj_cgroups.memcg[i] === memcg) k.obj_cgroups.memcg[i] = parent
+      if (k.obj_cgroups.memcg[i] === memcg) {
+        k.obj_cgroups.memcg[i] = parent
+        bytes += obj_full_size(k, k.slab.cache[slab]!)
+      }
   }
+  return bytes
 }

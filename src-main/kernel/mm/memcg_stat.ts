@@ -19,7 +19,7 @@ import {
 } from '../kernel'
 import { LEVEL_PMD, LEVEL_PTE } from '../arch/x86/pgtable'
 import { first_task, next_task, printk } from '../task'
-import { cgroup_children, cgroup_path, mem_cgroup_iter } from './memcg_tree'
+import { cgroup_children, cgroup_path, css_children, mem_cgroup_iter } from './memcg_tree'
 import { zswap_of_memcg } from './zswap'
 
 export const MEMCG_LOW = 0
@@ -68,14 +68,14 @@ export function memcg_page_state(k: Kernel, memcg: number, item: number): number
 export function local_lru_size(k: Kernel, memcg: number, lru: number): number {
   let pages = memcg === 0 ? k.vmstat[C.nr_inactive_anon + lru]! : k.memcg.lru_nr[memcg * 5 + lru]!
   if (k.memcg.meta.nr_live === 0) return pages
-  for (const child of cgroup_children(k, memcg)) pages -= k.memcg.lru_nr[child * 5 + lru]!
+  for (const child of css_children(k, memcg)) pages -= k.memcg.lru_nr[child * 5 + lru]!
   return pages
 }
 /** Bytes of slab objects of a cgroup itself (item 0 reclaimable, 1 not); nothing is charged to the root. */
 export function local_slab_bytes(k: Kernel, memcg: number, item: 0 | 1): number {
   if (memcg === 0) return 0
   let bytes = k.memcg.slab_b[memcg * MEMCG_NR_SLAB + item]!
-  for (const child of cgroup_children(k, memcg)) bytes -= k.memcg.slab_b[child * MEMCG_NR_SLAB + item]!
+  for (const child of css_children(k, memcg)) bytes -= k.memcg.slab_b[child * MEMCG_NR_SLAB + item]!
   return Math.max(0, bytes)
 }
 

@@ -1,29 +1,21 @@
 /**
  * The tree of memory cgroups: making, removing, walking, attaching tasks.
  *
- * Linux: kernel/cgroup/cgroup.c, mm/memcontrol.c (mem_cgroup_css_alloc, mem_cgroup_css_offline).
+ * Linux: kernel/cgroup/cgroup.c, mm/memcontrol.c (mem_cgroup_css_alloc, mem_cgroup_css_offline,
+ * mem_cgroup_css_free).
  */
-import {
-  LRU_ACTIVE_FILE,
-  LRU_INACTIVE_ANON,
-  PG_isolated,
-  PG_lru,
-  PG_unevictable,
-  string_id,
-  TASK_DEAD,
-  TASK_ZOMBIE,
-  type Kernel,
-} from '../kernel'
+import { PAGE_SIZE, PG_anon, PG_swapcache, PG_table, string_id, TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
 import { first_task, next_task, psi_cgroup_alloc, psi_cgroup_free, psi_move_task } from '../task'
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from '../uapi'
-import { lru_gen_init_lruvec, lru_gen_list } from './lru_gen'
+import { lru_gen_init_lruvec } from './lru_gen'
 import { lru_gen_exit_memcg, lru_gen_migrate_mm } from './lru_gen_mm'
 import { memcg_reparent_objcgs } from './memcg_kmem'
+import { MEMCG_NR_SLAB } from './memcg_stat'
 import { drain_all_stock } from './memcontrol'
 import { list_lru_alloc } from './list_lru'
 import { memcg_reparent_list_lrus } from './shrinker'
-import { lru_add_drain_all, lru_row, lruvec_add_folio, lruvec_del_folio } from './swap'
+import { lru_row } from './swap'
 
 /** Makes a cgroup; its id, or a negative errno. */
 export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
@@ -43,7 +35,7 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
   return memcg
 }
 
-/** Removes an empty cgroup without tasks; what is still charged goes to its parent. 0 or a negative errno. */
+/** Removes a cgroup without children and tasks; what is charged to it holds it, out of sight. 0 or a negative errno. */
 export function cgroup_rmdir(k: Kernel, memcg: number): number {
   if (memcg === 0) return -EINVAL
   if (cgroup_children(k, memcg).length > 0) return -EBUSY
@@ -52,46 +44,77 @@ export function cgroup_rmdir(k: Kernel, memcg: number): number {
   if (members.some((t) => !is_dead(k, t))) return -EBUSY
   for (const t of members) k.task.cgroup[t] = k.memcg.parent[memcg]!
   psi_cgroup_free(k, memcg)
-  drain_all_stock(k, memcg)
-  reparent_pages(k, memcg, k.memcg.parent[memcg]!)
-  memcg_reparent_objcgs(k, memcg, k.memcg.parent[memcg]!)
-  memcg_reparent_list_lrus(k, memcg, k.memcg.parent[memcg]!)
   lru_gen_exit_memcg(k, memcg)
-  k.lruvec.anon_cost[memcg + 1] = 0
-  k.lruvec.file_cost[memcg + 1] = 0
-  k.lruvec.nonresident_age[memcg + 1] = 0
-  row_free(k.memcg, memcg)
+  k.memcg.offline[memcg] = 1
+  k.memcg.min[memcg] = 0
+  k.memcg.low[memcg] = 0
+  drain_all_stock(k, memcg)
+  reparent_kmem(k, memcg, k.memcg.parent[memcg]!)
+  for (let inode = 1; inode < k.inode.meta.high; inode++)
+    if (k.inode.memcg[inode] === memcg) k.inode.memcg[inode] = k.memcg.parent[memcg]!
+  mem_cgroup_put(k, memcg)
   return 0
 }
 
-function reparent_pages(k: Kernel, memcg: number, parent: number): void {
-  lru_add_drain_all(k)
-  for (let lru = LRU_INACTIVE_ANON; lru <= LRU_ACTIVE_FILE; lru++) {
-    const row = lru_row(memcg, lru)
-    for (let pfn = k.lru.tail[row]!; pfn !== 0; pfn = k.lru.tail[row]!) {
-      lruvec_del_folio(k, pfn)
-      k.page.memcg[pfn] = parent
-      lruvec_add_folio(k, pfn)
-    }
+/** memcg_offline_kmem: kernel memory is the parent's from now on; it counts there already. */
+function reparent_kmem(k: Kernel, memcg: number, parent: number): void {
+  let nr = 0
+  for (let pfn = 1; pfn < k.page.meta.high; pfn++) {
+    if (k.page.memcg[pfn] !== memcg || is_user_page(k, pfn)) continue
+    k.page.memcg[pfn] = parent
+    nr++
   }
-  for (let list = lru_gen_list(memcg, 0, 0, 0); list < lru_gen_list(memcg + 1, 0, 0, 0); list++)
-    for (let pfn = k.lru_gen_list.tail[list]!; pfn !== 0; pfn = k.lru_gen_list.tail[list]!) {
-      lruvec_del_folio(k, pfn)
-      k.page.memcg[pfn] = parent
-      lruvec_add_folio(k, pfn)
-    }
-  for (let pfn = 1; pfn < k.page.meta.high; pfn++) if (k.page.memcg[pfn] === memcg) move_page(k, pfn, parent)
-  for (let slot = 1; slot < k.swap.meta.high; slot++) if (k.swap.memcg[slot] === memcg) k.swap.memcg[slot] = parent
-  for (let inode = 1; inode < k.inode.meta.high; inode++)
-    if (k.inode.memcg[inode] === memcg) k.inode.memcg[inode] = parent
+  const bytes = memcg_reparent_objcgs(k, memcg, parent)
+  memcg_reparent_list_lrus(k, memcg, parent)
+  k.memcg.usage[memcg]! -= nr + bytes / PAGE_SIZE
+  k.memcg.kmem[memcg] = 0
+  k.memcg.slab_b.fill(0, memcg * MEMCG_NR_SLAB, (memcg + 1) * MEMCG_NR_SLAB)
 }
-/** Unevictable, isolated and kernel pages: their list, if any, is only a count. */
-function move_page(k: Kernel, pfn: number, parent: number): void {
-  const unevictable = k.lru.nr[lru_row(k.page.memcg[pfn]!, 4)]! > 0 && (k.page.flags[pfn]! & PG_isolated) === 0
-  const listed = unevictable && (k.page.flags[pfn]! & (PG_lru | PG_unevictable)) === (PG_lru | PG_unevictable)
-  if (listed) lruvec_del_folio(k, pfn)
-  k.page.memcg[pfn] = parent
-  if (listed) lruvec_add_folio(k, pfn)
+/** A page of the page cache or of a process; page tables and stacks are kernel memory. */
+function is_user_page(k: Kernel, pfn: number): boolean {
+  const flags = k.page.flags[pfn]!
+  return (flags & PG_table) === 0 && ((flags & (PG_anon | PG_swapcache)) !== 0 || k.page.mapping[pfn] !== 0)
+}
+
+/** mem_cgroup_css_free: with its last page and swap slot, and those of cgroups below it, a removed cgroup is gone. */
+export function mem_cgroup_put(k: Kernel, memcg: number): void {
+  for (let m = memcg; m !== 0 && k.memcg.offline[m] !== 0;) {
+    if (k.memcg.usage[m] !== 0 || k.memcg.swap[m] !== 0 || css_children(k, m).length > 0) return
+    const parent = k.memcg.parent[m]!
+    lru_gen_exit_memcg(k, m)
+    k.lruvec.anon_cost[m + 1] = 0
+    k.lruvec.file_cost[m + 1] = 0
+    k.lruvec.nonresident_age[m + 1] = 0
+    row_free(k.memcg, m)
+    m = parent
+  }
+}
+/** mem_cgroup_id_get_online: who a further swap slot is charged to: a removed cgroup only while it has others. */
+export function mem_cgroup_id_get_online(k: Kernel, memcg: number): number {
+  let m = memcg
+  while (m !== 0 && !mem_cgroup_has_id(k, m)) m = k.memcg.parent[m]!
+  return m
+}
+/** A shadow or a slot still finds the cgroup by its number. */
+export function mem_cgroup_has_id(k: Kernel, memcg: number): boolean {
+  return memcg === 0 || (k.memcg.name[memcg] !== 0 && (k.memcg.offline[memcg] === 0 || k.memcg.swap[memcg]! > 0))
+}
+/** The cgroup, or the first above it that is not removed. */
+export function mem_cgroup_online_above(k: Kernel, memcg: number): number {
+  let m = memcg
+  while (m !== 0 && k.memcg.offline[m] !== 0) m = k.memcg.parent[m]!
+  return m
+}
+/** Removed cgroups below one that are still held. */
+export function nr_dying_descendants(k: Kernel, memcg: number): number {
+  let nr = 0
+  for (let m = 1; m < k.memcg.meta.high; m++) {
+    if (k.memcg.name[m] === 0 || k.memcg.offline[m] === 0) continue
+    let up = k.memcg.parent[m]!
+    while (up !== memcg && up !== 0) up = k.memcg.parent[up]!
+    if (up === memcg) nr++
+  }
+  return nr
 }
 
 /** Ended: no cgroup lists it, and none is held by it. */
@@ -110,6 +133,10 @@ export function cgroup_child(k: Kernel, parent: number, name: string): number {
   return cgroup_children(k, parent).find((m) => k.strings.list[k.memcg.name[m]!] === name) ?? 0
 }
 export function cgroup_children(k: Kernel, parent: number): number[] {
+  return css_children(k, parent).filter((m) => k.memcg.offline[m] === 0)
+}
+/** With those that are removed and still held. */
+export function css_children(k: Kernel, parent: number): number[] {
   const children: number[] = []
   for (let m = 1; m < k.memcg.meta.high; m++)
     if (k.memcg.name[m] !== 0 && k.memcg.parent[m] === parent) children.push(m)
@@ -137,7 +164,7 @@ export function parent_lruvec(k: Kernel, memcg: number): number {
 /** Cgroups of a subtree, parents first. */
 export function mem_cgroup_iter(k: Kernel, root: number): number[] {
   const list = [root]
-  if (k.memcg.meta.nr_live > 0) for (const child of cgroup_children(k, root)) list.push(...mem_cgroup_iter(k, child))
+  if (k.memcg.meta.nr_live > 0) for (const child of css_children(k, root)) list.push(...mem_cgroup_iter(k, child))
   return list
 }
 export function mem_cgroup_in_subtree(k: Kernel, t: number, root: number): boolean {

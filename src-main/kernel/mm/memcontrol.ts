@@ -6,8 +6,8 @@
  *         └──> over high: reclaim and a growing delay before the task goes on
  *
  * Linux: mm/memcontrol.c, mm/page_counter.c. Kept: hierarchical counters, per-CPU stock of 64 pages, max, high with its
- * delay, min and low in proportion, swap.max, oom.group, events. Simplified: the pages of a
- * removed cgroup go to its parent at once.
+ * delay, min and low in proportion, swap.max, oom.group, events. A removed
+ * cgroup lives on, out of sight, until the last page and swap slot that are charged to it go.
  */
 import { assert } from '@shared/assert'
 import { int_div } from '../lib/math'
@@ -42,6 +42,7 @@ import {
   MEMCG_SWAP_MAX,
 } from './memcg_stat'
 import { drain_obj_stock } from './memcg_kmem'
+import { mem_cgroup_id_get_online, mem_cgroup_put } from './memcg_tree'
 import { out_of_memory } from './oom_kill'
 import { call_time } from './page_io'
 import { folio_nr_pages, lru_add_drain_all } from './swap'
@@ -137,6 +138,7 @@ function uncharge(k: Kernel, memcg: number, nr: number): void {
     k.memcg.usage[m]! -= nr
     assert(k.memcg.usage[m]! >= 0, 'memcg: usage below zero')
   }
+  if (k.memcg.offline[memcg] !== 0) mem_cgroup_put(k, memcg)
 }
 /** page_counter_try_charge: all levels or none; the level whose limit holds, or 0. */
 function counter_charge(k: Kernel, memcg: number, nr: number, force: boolean): number {
@@ -374,7 +376,7 @@ export function mem_cgroup_set_high(k: Kernel, memcg: number, high: number): voi
 
 /** Charges a slot to the cgroup of the page that goes there; false at memory.swap.max. */
 export function mem_cgroup_try_charge_swap(k: Kernel, pfn: number, slot: number): boolean {
-  const memcg = k.page.memcg[pfn]!
+  const memcg = mem_cgroup_id_get_online(k, k.page.memcg[pfn]!)
   for (let m = memcg; m > 0; m = k.memcg.parent[m]!)
     if (k.memcg.swap[m]! + 1 > k.memcg.swap_max[m]!) {
       memcg_event(k, memcg, MEMCG_SWAP_MAX)
@@ -386,8 +388,15 @@ export function mem_cgroup_try_charge_swap(k: Kernel, pfn: number, slot: number)
   return true
 }
 export function mem_cgroup_uncharge_swap(k: Kernel, slot: number): void {
-  for (let m = k.swap.memcg[slot]!; m > 0; m = k.memcg.parent[m]!) k.memcg.swap[m]!--
+  const memcg = k.swap.memcg[slot]!
   k.swap.memcg[slot] = 0
+  for (let m = memcg; m > 0; m = k.memcg.parent[m]!) k.memcg.swap[m]!--
+  if (k.memcg.offline[memcg] !== 0) mem_cgroup_put(k, memcg)
+}
+/** Who pays for a page that comes back from a slot: its cgroup, or whoever asks when that was removed. */
+export function mem_cgroup_of_swapin(k: Kernel, slot: number): number {
+  const memcg = k.swap.memcg[slot]!
+  return k.memcg.offline[memcg] === 0 ? memcg : mem_cgroup_from_task(k, k.var.current)
 }
 /** Swap slots that a cgroup may still use. */
 export function mem_cgroup_swap_pages(k: Kernel, memcg: number): number {

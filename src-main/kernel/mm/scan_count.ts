@@ -152,7 +152,10 @@ export function get_scan_count(k: Kernel, memcg: number, sc: ScanControl, nr: nu
     let scan = size
     if (min > 0 || low > 0) scan = protected_scan(k, memcg, sc, size, min, low)
     scan = shift(scan, sc.priority)
-    if (only === 'fract') scan = int_div(scan * (file ? fp : ap), ap + fp)
+    // A removed cgroup is scraped to its last page.
+    const offline = k.memcg.offline[memcg] !== 0
+    if (scan === 0 && offline) scan = Math.min(size, SWAP_CLUSTER_MAX)
+    if (only === 'fract') scan = int_div(scan * (file ? fp : ap) + (offline ? ap + fp - 1 : 0), ap + fp)
     else if ((only === 'anon' && file) || (only === 'file' && !file)) scan = 0
     nr[lru] = scan
   }

@@ -58,6 +58,7 @@ const SHRINKERS = [HUGE_PAGES, SHADOWS, SUPER_BLOCKS]
 
 /** One round over the shrinkers of one cgroup (0: the root, which asks those of the whole machine); objects freed. */
 export function shrink_slab(k: Kernel, memcg: number, priority: number, gfp: number): number {
+  if (k.memcg.offline[memcg] !== 0) return 0
   let freed = 0
   // A cgroup only asks those whose bit is set in its map (shrinker_info): the others have nothing.
   if (memcg === 0) charge(k, COST.shrink_slab)

@@ -26,7 +26,13 @@ import { COST } from '../costs'
 import { charge } from '../task'
 import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
 import { MEMCG_SWAP_FAIL } from './memcg_stat'
-import { mem_cgroup_charge, mem_cgroup_try_charge_swap, mem_cgroup_uncharge, memcg_event } from './memcontrol'
+import {
+  mem_cgroup_charge,
+  mem_cgroup_of_swapin,
+  mem_cgroup_try_charge_swap,
+  mem_cgroup_uncharge,
+  memcg_event,
+} from './memcontrol'
 import { alloc_page, free_page } from './page_alloc'
 import { blk_poll, swap_readpage } from './page_io'
 import { lru_add_drain, lru_cache_add } from './swap'
@@ -128,7 +134,7 @@ export function __read_swap_cache_async(k: Kernel, slot: number): { pfn: number;
   const again = k.swap.cache[slot]!
   assert(again <= 0 && swap_count(k, slot) > 0, 'read_swap_cache_async: slot changed')
   const shadow = again
-  if (!mem_cgroup_charge(k, pfn, k.swap.memcg[slot]!)) {
+  if (!mem_cgroup_charge(k, pfn, mem_cgroup_of_swapin(k, slot))) {
     free_page(k, pfn)
     return { pfn: 0, fresh: false }
   }

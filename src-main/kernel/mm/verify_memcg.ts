@@ -2,7 +2,7 @@
 import { assert } from '@shared/assert'
 import { PG_head, PG_ORDER_SHIFT, type Kernel } from '../kernel'
 import { MEMCG_NR_SLAB } from './memcg_stat'
-import { cgroup_children } from './memcg_tree'
+import { css_children } from './memcg_tree'
 import type { Stock } from './memcontrol'
 
 export function verify_memcg(k: Kernel): void {
@@ -26,7 +26,7 @@ export function verify_memcg(k: Kernel): void {
     own[m]! += bytes[m]! / 4096
   }
   for (let slot = 1; slot < k.swap.meta.high; slot++) if (k.swap.memcg[slot] !== 0) swap[k.swap.memcg[slot]!]!++
-  for (const top of cgroup_children(k, 0)) check(k, top, own, swap)
+  for (const top of css_children(k, 0)) check(k, top, own, swap)
 }
 
 /** What each cgroup's slab objects take; checks the sums up the tree. */
@@ -57,12 +57,13 @@ function slab_bytes(k: Kernel): Float64Array {
 function check(k: Kernel, memcg: number, own: Float64Array, swap: Float64Array): [number, number] {
   let pages = own[memcg]!
   let slots = swap[memcg]!
-  for (const child of cgroup_children(k, memcg)) {
+  for (const child of css_children(k, memcg)) {
     const [p, s] = check(k, child, own, swap)
     pages += p
     slots += s
   }
   assert(k.memcg.usage[memcg] === pages, 'memcg: usage')
+  assert(k.memcg.offline[memcg] === 0 || pages + slots > 0, 'memcg: a removed cgroup that nothing holds')
   assert(k.memcg.swap[memcg] === slots, 'memcg: swap usage')
   return [pages, slots]
 }

@@ -38,6 +38,7 @@ import { lru_gen_eviction, lru_gen_refault } from './lru_gen_ctrl'
 import { list_lru_add, list_lru_count_one, list_lru_del, list_lru_first } from './list_lru'
 import { mem_cgroup_from_slab_obj } from './memcg_kmem'
 import { local_lru_size, local_slab_bytes } from './memcg_stat'
+import { mem_cgroup_has_id } from './memcg_tree'
 import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'
 import { cache_by_name, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { folio_is_file_lru, folio_nr_pages, lru_note_cost_folio, lruvec_size } from './swap'
@@ -86,6 +87,7 @@ export function workingset_refault(k: Kernel, pfn: number, shadow: number): void
   const order = bucket_order(k)
   const eviction = bits >>> (MEMCG_BITS + 1)
   if (lru_gen_enabled(k)) return lru_gen_refault(k, pfn, evicted_memcg, eviction, AGE_MASK, workingset)
+  if (!mem_cgroup_has_id(k, evicted_memcg)) return
   const memcg = k.page.memcg[pfn]!
   const file = folio_is_file_lru(k, pfn)
   const nr = folio_nr_pages(k, pfn)

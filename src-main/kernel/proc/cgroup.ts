@@ -4,7 +4,15 @@
  * memory does anything; cpu.stat counts the tasks that live.
  */
 import type { Kernel } from '../kernel'
-import { cgroup_attach, cgroup_children, cgroup_lookup, cgroup_mkdir, cgroup_rmdir, is_dead } from '../mm/memcg_tree'
+import {
+  cgroup_attach,
+  cgroup_children,
+  cgroup_lookup,
+  cgroup_mkdir,
+  cgroup_rmdir,
+  is_dead,
+  nr_dying_descendants,
+} from '../mm/memcg_tree'
 import { mem_cgroup_in_subtree } from '../mm/memcontrol'
 import { psi_show } from '../sched/psi'
 import { find_task_by_pid, first_task, is_kthread, next_task, send_signal } from '../task'
@@ -147,7 +155,9 @@ const COMMON: Readonly<Record<string, CgroupFile>> = {
   'cgroup.threads': { read: (k, m) => pids_text(k, m, true), write: write_procs },
   'cgroup.max.depth': bound('max_depth'),
   'cgroup.max.descendants': bound('max_descendants'),
-  'cgroup.stat': { read: (k, m) => `nr_descendants ${descendants(k, m)}\nnr_dying_descendants 0\n` },
+  'cgroup.stat': {
+    read: (k, m) => `nr_descendants ${descendants(k, m)}\nnr_dying_descendants ${nr_dying_descendants(k, m)}\n`,
+  },
   'cpu.stat': { read: cpu_stat },
 }
 const PRESSURE: Readonly<Record<string, CgroupFile>> = {

@@ -39,6 +39,7 @@ import {
   VM_PFNMAP,
   type Kernel,
 } from '../kernel'
+import { mem_cgroup_online_above } from '../mm/memcg_tree'
 import { pte_offset, task_size } from '../arch/x86/pgtable'
 import { mapped_entry } from '../mm/gup'
 import { thp } from '../mm/thp'
@@ -177,7 +178,7 @@ export function kpagecgroup_read(k: Kernel, offset: number, length: number): Uin
     if (!is_ram(pfn)) return
     const head = compound_head(k, pfn)
     const user = (k.page.flags[head]! & (PG_lru | PG_anon | PG_swapcache)) !== 0
-    if (user || k.page.memcg[head] !== 0) put(out, i, k.page.memcg[head]! + 1, 0)
+    if (user || k.page.memcg[head] !== 0) put(out, i, mem_cgroup_online_above(k, k.page.memcg[head]!) + 1, 0)
   })
 }
 

@@ -21,6 +21,8 @@ export const MEMCG = {
   /** Limit of memory.zswap.max, in pages. */
   zswap_max: 'f64',
   failcnt: 'f64',
+  /** Removed, and held by what is still charged to it (dying). */
+  offline: 'u8',
   oom_group: 'u8',
   /** Controllers that its children get: bits in the order of cgroup.controllers. */
   subtree_control: 'u8',

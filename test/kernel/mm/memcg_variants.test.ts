@@ -248,3 +248,81 @@ describe('reclaim by hand and protection', () => {
     expect(Number(text(r, '/p/keep memory.current'))).toBeGreaterThan(16 * 2 ** 20)
   })
 })
+
+describe('a removed cgroup', () => {
+  const gone = (path: string) => `  - rmdir: { path: ${path} }\n`
+  const mover = (task: string, mib: number) =>
+    `  - fork: { as: ${task} }\n  - cgroup: { path: /p/a, attach: [${task}] }\n` +
+    `  - in: { task: ${task}, steps: [ { mmap: { as: m, length: ${mib}MiB } }, { touch: { area: m, access: write } } ] }\n` +
+    `  - cgroup: { path: /p/b, attach: [${task}] }\n`
+
+  it('is held by what its task left there, counts in its parent, and is gone with the last page', () => {
+    const r = lab(
+      machine() +
+        group('/p') +
+        group('/p/a') +
+        group('/p/b') +
+        mover('t', 8) +
+        read('memory.current', '/p') +
+        gone('/p/a') +
+        `  - { label: held, readFile: { path: /sys/fs/cgroup/p/cgroup.stat } }\n` +
+        `  - { label: above, readFile: { path: /sys/fs/cgroup/cgroup.stat } }\n` +
+        `  - { label: stat, readFile: { path: /sys/fs/cgroup/p/memory.stat } }\n` +
+        `  - { label: mover, readFile: { path: /sys/fs/cgroup/p/b/memory.stat } }\n` +
+        group('/p/a') +
+        read('memory.current', '/p/a') +
+        `  - in: { task: t, steps: [ { munmap: { area: m } } ] }\n` +
+        `  - { label: free, readFile: { path: /sys/fs/cgroup/p/cgroup.stat } }\n`,
+      true,
+    )
+    expect([field(r, 'held', 'nr_descendants'), field(r, 'held', 'nr_dying_descendants')]).toEqual([1, 1])
+    expect([field(r, 'above', 'nr_descendants'), field(r, 'above', 'nr_dying_descendants')]).toEqual([2, 1])
+    expect([field(r, 'stat', 'anon'), field(r, 'mover', 'anon')]).toEqual([8 * 2 ** 20, 0])
+    // A new one of the same name has nothing of the old one.
+    expect(Number(text(r, '/p/a memory.current'))).toBe(0)
+    expect(field(r, 'free', 'nr_dying_descendants')).toBe(0)
+  })
+
+  it('gives its pages to reclaim of its parent, whose the swap slots are then', () => {
+    const r = lab(
+      machine(SWAP) +
+        group('/p') +
+        group('/p/a') +
+        group('/p/b') +
+        mover('t', 8) +
+        gone('/p/a') +
+        write('memory.reclaim', '/p', '1G') +
+        read('memory.swap.current', '/p') +
+        read('cgroup.stat', '/p') +
+        `  - in: { task: t, steps: [ { touch: { area: m, access: read } } ] }\n` +
+        read('memory.stat', '/p') +
+        read('memory.stat', '/p/b'),
+      true,
+    )
+    expect(Number(text(r, '/p memory.swap.current'))).toBeGreaterThan(7 * 2 ** 20)
+    expect(field(r, '/p cgroup.stat', 'nr_dying_descendants')).toBe(0)
+    expect(field(r, '/p memory.stat', 'anon')).toBeGreaterThan(7 * 2 ** 20)
+    expect(field(r, '/p/b memory.stat', 'anon')).toBe(0)
+  })
+
+  it('is held by slots that it had before; what comes back from them is paid for by whoever touches it', () => {
+    const r = lab(
+      machine(SWAP) +
+        group('/p') +
+        group('/p/a') +
+        group('/p/b') +
+        mover('t', 8) +
+        write('memory.reclaim', '/p/a', '1G') +
+        gone('/p/a') +
+        read('cgroup.stat', '/p') +
+        `  - in: { task: t, steps: [ { touch: { area: m, access: read } } ] }\n` +
+        read('memory.stat', '/p/b') +
+        `  - in: { task: t, steps: [ { munmap: { area: m } } ] }\n` +
+        `  - { label: free, readFile: { path: /sys/fs/cgroup/p/cgroup.stat } }\n`,
+      true,
+    )
+    expect(field(r, '/p cgroup.stat', 'nr_dying_descendants')).toBe(1)
+    expect(field(r, '/p/b memory.stat', 'anon')).toBeGreaterThan(7 * 2 ** 20)
+    expect(field(r, 'free', 'nr_dying_descendants')).toBe(0)
+  })
+})
