@@ -60,7 +60,7 @@ function memcg_account_kmem(k: Kernel, memcg: number, nr_pages: number): void {
 
 // ---------------------------------------------------------------- bytes
 
-function obj_cgroup_charge(k: Kernel, memcg: number, gfp: number, size: number): boolean {
+export function obj_cgroup_charge(k: Kernel, memcg: number, gfp: number, size: number): boolean {
   const stock = stock_of(k)
   if (stock.objcg === memcg && stock.nr_bytes >= size) {
     stock.nr_bytes -= size
@@ -71,7 +71,7 @@ function obj_cgroup_charge(k: Kernel, memcg: number, gfp: number, size: number):
   if (size % PAGE_SIZE !== 0) refill_obj_stock(k, memcg, PAGE_SIZE - (size % PAGE_SIZE), false)
   return true
 }
-function obj_cgroup_uncharge(k: Kernel, memcg: number, size: number): void {
+export function obj_cgroup_uncharge(k: Kernel, memcg: number, size: number): void {
   refill_obj_stock(k, memcg, size, true)
 }
 

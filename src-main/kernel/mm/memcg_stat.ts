@@ -129,7 +129,7 @@ export function memory_stat(k: Kernel, memcg: number): [string, number][] {
     ['kernel_stack', levels.kernel_stack],
     ['pagetables', levels.pagetables],
     ['sec_pagetables', 0],
-    ['percpu', 0],
+    ['percpu', sum_of((m) => k.memcg.percpu_b[m]!)],
     ['sock', 0],
     ['vmalloc', 0],
     ['shmem', levels.shmem],

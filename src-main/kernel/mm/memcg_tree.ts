@@ -11,6 +11,7 @@ import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from '../uapi'
 import { lru_gen_init_lruvec } from './lru_gen'
 import { lru_gen_exit_memcg, lru_gen_migrate_mm } from './lru_gen_mm'
 import { memcg_reparent_objcgs } from './memcg_kmem'
+import { memcg_percpu_charge, memcg_percpu_reparent, memcg_percpu_uncharge } from './memcg_percpu'
 import { MEMCG_NR_SLAB } from './memcg_stat'
 import { drain_all_stock } from './memcontrol'
 import { list_lru_alloc } from './list_lru'
@@ -25,6 +26,10 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
   if (memcg === 0) return -ENOMEM
   k.memcg.parent[memcg] = parent
   k.memcg.name[memcg] = string_id(k, name)
+  if (!memcg_percpu_charge(k, memcg, parent)) {
+    row_free(k.memcg, memcg)
+    return -ENOMEM
+  }
   for (const limit of ['max', 'high', 'swap_max', 'swap_high', 'zswap_max'] as const) k.memcg[limit][memcg] = Infinity
   psi_cgroup_alloc(k, memcg)
   lru_gen_init_lruvec(k, memcg)
@@ -64,7 +69,7 @@ function reparent_kmem(k: Kernel, memcg: number, parent: number): void {
     k.page.memcg[pfn] = parent
     nr++
   }
-  const bytes = memcg_reparent_objcgs(k, memcg, parent)
+  const bytes = memcg_reparent_objcgs(k, memcg, parent) + memcg_percpu_reparent(k, memcg, parent)
   memcg_reparent_list_lrus(k, memcg, parent)
   k.memcg.usage[memcg]! -= nr + bytes / PAGE_SIZE
   k.memcg.kmem[memcg] = 0
@@ -81,6 +86,7 @@ export function mem_cgroup_put(k: Kernel, memcg: number): void {
   for (let m = memcg; m !== 0 && k.memcg.offline[m] !== 0;) {
     if (k.memcg.usage[m] !== 0 || k.memcg.swap[m] !== 0 || css_children(k, m).length > 0) return
     const parent = k.memcg.parent[m]!
+    memcg_percpu_uncharge(k, m)
     lru_gen_exit_memcg(k, m)
     k.lruvec.anon_cost[m + 1] = 0
     k.lruvec.file_cost[m + 1] = 0

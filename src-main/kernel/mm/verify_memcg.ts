@@ -1,6 +1,7 @@
 /** What must always hold of memory cgroups: usage is what the pages say, sums go up the tree. Throws KernelBug. */
 import { assert } from '@shared/assert'
 import { PG_head, PG_ORDER_SHIFT, type Kernel } from '../kernel'
+import { memcg_percpu_bytes } from './memcg_percpu'
 import { MEMCG_NR_SLAB } from './memcg_stat'
 import { css_children } from './memcg_tree'
 import type { Stock } from './memcontrol'
@@ -20,8 +21,11 @@ export function verify_memcg(k: Kernel): void {
     if (stock.nr > 0) own[stock.memcg]! += stock.nr
     if (stock.objcg !== 0) bytes[stock.objcg]! += stock.nr_bytes
   }
+  const percpu = new Float64Array(k.memcg.meta.high)
+  for (let m = 1; m < k.memcg.meta.high; m++)
+    if (k.memcg.percpu_payer[m] !== 0) percpu[k.memcg.percpu_payer[m]!]! += memcg_percpu_bytes(k)
   for (let m = 1; m < k.memcg.meta.high; m++) {
-    bytes[m]! += k.memcg.nr_charged_bytes[m]!
+    bytes[m]! += k.memcg.nr_charged_bytes[m]! + percpu[m]!
     assert(bytes[m]! % 4096 === 0, 'memcg: objects, and what is left of their pages, fill whole pages')
     own[m]! += bytes[m]! / 4096
   }

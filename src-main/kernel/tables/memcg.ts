@@ -33,6 +33,9 @@ export const MEMCG = {
   kmem: 'f64',
   /** Bytes of slab objects of the subtree: reclaimable, unreclaimable. */
   slab_b: ['f64', 2],
+  /** Bytes of per-CPU memory of the subtree, and who pays for the cgroup's own; 0: nobody. */
+  percpu_b: 'f64',
+  percpu_payer: 'i32',
   /** Bytes of a page charged for objects that no CPU holds at hand. */
   nr_charged_bytes: 'i32',
   /** MEMCG_… events of the subtree, and of the cgroup itself. */

@@ -70,6 +70,25 @@ describe('a tree', () => {
     expect(field(r, 'vm', 'pgscan_direct')).toBe(0)
   })
 
+  it('a parent pays for the counters of its children, for each CPU; the root for none', () => {
+    const r = lab(
+      machine().replace('cgroup: true', 'cgroup: true, cpus: 2') +
+        group('/p') +
+        group('/p/a') +
+        group('/p/b') +
+        read('memory.stat', '/p') +
+        read('memory.stat', '/p/a') +
+        `  - rmdir: { path: /p/b }\n  - rmdir: { path: /p/a }\n` +
+        `  - { label: left, readFile: { path: /sys/fs/cgroup/p/memory.stat } }\n`,
+      true,
+    )
+    // memcg_vmstats_percpu has 1096 bytes, lruvec_stats_percpu 688; a pointer beside each 4 of them.
+    expect(field(r, '/p memory.stat', 'percpu')).toBe(2 * (2 * (1096 + 688) + 2 * (1096 + 688)))
+    expect(field(r, '/p memory.stat', 'kernel')).toBeGreaterThanOrEqual(field(r, '/p memory.stat', 'percpu'))
+    expect(field(r, '/p/a memory.stat', 'percpu')).toBe(0)
+    expect(field(r, 'left', 'percpu')).toBe(0)
+  })
+
   it('cpu.stat keeps the time of tasks that have ended, in the place and above', () => {
     const r = lab(
       machine() +
