@@ -215,6 +215,12 @@ export function folio_clear_refs(k: Kernel, pfn: number): void {
   k.page.flags[pfn]! &= ~(PG_referenced | PG_workingset)
 }
 
+/** As if it had been accessed through file descriptors as often as is counted. */
+export function folio_max_refs(k: Kernel, pfn: number): void {
+  k.page.lru_gen[pfn]! |= REFS_MASK
+  k.page.flags[pfn]! |= PG_workingset
+}
+
 /** A walk or the reverse map found a page used: its generation from now on; the one it had, -1 when it was isolated. */
 export function folio_update_gen(k: Kernel, pfn: number, gen: number): number {
   const old = folio_lru_gen(k, pfn)

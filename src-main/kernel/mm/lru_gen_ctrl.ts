@@ -8,11 +8,12 @@
  * mm/workingset.c (lru_gen_eviction, lru_gen_refault) of 6.1: only a page that comes back while the generation it was
  * evicted from is still the oldest one counts as a refault.
  */
-import { PG_workingset, type Kernel } from '../kernel'
+import type { Kernel } from '../kernel'
 import {
   ANON_AND_FILE,
   count_lru_gen,
   folio_lru_refs,
+  folio_max_refs,
   folio_type,
   LRU_GEN_ANON,
   LRU_GEN_FILE,
@@ -122,8 +123,9 @@ export function lru_gen_refault(
   const refs = (token & (2 ** LRU_REFS_WIDTH - 1)) + (workingset ? 1 : 0)
   k.lru_gen.refaulted[tier_at(row, type, lru_tier_from_refs(refs))]! += nr
   count_lru_gen(k, memcg, WORKINGSET_REFAULT[type]!, nr)
-  // A stall: a hot page was evicted, or it was read more often than is counted.
-  if (!lru_gen_in_fault(k) && refs !== 2 ** LRU_REFS_WIDTH) return
-  k.page.flags[pfn]! |= PG_workingset
+  // A stall: a hot page was evicted, or one that was read too often to be. It has all references from now on: when it is
+  // oldest the next time, sort_folio spares it (counted as activated).
+  if (!lru_gen_in_fault(k) && refs < 2 ** LRU_REFS_WIDTH - 1) return
+  folio_max_refs(k, pfn)
   count_lru_gen(k, memcg, WORKINGSET_RESTORE[type]!, nr)
 }

@@ -20,7 +20,6 @@ import {
   PG_referenced,
   PG_swapbacked,
   PG_swapcache,
-  PG_unevictable,
   PG_workingset,
   PG_writeback,
   type Kernel,
@@ -59,9 +58,9 @@ import { move_folios_to_lru, reclaim_stat, shrink_folio_list } from './shrink_li
 import {
   folio_evictable,
   folio_nr_pages,
+  folio_zone,
   isolate_lru_page,
   lru_add_drain,
-  lruvec_add_folio,
   lruvec_add_folio_tail,
   putback_lru_page,
 } from './swap'
@@ -70,17 +69,12 @@ import { high_wmark_pages, low_wmark_pages } from './watermark'
 // ---------------------------------------------------------------- sorting and isolating
 
 /** Puts a page of the oldest generation where it belongs; false when it is to be reclaimed. */
-function sort_folio(k: Kernel, memcg: number, pfn: number, type: number, tier_idx: number): boolean {
+function sort_folio(k: Kernel, memcg: number, sc: ScanControl, pfn: number, type: number, tier_idx: number): boolean {
   const row = lru_gen_row(memcg)
   const min_seq = k.lru_gen.min_seq[row * ANON_AND_FILE + type]!
   const flags = k.page.flags[pfn]!
-  if (!folio_evictable(k, pfn)) {
-    lru_gen_del_folio(k, pfn, true)
-    k.page.flags[pfn]! |= PG_unevictable
-    lruvec_add_folio(k, pfn)
-    k.vmstat[C.unevictable_pgs_culled]! += folio_nr_pages(k, pfn)
-    return true
-  }
+  // The generic path culls it.
+  if (!folio_evictable(k, pfn)) return false
   // Lazily freed, but written again.
   if (type === LRU_GEN_FILE && (flags & (PG_anon | PG_dirty)) === (PG_anon | PG_dirty)) {
     lru_gen_del_folio(k, pfn, true)
@@ -99,6 +93,12 @@ function sort_folio(k: Kernel, memcg: number, pfn: number, type: number, tier_id
     lru_gen_move(k, pfn, true)
     k.lru_gen.protected[protected_at(row, type, tier)]! += folio_nr_pages(k, pfn)
     count_lru_gen(k, memcg, WORKINGSET_ACTIVATE[type]!, folio_nr_pages(k, pfn))
+    return true
+  }
+  // Of no use to who asks, from a zone that is too high: young enough to be out of the way.
+  if (folio_zone(k, pfn) > sc.reclaim_idx) {
+    folio_inc_gen(k, pfn, false)
+    lru_gen_move(k, pfn, true)
     return true
   }
   const busy = (flags & (PG_locked | PG_writeback)) !== 0
@@ -120,7 +120,7 @@ function isolate_folio(k: Kernel, pfn: number, sc: ScanControl): boolean {
   return true
 }
 
-/** Sorts the oldest generation of a kind, from the highest zone down, until 64 pages are isolated; pages scanned. */
+/** Sorts the oldest generation of a kind, from the zone asked for down, then the zones above it, until 64 pages are isolated. */
 function scan_folios(k: Kernel, memcg: number, sc: ScanControl, type: number, tier: number, list: number[]): number {
   const row = lru_gen_row(memcg)
   if (get_nr_gens(k, row, type) === MIN_NR_GENS) return 0
@@ -129,7 +129,9 @@ function scan_folios(k: Kernel, memcg: number, sc: ScanControl, type: number, ti
   let sorted = 0
   let scanned = 0
   let isolated = 0
-  for (let zone = Math.min(sc.reclaim_idx, MAX_NR_ZONES - 1); zone >= 0; zone--) {
+  const highest = Math.min(sc.reclaim_idx, MAX_NR_ZONES - 1)
+  for (let i = MAX_NR_ZONES; i > 0; i--) {
+    const zone = (highest + i) % MAX_NR_ZONES
     const head = lru_gen_list(memcg, gen, type, zone)
     const moved: number[] = []
     let skipped = 0
@@ -137,7 +139,7 @@ function scan_folios(k: Kernel, memcg: number, sc: ScanControl, type: number, ti
       const prev = k.page.prev[pfn]!
       const nr = folio_nr_pages(k, pfn)
       scanned += nr
-      if (sort_folio(k, memcg, pfn, type, tier)) sorted += nr
+      if (sort_folio(k, memcg, sc, pfn, type, tier)) sorted += nr
       else if (isolate_folio(k, pfn, sc)) {
         list.push(pfn)
         isolated += nr

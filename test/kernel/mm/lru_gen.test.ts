@@ -124,8 +124,8 @@ describe('what stays in memory', () => {
 
   test('is what was used since the last look at the page tables', () => {
     const faults = hot(ON)
-    // Few of all that was touched; kswapd and the reclaimer take turns, so some go before the next look.
-    expect(faults.hot).toBeLessThan(320)
+    // A page in 16 of all that was touched, at most.
+    expect(faults.hot).toBeLessThan(128)
     expect(faults.left).toBeGreaterThan(200)
   })
 
