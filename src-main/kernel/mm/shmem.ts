@@ -142,14 +142,22 @@ function folio_wait_writeback(k: Kernel, pfn: number): void {
   folio_wait_nested(k, pfn)
 }
 
-/** Fills a file as an unpacker does; the pages of its first `used` bytes are used again after it, so they are active. */
-export function shmem_populate(k: Kernel, inode: number, used: number): void {
-  const pages = Math.ceil(k.inode.i_size[inode]! / PAGE_SIZE)
-  for (let index = 0; index < pages; index++) {
+/** An unpacker's window: so many bytes of the archive are written at once. */
+const UNPACK_WINDOW = 32 * 1024
+/**
+ * Fills a file as an unpacker does that has its first byte at `at` of the archive. What is written a second time is active:
+ * pages that a window's end cuts, and those of its first `used` bytes, which are used again after it.
+ */
+export function shmem_populate(k: Kernel, inode: number, used: number, at: number): void {
+  const size = k.inode.i_size[inode]!
+  for (let index = 0; index * PAGE_SIZE < size; index++) {
     const got = shmem_get_page(k, inode, index, SGP_WRITE)
     assert(got !== null, 'shmem_populate: out of memory')
     k.page.flags[got.pfn]! |= PG_dirty
-    if (index * PAGE_SIZE < used) shmem_get_page(k, inode, index, SGP_WRITE)
+    const first = at + index * PAGE_SIZE
+    const last = at + Math.min((index + 1) * PAGE_SIZE, size) - 1
+    const cut = Math.floor(first / UNPACK_WINDOW) !== Math.floor(last / UNPACK_WINDOW)
+    if (cut || index * PAGE_SIZE < used) shmem_get_page(k, inode, index, SGP_WRITE)
   }
 }
 

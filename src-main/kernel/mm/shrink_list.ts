@@ -45,6 +45,7 @@ import {
   REFERENCED_LOCKED,
   try_to_unmap,
 } from './rmap'
+import { cond_resched } from './preempt'
 import { SWAP_CLUSTER_MAX, type ScanControl } from './scan_count'
 import {
   folio_evictable,
@@ -204,6 +205,7 @@ export function shrink_folio_list(
   for (const pfn of list) {
     const nr = folio_nr_pages(k, pfn)
     charge(k, COST.scan_page)
+    cond_resched(k)
     // Interrupts come at any time: a write that ends while its page is isolated does not rotate it.
     blk_poll(k)
     if ((k.page.flags[pfn]! & PG_locked) !== 0) {

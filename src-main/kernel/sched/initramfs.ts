@@ -1,4 +1,9 @@
-/** User space of a lab machine: an initramfs unpacked into tmpfs, with a shell as init and the program of lab tasks. */
+/**
+ * User space of a lab machine: an initramfs unpacked into tmpfs, with a shell as init and the program of lab tasks.
+ *
+ * Linux: init/initramfs.c (do_copy, xwrite), lib/decompress_inflate.c (__gunzip): what is unpacked is written in pieces of
+ * 32 KiB of the archive. Files do not begin at a page of it, so a page in eight is written in two goes, and is active.
+ */
 import type { Kernel } from '../kernel'
 import { DRIVERS, EXT4_MODULES, module_file_bytes } from '../drivers/modules'
 import { vfs_create } from '../mm/dcache'
@@ -7,15 +12,21 @@ import { shmem_populate } from '../mm/shmem'
 import { file_bytes, LAB_IMAGE, LAB_PROGRAM, register_image, SHELL_IMAGE } from './image'
 
 const INIT = '/sbin/init'
+/** The header of a newc archive's member, and what members and names are padded to. */
+const CPIO_HEADER = 110
+const CPIO_PAD = 4
 
 export function unpack_initramfs(k: Kernel): void {
   // The tools that the start-up script ran have left the shell's pages active, but those that each process copies
   // (relro, data); the lab program was only written.
   const { headers, text, rodata } = SHELL_IMAGE
-  unpack(k, INIT, file_bytes(SHELL_IMAGE), headers + text + rodata)
-  unpack(k, LAB_PROGRAM, file_bytes(LAB_IMAGE), 0)
+  let at = unpack(k, INIT, file_bytes(SHELL_IMAGE), headers + text + rodata, 0)
+  at = unpack(k, LAB_PROGRAM, file_bytes(LAB_IMAGE), 0, at)
   // insmod reads what was written.
-  for (const name of module_files(k)) unpack(k, `/m/${name}.ko`, module_file_bytes(name), module_file_bytes(name))
+  for (const name of module_files(k)) {
+    const bytes = module_file_bytes(name)
+    at = unpack(k, `/m/${name}.ko`, bytes, bytes, at)
+  }
   register_image(k, INIT, SHELL_IMAGE)
 }
 
@@ -25,6 +36,13 @@ function module_files(k: Kernel): readonly string[] {
   return [...(ext4 || k.config.swap.length > 0 ? DRIVERS.virtio : []), ...(ext4 ? EXT4_MODULES : [])]
 }
 
-function unpack(k: Kernel, path: string, bytes: number, used: number): void {
-  shmem_populate(k, vfs_create(k, path, bytes, FS_TMPFS), used)
+/** A member of the archive that begins at byte `at` of it; where the next one begins. */
+function unpack(k: Kernel, path: string, bytes: number, used: number, at: number): number {
+  // Without its leading slash, with a zero at the end.
+  const data = padded(at + CPIO_HEADER + path.length)
+  shmem_populate(k, vfs_create(k, path, bytes, FS_TMPFS), used, data)
+  return padded(data + bytes)
+}
+function padded(bytes: number): number {
+  return Math.ceil(bytes / CPIO_PAD) * CPIO_PAD
 }

@@ -282,7 +282,7 @@ steps:
   - mmap: { as: p, length: 160MiB, flags: [private, anonymous, noreserve] }
   - touch: { area: p, access: write, length: 72MiB }
   ${last}
-  - { label: back, touch: { area: p, access: read, length: 1MiB } }
+  - { label: back, touch: { area: p, access: read, length: 256KiB } }
   - { label: more, touch: { area: p, access: write, from: 72MiB, length: 60MiB } }
 `
     const counts = (last: string): Record<string, number>[] => {
@@ -290,15 +290,15 @@ steps:
       return ['back', 'more'].map((label) => ({ ...lines.find((line) => line.label === label)!.vmstat }))
     }
     const [soon, after] = counts('') as [Record<string, number>, Record<string, number>]
-    expect(soon['workingset_refault_anon']).toBeGreaterThan(200)
+    expect(soon['workingset_refault_anon']).toBeGreaterThanOrEqual(64)
     expect(soon['workingset_restore_anon']).toBe(soon['workingset_refault_anon'])
     // They count as read often from then on: spared when their generation is the oldest, and counted once for that.
-    expect(after['workingset_activate_anon']).toBeGreaterThan(100)
+    expect(after['workingset_activate_anon']).toBeGreaterThanOrEqual(32)
     expect(after['workingset_activate_anon']).toBeLessThanOrEqual(soon['workingset_restore_anon']!)
     // Written over twice: other generations are the oldest by now.
     const [late] = counts('- touch: { area: p, access: write, from: 72MiB, length: 88MiB }') as [Record<string, number>]
-    expect(late['pswpin']).toBeGreaterThan(200)
-    expect(late['workingset_refault_anon'] ?? 0).toBeLessThan(50)
+    expect(late['pswpin']).toBeGreaterThanOrEqual(64)
+    expect(late['workingset_refault_anon'] ?? 0).toBeLessThan(16)
   })
 })
 
