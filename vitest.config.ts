@@ -63,7 +63,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/browser/**', 'test/e2e/**', 'test/conformance/**'],
           testTimeout: 60_000,
-          benchmark: { include: ['test/bench/**/*.bench.ts'] },
         },
       },
       {

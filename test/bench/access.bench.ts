@@ -2,7 +2,7 @@
  * The machine's access loop with its full accounting, on the four traces of the C reference, and minor faults. Prints one
  * JSON line each: millions a second (or ns a fault) of CPU time, and a hash of what the translation caches counted.
  */
-import { expect, test } from 'vitest'
+import assert from 'node:assert/strict'
 import { M } from '../../src-shared/counters'
 import type { Kernel } from '../../src-main/kernel/kernel'
 import { access_list, access_range } from '../../src-main/kernel/entry/access'
@@ -30,20 +30,23 @@ function cpu_seconds(work: () => void): number {
   return (user + system) / 1e6
 }
 
-test.each(['seq64', 'seqpage', 'rand', 'zipf'] as const)('accesses: %s', (kind) => {
+function accesses(kind: 'seq64' | 'seqpage' | 'rand' | 'zipf'): void {
   const k = bare_machine({ ram: Math.max(256, PAGES / 128) * MiB })
   const p = sys.sys_mmap(k, 0, PAGES * 4096, RW, ANON)
   const trace = make_trace(kind, N, PAGES)
   access_list(k, p, trace, N)
-  const seconds = cpu_seconds(() => expect(access_list(k, p, trace, N)).toBe(N))
+  const seconds = cpu_seconds(() => assert.equal(access_list(k, p, trace, N), N))
   console.log(JSON.stringify({ kind, per_second_M: +(N / seconds / 1e6).toFixed(2), hash: hash(k) }))
-})
+}
 
-test('minor faults and their end', () => {
+function minor_faults(): void {
   const k = bare_machine({ ram: Math.max(256, PAGES / 128) * MiB })
   const p = sys.sys_mmap(k, 0, PAGES * 4096, RW, ANON)
   const fault = cpu_seconds(() => void access_range(k, p, PAGES, 4096, true))
   const zap = cpu_seconds(() => void sys.sys_munmap(k, p, PAGES * 4096))
   const ns = (seconds: number): number => Math.round((seconds * 1e9) / PAGES)
   console.log(JSON.stringify({ kind: 'fault', fault_ns: ns(fault), unmap_ns: ns(zap), hash: hash(k) }))
-})
+}
+
+for (const kind of ['seq64', 'seqpage', 'rand', 'zipf'] as const) accesses(kind)
+minor_faults()

@@ -2,7 +2,6 @@
  * The page allocator under load: the buddy system alone with three mixes of orders, and single pages through the per-CPU
  * lists. Prints one JSON line each: operations in millions a second and a hash of what was handed out.
  */
-import { test } from 'vitest'
 import { GFP_HIGHUSER_MOVABLE, GFP_NOWAIT, MIGRATE_MOVABLE, type Kernel } from '../../src-main/kernel/kernel'
 import { __free_one_page, __mod_zone_freepage_state, __rmqueue_smallest } from '../../src-main/kernel/mm/buddy'
 import { alloc_page, free_page, init_zones } from '../../src-main/kernel/mm/page_alloc'
@@ -75,13 +74,13 @@ function timed(name: string, operations: number, run: () => unknown): void {
   console.log(JSON.stringify({ bench: name, Mops: +(operations / (user + system)).toFixed(2), result }))
 }
 
-test.each(MODES.map((name, mode) => [name, mode] as const))('buddy: %s', (name, mode) => {
+function buddy(name: string, mode: number): void {
   load(field(), 0, Math.min(OPERATIONS, 300_000))
   const k = field()
   timed(`buddy: ${name}`, OPERATIONS, () => load(k, mode, OPERATIONS))
-})
+}
 
-test('single pages through the per-CPU lists', () => {
+function per_cpu_lists(): void {
   const k = machine(4096)
   init_zones(k)
   const pages = new Int32Array(1024)
@@ -96,4 +95,7 @@ test('single pages through the per-CPU lists', () => {
   }
   rounds(100)
   timed('pcp: alloc_page + free_page', OPERATIONS, () => rounds(OPERATIONS / 1024))
-})
+}
+
+MODES.forEach(buddy)
+per_cpu_lists()
