@@ -1,50 +1,62 @@
 /**
  * What things cost, in ns of CPU time, unless the name says otherwise. One table, so that CPU %, load and stalls come
- * out of the model. Sources: (m) measured on the reference kernel (first-touch writes of anonymous memory took
- * 2.8–3.8 µs each, zeroing included; getpid-like calls 0.1–0.2 µs); (l) published measurements of Linux 6.x on x86-64
- * servers (lmbench: context switch 1–2 µs, fork+exit 60–150 µs + 60 ns a mapped page); (h) hardware: 10 GB/s memset of
- * one page, 3 GHz core, page walks of 20–120 cycles.
+ * out of the model. All of it is of one CPU, a 3 GHz server's. The reference kernel ran on an emulated CPU (QEMU's TCG)
+ * that is ten times slower (`slowdown: 10`), so that a tenth of what was measured there is what it costs here:
+ *
+ *   (m) measured on the reference, per page or call, in quiet runs (others shared their host and took up to four times as
+ *       long): a fault that maps the zero page 2.9–3.3 µs; first touch 8.5–9.6; writing again what fork shared and is
+ *       shared no longer 4–7; copy on write 18; unmapping a page 2.2; read(2) of a cached page 2.1, of one from ext4 15;
+ *       write(2) of a page to ext4 39–43, to tmpfs 16; a huge fault 3.5 per 4 KiB; dropping a cached page 3.8
+ *   (l) published measurements of Linux 6.x on x86-64 servers (lmbench: context switch 1–2 µs, fork+exit 60–150 µs)
+ *   (h) hardware: 10–12 GB/s memset of one page, page walks of 20–120 cycles
+ *
+ * What the hardware of an emulated CPU does (translation caches, walks) is that of the 3 GHz one, ten times slower.
  */
 export const COST = {
   /** Entry and exit of a system call with mitigations (m). */
   syscall: 200,
-  /** A path component looked up in the dentry cache (l), and one that is read from the directory. */
+  /** A path component looked up in the dentry cache (l); one that is searched in its directory, with its inode (m: 91 µs). */
   path_component: 150,
-  path_component_miss: 2_500,
-  /** Exception entry, VMA lookup, page-table walk, exit; zeroing or copying not included (m). */
-  fault: 1_400,
-  /** Mapping one further page in fault-around (l). */
-  fault_around_page: 60,
-  /** memset of 4 KiB outside the cache (h); huge pages cost 512 of them. */
-  zero_page: 500,
-  /** copy_user_highpage of 4 KiB (h). */
+  path_component_miss: 6_000,
+  /** Exception entry, VMA lookup, page-table walk, exit: what a fault on the zero page takes (m). */
+  fault: 280,
+  /** Mapping one further page in fault-around (m: 21 µs for 16). */
+  fault_around_page: 100,
+  /** clear_page of 4 KiB (m: a huge fault; h); huge pages cost 512 of them. */
+  zero_page: 330,
+  /** copy_user_highpage of 4 KiB (h); what else copy on write does is counted on its own. */
   copy_page: 700,
-  /** copy_to_user / copy_from_user per 4 KiB of read(2), write(2). */
-  copy_user_page: 450,
+  /** copy_to_user / copy_from_user per 4 KiB of read(2), write(2) (m: cached pages). */
+  copy_user_page: 165,
+  /** A page of a file that is read from its disk: block mapping, its place in the bio, unlocking it (m: ext4). */
+  read_page: 500,
+  /** write_begin and write_end of a page: reservation, journal handle and buffer heads of ext4; accounting of tmpfs (m). */
+  write_page_disk: 2_800,
+  write_page_shmem: 600,
   /** One order-0 page from the per-CPU list; per refill or drain of a batch; splitting or merging in the buddy. */
   page_alloc: 80,
   page_free: 60,
   pcp_refill: 900,
   buddy_op: 40,
-  /** rmap, memcg charge and LRU insertion of a new anonymous page (m: what remains of 2.8 µs). */
-  page_add: 500,
-  /** Unmapping one present entry, and clearing an empty range of one table. */
-  zap_page: 70,
-  zap_table: 400,
+  /** rmap, memcg charge and LRU insertion of a new anonymous page (m: what remains of a first touch). */
+  page_add: 120,
+  /** Unmapping one present entry (m: with its freeing 2.2 µs), and looking at one table. */
+  zap_page: 140,
+  zap_table: 100,
   slab_alloc: 40,
   slab_free: 35,
   slab_new: 900,
   slab_shrink_object: 250,
   /** Taking an inode of a disk out of memory: its pages, extents and journal are looked at (l: drop_caches by the million). */
-  inode_evict: 1_000,
+  inode_evict: 600,
   /** Asking the forty or so shrinkers of a running system what they have (l). */
   shrink_slab: 4_000,
   /** A pass over a cgroup that gives nothing (m: 36 futile calls of 13 passes each stalled its task for 9.1 ms). */
   shrink_memcg: 1_900,
   /** Page-table page: allocation without its zeroing. */
   pt_alloc: 300,
-  /** One entry copied by fork (l). */
-  fork_page: 60,
+  /** One entry copied by fork (m: 3.7 ms for 8192, with all of fork). */
+  fork_page: 30,
   /** fork of a process without its page tables; exec without its faults; exit without its pages (l). */
   fork: 45_000,
   exec: 180_000,
@@ -53,23 +65,25 @@ export const COST = {
   signal_deliver: 1_200,
   mmap: 900,
   munmap: 1_100,
-  vma_op: 300,
+  vma_op: 400,
+  /** Splitting an area: two preparations and stores of the maple tree, each with some ten nodes (m: 154 µs for a munmap of two). */
+  vma_split: 4_000,
   /** Switch between two tasks with different address spaces (l); wake-up of a sleeper; timer tick. */
   context_switch: 1_500,
   wakeup: 600,
   tick: 900,
   softirq: 800,
   /**
-   * Swapping out (m): a page cost 27–31 µs where a first touch took 10 µs, scanned twice, written in requests of 32
-   * (reclaim/anon-swappiness60-repeat-b, -c: steps with and without writes). A page examined by shrink_folio_list or
-   * shrink_active_list; rmap walk per mapping; unmap by reclaim, with its flush.
+   * Swapping (m, steps of reclaim/anon-swappiness60-repeat-b and -c): a page that is only looked at and kept 3.2 µs; swapped
+   * out 18–20, looked at twice, in requests of 32; clean in the swap cache and freed 8; brought in 11 beside its request.
+   * A page examined by shrink_folio_list or shrink_active_list; rmap walk per mapping; unmap by reclaim, with its flush.
    */
-  scan_page: 250,
-  rmap_walk: 200,
-  unmap_page: 1_200,
+  scan_page: 150,
+  rmap_walk: 150,
+  unmap_page: 300,
   /** Building a bio and finding a place for it; ending it. */
-  bio_submit: 900,
-  bio_end: 400,
+  bio_submit: 300,
+  bio_end: 100,
   /** A request: from the scheduler to the driver, the device told; and its interrupt and softirq. */
   request_dispatch: 1_800,
   request_complete: 1_250,
@@ -77,14 +91,14 @@ export const COST = {
   page_cache_op: 250,
   /** One lookup in the page cache. */
   page_cache_lookup: 40,
-  swap_slot: 200,
+  swap_slot: 100,
   /** A new page for a slot: charge, LRU, what is known of it from before. */
-  swapin_page: 1_200,
+  swapin_page: 350,
   /** Compression and decompression of a page by zswap (LZO, h). */
   zswap_compress: 4_000,
   zswap_decompress: 1_500,
-  /** Migration of one page by compaction, one pageblock scanned. */
-  migrate_page: 1_500,
+  /** Migration of one page by compaction (m: 35–58 µs with all scanning), one page scanned. */
+  migrate_page: 3_500,
   compact_scan_page: 12,
   khugepaged_scan_page: 12,
   /** An entry that a walk of the multi-gen LRU looks at, with its page. */

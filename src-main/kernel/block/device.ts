@@ -28,18 +28,20 @@ interface Preset {
   readonly rotational: boolean
   /** CPU time of its driver per request, beyond COST: until the device has it, and in the interrupt. */
   readonly cpu?: readonly [dispatch: number, complete: number]
-  /** Its work is done by the CPU that emulates the machine, so it is as slow as that. */
+  /** It is said to rotate, but nothing does. */
   readonly emulated?: boolean
 }
 /**
  * A 7200 rpm disk (150 MB/s, 100 random reads/s, a write cache), a SATA SSD (500/450 MB/s, 80k IOPS), an NVMe drive
- * (3/2 GB/s, 400k IOPS), and the disk of an emulated machine: a file in the host's page cache, served by the host CPU that
- * also emulates the machine's, and said to rotate (virtio_blk leaves the queue's default).
+ * (3/2 GB/s, 400k IOPS), and the disk of an emulated machine: a file in the host's page cache, said to rotate (virtio_blk
+ * leaves the queue's default).
  *
- * The figures of the last are measured where a first touch (2.5 µs here) took 10 µs, so with a slowdown of 4: swapping in
- * eight pages in order, one request, took 418 µs, of which COST explains 220; what remains is the CPU's, halved between
- * telling the device and its interrupt, because the reader found nine requests of ten done when it came to wait, which
- * also bounds the latency (reference experiments reclaim/anon-swappiness60-repeat-b and -c).
+ * What the last takes is the host's time, not the emulated CPU's: the write to the doorbell leaves the guest's code and
+ * wakes the emulator's main loop; that takes one request after the other off the ring and hands each to its thread pool
+ * (request_ns); a thread reads or writes the file (page_ns: a copy), wakes the main loop once more, which raises the
+ * interrupt (latency_ns: three wakings of a host thread). What the machine's own CPU does for it is `cpu`: the ring and
+ * the exits to the emulator. Measured: a request of eight pages that is waited for took 200 µs beyond what its pages cost
+ * (reclaim/anon-swappiness60-repeat-c), 100–130 of them a stall for I/O (psi/thrash-256M while its host was quiet).
  */
 const PRESETS: Readonly<Record<DeviceKind, Preset>> = {
   hdd: {
@@ -50,11 +52,11 @@ const PRESETS: Readonly<Record<DeviceKind, Preset>> = {
   },
   ssd: { latency_ns: [85_000, 45_000], page_ns: [8_200, 9_100], request_ns: [4_000, 4_000], rotational: false },
   virtio: {
-    latency_ns: [6_000, 6_000],
-    page_ns: [300, 300],
-    request_ns: [0, 0],
+    latency_ns: [15_000, 15_000],
+    page_ns: [400, 400],
+    request_ns: [10_000, 10_000],
     rotational: true,
-    cpu: [20_000, 20_000],
+    cpu: [4_000, 2_000],
     emulated: true,
   },
   nvme: { latency_ns: [70_000, 18_000], page_ns: [1_370, 2_050], request_ns: [1_200, 1_200], rotational: false },
@@ -159,7 +161,7 @@ export function start_request(k: Kernel, head: number, at: number): void {
   const first = merged ? k.bio.first[tail]! : head
   // Interrupts of a direction are dealt with one after the other.
   const before = merged || tail === 0 ? 0 : k.bio.done_ns[tail]!
-  const irq = Math.max(pipe.end + PRESETS[device_kind(k, device)].latency_ns[dir] * device_slowdown(k, device), before)
+  const irq = Math.max(pipe.end + PRESETS[device_kind(k, device)].latency_ns[dir], before)
   if (tail !== 0) k.bio.next[tail] = head
   else d.head[queue] = head
   d.tail[queue] = last
@@ -185,7 +187,7 @@ function enter_pipe(k: Kernel, device: number, dir: 0 | 1, block: number, nr: nu
   const preset = PRESETS[device_kind(k, device)]
   const [reads, writes] = [device * 2, device * 2 + WRITE]
   const seek = merged ? 0 : seek_ns(k, device, dir, block, preset)
-  const service = (nr * preset.page_ns[dir] + seek) * device_slowdown(k, device)
+  const service = nr * preset.page_ns[dir] + seek
   let start = Math.max(at, d.pipe_until[device * 2 + dir]!)
   if (dir === WRITE) start = Math.max(start, d.pipe_until[reads]!)
   else if (d.pipe_until[writes]! > at) d.pipe_until[writes]! += service
@@ -194,10 +196,6 @@ function enter_pipe(k: Kernel, device: number, dir: 0 | 1, block: number, nr: nu
   d.next_block[device * 2 + dir] = block + nr
   d.last_block[device] = block + nr
   return { start, end }
-}
-
-function device_slowdown(k: Kernel, device: number): number {
-  return PRESETS[device_kind(k, device)].emulated === true ? (k.config.slowdown ?? 1) : 1
 }
 
 /** Adjacent to the last request of its direction, which the device has not begun with. */

@@ -134,7 +134,7 @@ function generic_perform_write(k: Kernel, inode: number, pos: number, count: num
     const whole = (pos % PAGE_SIZE === 0 && next - pos === PAGE_SIZE) || index * PAGE_SIZE >= k.inode.i_size[inode]!
     const pfn = shmem ? (shmem_get_page(k, inode, index, SGP_WRITE)?.pfn ?? 0) : write_begin(k, inode, index, whole)
     if (pfn === 0) return pos > start ? pos - start : -ENOMEM
-    charge(k, COST.copy_user_page)
+    charge(k, COST.copy_user_page + (shmem ? COST.write_page_shmem : COST.write_page_disk))
     k.page.flags[pfn]! |= PG_uptodate
     if (next > k.inode.i_size[inode]!) k.inode.i_size[inode] = next
     set_page_dirty(k, pfn)

@@ -75,6 +75,7 @@ export function submit_file_bio(k: Kernel, inode: number, dir: number, index: nu
   const kind = dir === READ ? BIO_FILE_READ : BIO_FILE_WRITE
   const t = k.var.current
   if (t !== 0 && dir === READ) k.task.read_bytes[t]! += nr * PAGE_SIZE
+  if (dir === READ) charge(k, nr * COST.read_page)
   submit_bio(k, file_device(k, inode), dir, block, nr, kind, 0, inode, index)
 }
 

@@ -6,6 +6,8 @@
  */
 import { assert } from '@shared/assert'
 import { VM_HUGETLB, type Kernel } from '../kernel'
+import { COST } from '../costs'
+import { charge } from '../task'
 import { EINVAL, ENOMEM } from '../uapi'
 import { fput, get_file } from './file_table'
 import { i_mmap_insert, i_mmap_remove } from './mmap_file'
@@ -207,6 +209,7 @@ export function __split_vma(k: Kernel, mm: number, vma: number, addr: number, ne
   const v = k.vma
   assert(v.vm_start[vma]! < addr && addr < v.vm_end[vma]!, 'split_vma: not inside')
   if (!hugetlb_vma_split_ok(k, vma, addr)) return -EINVAL
+  charge(k, COST.vma_split)
   const part = vm_area_dup(k, vma, mm)
   if (part === 0) return -ENOMEM
   hugetlb_dup(k, part, vma, false)
