@@ -4,9 +4,9 @@ import type { LabResult } from '../../../src-main/lab/runner'
 import { lab } from '../../support/lab'
 
 /** Fills more than memory holds, then reads and writes at random for a second; before and after: pressure, kblockd. */
-const thrash = (device: string): LabResult =>
+const thrash = (device: string, slowdown: number): LabResult =>
   lab(
-    `machine: { ram: 128MiB, swap: [{ size: 256MiB, device: ${device} }], thp: never, psi: true }\nsteps:\n` +
+    `machine: { ram: 128MiB, swap: [{ size: 256MiB, device: ${device} }], thp: never, psi: true, slowdown: ${slowdown} }\nsteps:\n` +
       `  - mmap: { as: a, length: 130MiB, flags: [private, anonymous, noreserve] }\n` +
       `  - { label: fill, touch: { area: a, access: write } }\n` +
       read('before') +
@@ -28,8 +28,8 @@ function line(r: LabResult, label: string): LabResult['lines'][number] {
 }
 
 describe('a program that thrashes', () => {
-  const slow = thrash('virtio')
-  const fast = thrash('nvme')
+  const slow = thrash('virtio', 12)
+  const fast = thrash('nvme', 1)
 
   test('is in iowait while kblockd and kswapd work: io some without full', () => {
     const [some, full] = [stall(slow, 'io', 'some'), stall(slow, 'io', 'full')]
@@ -75,5 +75,6 @@ test('pages that come back to a working set stall for memory, others for the dis
   )
   expect(line(r, 'back').vmstat['pswpin']).toBeGreaterThan(3000)
   expect(stall(r, 'io', 'some')).toBeGreaterThan(10_000)
-  expect(stall(r, 'memory', 'some')).toBe(0)
+  // kswapd may have run for some µs: what it does is a stall for memory.
+  expect(stall(r, 'memory', 'some')).toBeLessThan(stall(r, 'io', 'some') / 1000)
 })
