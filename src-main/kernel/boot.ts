@@ -34,6 +34,7 @@ import { loadavg_init } from './sched/loadavg'
 import { cmdline_text, version_text } from './proc/system'
 import { rcu_init, rcu_scheduler_starting } from './rcu/tree'
 import { psi_init } from './sched/psi'
+import { run_startup_script } from './startup'
 import { watch_init } from './sched/timer'
 import { first_task, next_task, printk, threads, TIMER_BIO, TIMER_WAKE, wake_up_task } from './task'
 
@@ -75,13 +76,10 @@ function block_init(k: Kernel): void {
   add_device(k, k.config.disk, next_device_name(k, k.config.disk), ROOT_DISK_PAGES)
 }
 
-/** What an initrd, or the start-up script of a lab machine, does before anything else can be read from a disk. */
+/** What an initrd does before anything else can be read from a disk. Lab machines do it in their start-up script. */
 function load_drivers(k: Kernel): void {
-  const { bare, disk, swap } = k.config
-  const ext4 = !bare || k.config.ext4 === true
-  if (ext4) load_modules(k, driver_modules(k, disk))
-  for (const { device } of swap) load_modules(k, driver_modules(k, device))
-  if (!ext4) return
+  const { disk, swap } = k.config
+  for (const kind of [disk, ...swap.map(({ device }) => device)]) load_modules(k, driver_modules(k, kind))
   add_disk(k, disk)
   load_modules(k, EXT4_MODULES)
   mount_ext4(k)
@@ -108,9 +106,9 @@ function start_init(k: Kernel): void {
     vfs_create(k, LD_SO_PATH, LD_SO_BYTES, FS_EXT4)
   }
   free_initmem(k)
-  if (k.config.bare) load_drivers(k)
-  swap_init(k)
+  if (!k.config.bare) swap_init(k)
   assert(do_execve(k, '/sbin/init', '/sbin/init') === 0, 'start_init: no working init found')
+  if (k.config.bare) run_startup_script(k)
   // It has brought the system up: its counters have been told many times.
   sync_mm_rss(k, k.task.mm[init]!)
   k.var.current = 0

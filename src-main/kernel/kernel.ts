@@ -48,6 +48,8 @@ export interface MachineConfig {
   readonly bare: boolean
   /** A lab machine with an ext4 file system on /mnt. Others have it as their root. */
   readonly ext4?: boolean
+  /** A lab machine that runs nothing but its shell's tools: no program lies in its initramfs. */
+  readonly shell?: boolean
   readonly bootParams: readonly string[]
   readonly psi: boolean
   /** The processor has five-level page tables (CPUID la57); `no5lvl` among the boot parameters leaves them off. */

@@ -2,7 +2,7 @@
 import { FS_EXT4, FS_TMPFS } from '../kernel/mm/inode'
 import { O_RDONLY, O_RDWR } from '../kernel/mm/file_table'
 import * as files from '../kernel/entry/file'
-import { LAB_PROGRAM } from '../kernel/sched/image'
+import { lab_program } from '../kernel/sched/initramfs'
 import * as s from '../kernel/entry/syscall'
 import { sys_swapoff, sys_swapon } from '../kernel/entry/swap'
 import { sysctl_write } from '../kernel/entry/sysctl'
@@ -61,7 +61,7 @@ export function wait4(k: Kernel, pid: number): number {
 
 /** Replaces the image; `comm` is the lab's name for it. */
 export function exec(k: Kernel, comm: string): number {
-  const ret = s.sys_execve(k, LAB_PROGRAM, comm)
+  const ret = s.sys_execve(k, lab_program(k), comm)
   if (ret >= 0) k.task.comm[k.var.current] = string_id(k, comm.slice(0, 15))
   return ret
 }

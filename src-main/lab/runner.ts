@@ -126,6 +126,16 @@ function usesExt4(steps: readonly LabStep[]): boolean {
   })
 }
 
+/** Steps that a shell does with its own tools; a program that has no others does not bring a file of its own. */
+const SHELL_STEPS: ReadonlySet<string> = new Set([
+  ...['readFile', 'writeFile', 'sysctl', 'sleep', 'pause', 'fork', 'in', 'exec', 'exit', 'wait', 'repeat', 'kill'],
+  ...['swapon', 'swapoff', 'dropCaches', 'compact', 'cgroup', 'sync', 'munlockall'],
+])
+function isForShell({ op, args }: LabStep): boolean {
+  const inner = 'steps' in Object(args) ? (args as { steps: readonly LabStep[] }).steps : []
+  return SHELL_STEPS.has(op) && inner.every(isForShell)
+}
+
 function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
   const { machine } = program
   const k = boot({
@@ -141,6 +151,7 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
     seed: program.seed,
     bare: true,
     ext4: usesExt4(program.steps),
+    shell: program.steps.every(isForShell),
     bootParams: [...machine.bootParams, ...(machine.psi ? ['psi=1'] : [])],
     psi: machine.psi,
     la57: machine.la57,

@@ -118,9 +118,10 @@ function load_module(k: Kernel, name: string): void {
   hold_each(k, SYSFS)
   hold_each(k, TRACE_EVENT, events)
   hold_each(k, { ftrace_event_field: fields })
+  // The copy goes before the module's own start.
+  vfree(k, copy)
   hold_each(k, CACHE_FOLDER, caches)
   hold_each(k, objects)
-  vfree(k, copy)
   k.var.mod['modules'] = [...loaded(k), name]
 }
 

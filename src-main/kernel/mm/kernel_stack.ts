@@ -8,7 +8,8 @@ import { C } from '@shared/counters'
 import { __GFP_ZERO, GFP_KERNEL, type Kernel } from '../kernel'
 import { thread_stack_delayed_free } from '../rcu/callbacks'
 import { memcg_kmem_charge, memcg_kmem_uncharge } from './memcg_kmem'
-import { alloc_page, free_page } from './page_alloc'
+import { free_page } from './page_alloc'
+import { vm_area_alloc_pages } from './vmalloc'
 
 const STACK_PAGES = 4
 const NR_CACHED_STACKS = 2
@@ -20,17 +21,8 @@ function cached_stacks(k: Kernel): number[][] {
 
 /** Four frames, chained through `private`; from the CPU's cache when it has one. */
 export function alloc_thread_stack(k: Kernel, t: number): boolean {
-  const cached = cached_stacks(k)[k.var.cpu]?.pop()
-  let first = cached ?? 0
-  for (let i = 0; first === 0 ? i < STACK_PAGES : i < STACK_PAGES && cached === undefined; i++) {
-    const pfn = alloc_page(k, GFP_KERNEL | __GFP_ZERO)
-    if (pfn === 0) {
-      free_stack_pages(k, first)
-      return false
-    }
-    k.page.private[pfn] = first
-    first = pfn
-  }
+  const first = cached_stacks(k)[k.var.cpu]?.pop() ?? new_stack(k)
+  if (first === 0) return false
   if (!memcg_charge_kernel_stack(k, first)) {
     free_stack_pages(k, first)
     return false
@@ -38,6 +30,11 @@ export function alloc_thread_stack(k: Kernel, t: number): boolean {
   k.task.stack_pfn[t] = first
   k.vmstat[C.nr_kernel_stack]! += STACK_PAGES * 4
   return true
+}
+/** The area is charged afterwards, so that its pages can come in one go. */
+function new_stack(k: Kernel): number {
+  const pages = vm_area_alloc_pages(k, GFP_KERNEL | __GFP_ZERO, STACK_PAGES)
+  return pages?.reduceRight((next, pfn) => ((k.page.private[pfn] = next), pfn), 0) ?? 0
 }
 
 /** A stack is its maker's cgroup's, cached or new. */

@@ -31,6 +31,7 @@ import { printk } from '../task'
 import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL, PAGEBLOCK_NR_PAGES, set_pageblock_migratetype } from './buddy'
 import { hugetlb_hstate_alloc_bootmem, hugetlb_init } from './hugetlb_boot'
 import { lru_gen_init_lruvec } from './lru_gen'
+import { initrd_pages } from '../sched/initramfs'
 import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { later_chunk_pages, setup_per_cpu_areas } from './percpu'
@@ -62,7 +63,6 @@ const SECTION_PAGES = 0x8000
 /** The kernel image from 16 MiB: text, gaps, read-only data, data, init, bss (52 MiB with its alignment). */
 const KERNEL_START = 0x1000
 const KERNEL_PAGES = 13312
-const INITRD_PAGES = 269
 const NODE_DATA_PAGES = 43
 /** Early page tables and firmware tables, in the image's brk area. */
 const BRK_PAGES = 17
@@ -179,7 +179,7 @@ function reserve_boot_memory(k: Kernel, block: Memblock): void {
   // The first MiB is left to firmware and real-mode code.
   memblock_reserve(block, 1, LOWMEM_END)
   memblock_reserve(block, KERNEL_START, KERNEL_START + KERNEL_PAGES + BRK_PAGES)
-  const initrd = low_top - INITRD_PAGES
+  const initrd = low_top - initrd_pages(k)
   memblock_reserve(block, initrd, low_top)
   const map = (k.var.mod['boot_map'] ??= { initrd: 0 }) as BootMap
   map.initrd = initrd
@@ -311,7 +311,7 @@ function count_managed(k: Kernel, start: number, end: number): void {
 export function free_initmem(k: Kernel): void {
   const { initrd } = k.var.mod['boot_map'] as BootMap
   const cpu = k.var.cpu
-  free_reserved_area(k, [{ start: initrd, end: initrd + INITRD_PAGES }], 'initrd')
+  free_reserved_area(k, [{ start: initrd, end: initrd + initrd_pages(k) }], 'initrd')
   // kernel_init is the second task: it runs beside the boot CPU where there is another.
   k.var.cpu = Math.min(1, k.config.cpus - 1)
   for (const range of LATE_FREED) {

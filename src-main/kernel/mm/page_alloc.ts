@@ -54,7 +54,7 @@ import {
   zone_of,
 } from './buddy'
 import { __rmqueue, reserve_highatomic_pageblock } from './fallback'
-import { free_unref_page_commit, pcp_allowed_order, rmqueue_pcplist } from './pcp'
+import { __rmqueue_pcplist, free_unref_page_commit, pcp_allowed_order, rmqueue_pcplist } from './pcp'
 import { __alloc_pages_slowpath } from './page_slowpath'
 import { memcg_kmem_charge, memcg_kmem_uncharge } from './memcg_kmem'
 import { wakeup_kswapd } from './vmscan'
@@ -115,6 +115,33 @@ export function alloc_pages(k: Kernel, gfp: number, order: number): number {
 
 export function alloc_page(k: Kernel, gfp: number): number {
   return alloc_pages(k, gfp, 0)
+}
+
+/**
+ * __alloc_pages_bulk: single pages from the running CPU's list in one go, from a zone that has room for them all; their
+ * frames are appended to `pages`. Fewer than `nr` when there is no such zone or it runs dry: the rest is for alloc_page.
+ */
+export function alloc_pages_bulk(k: Kernel, gfp: number, nr: number, pages: number[]): number {
+  if (nr < 2) return 0
+  const highest = gfp_zone(gfp)
+  let zone = preferred_zone(k, gfp)
+  while (zone >= 0 && !zone_has_room(k, zone, nr, highest, gfp)) zone--
+  if (zone < 0) return 0
+  let got = 0
+  for (; got < nr; got++) {
+    const pfn = __rmqueue_pcplist(k, zone, 0, gfp_migratetype(gfp), ALLOC_WMARK_LOW)
+    if (pfn === 0) break
+    prep_new_page(k, pfn, 0, gfp)
+    pages.push(pfn)
+  }
+  k.vmstat[C.pgalloc_dma + zone]! += got
+  mod_zone_page_state(k, zone, C.numa_hit, got)
+  k.vmstat[C.numa_local]! += got
+  return got
+}
+function zone_has_room(k: Kernel, zone: number, nr: number, highest: number, gfp: number): boolean {
+  if (k.zone.managed_pages[zone + 1] === 0) return false
+  return zone_watermark_fast(k, zone, 0, low_wmark_pages(k, zone) + nr, highest, ALLOC_WMARK_LOW, gfp)
 }
 
 /** The first zone with room above the mark gives the page. */

@@ -58,8 +58,20 @@ export function pcp_list(set: number, pindex: number): number {
   return 1 + (set - 1) * PCP_STRIDE + pindex
 }
 
-/** A page of the running CPU's list, 0 when the zone has none; refills an empty list with a batch. */
+/** A page of the running CPU's list, 0 when the zone has none; after it fewer are given back at a time. */
 export function rmqueue_pcplist(
+  k: Kernel,
+  zone: number,
+  order: number,
+  migratetype: number,
+  alloc_flags: number,
+): number {
+  k.pcp_set.free_factor[1 + k.var.cpu * MAX_NR_ZONES + zone]! >>= 1
+  return __rmqueue_pcplist(k, zone, order, migratetype, alloc_flags)
+}
+
+/** Refills an empty list with a batch. */
+export function __rmqueue_pcplist(
   k: Kernel,
   zone: number,
   order: number,
@@ -69,7 +81,6 @@ export function rmqueue_pcplist(
   const { pcp, pcp_set, page } = k
   const set = 1 + k.var.cpu * MAX_NR_ZONES + zone
   const row = pcp_list(set, order_to_pindex(migratetype, order))
-  pcp_set.free_factor[set]! >>= 1
   let pfn = pcp.head[row]!
   if (pfn === 0) {
     const batch = k.zone.pcp_batch[zone + 1]!

@@ -1,12 +1,12 @@
 /**
  * Pages in vmalloc areas, for VmallocUsed of /proc/meminfo: what boot keeps there, and the stacks of all threads.
  *
- * Linux: mm/vmalloc.c (vmalloc_nr_pages), kernel/fork.c (alloc_thread_stack_node, NR_CACHED_STACKS).
+ * Linux: mm/vmalloc.c (vmalloc_nr_pages, vm_area_alloc_pages), kernel/fork.c (alloc_thread_stack_node, NR_CACHED_STACKS).
  * Simplified: no addresses; an area's pages are found by the handle its owner keeps.
  */
 import { C } from '@shared/counters'
 import { GFP_KERNEL, type Kernel } from '../kernel'
-import { alloc_pages, free_page } from './page_alloc'
+import { alloc_page, alloc_pages_bulk, free_page } from './page_alloc'
 import { chunk_table_pages } from './percpu'
 
 /** One pack of 2 MiB that all BPF programs share; sock_init (a core_initcall) makes the first of them. */
@@ -17,6 +17,9 @@ const SCOMP_SCRATCH_PAGES = 64
 const OTHER_PAGES = 13
 /** The stack of a task that ended waits on its CPU for the next. */
 const CACHED_STACK_PAGES = 4
+
+/** Pages of one request: the lists' lock is not held for longer. */
+const BULK_PAGES = 100
 
 /** Pages of areas that boot makes, without the threads' stacks. */
 export function vmalloc_boot_pages(k: Kernel): number {
@@ -30,7 +33,7 @@ export function vmalloc_nr_pages(k: Kernel): number {
 
 /** Single pages for an area of `bytes`: their frames, or null when there is no memory (nothing is kept then). */
 export function vmalloc(k: Kernel, bytes: number): number[] | null {
-  const area = alloc_single_pages(k, Math.ceil(bytes / 4096))
+  const area = vm_area_alloc_pages(k, GFP_KERNEL, Math.ceil(bytes / 4096))
   if (area !== null) k.var.vmalloc_pages += area.length
   return area
 }
@@ -39,11 +42,22 @@ export function vfree(k: Kernel, area: readonly number[]): void {
   k.var.vmalloc_pages -= area.length
 }
 
-/** `nr` pages one by one, all or none. */
-export function alloc_single_pages(k: Kernel, nr: number): number[] | null {
+/** vm_area_alloc_pages: `nr` single pages, up to a hundred at a time while that works, all or none. */
+export function vm_area_alloc_pages(k: Kernel, gfp: number, nr: number): number[] | null {
   const got: number[] = []
   while (got.length < nr) {
-    const pfn = alloc_pages(k, GFP_KERNEL, 0)
+    const request = Math.min(BULK_PAGES, nr - got.length)
+    if (alloc_pages_bulk(k, gfp, request, got) !== request) break
+  }
+  return alloc_rest(k, gfp, nr, got)
+}
+/** `nr` pages one by one, all or none. */
+export function alloc_single_pages(k: Kernel, nr: number): number[] | null {
+  return alloc_rest(k, GFP_KERNEL, nr, [])
+}
+function alloc_rest(k: Kernel, gfp: number, nr: number, got: number[]): number[] | null {
+  while (got.length < nr) {
+    const pfn = alloc_page(k, gfp)
     if (pfn === 0) {
       for (const page of got) free_page(k, page)
       return null
