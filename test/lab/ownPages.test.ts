@@ -18,10 +18,11 @@ function area(text: string, header: RegExp, figure: string): number {
 
 test('between two steps a program runs on a part of its code, and leaves accessed bits there', () => {
   const { lines } = lab(`
+  - touch: { area: data, access: write }
   - writeFile: { path: /proc/self/clear_refs, text: "1" }
   - readFile: { path: /proc/self/smaps }
 `)
-  const smaps = lines[1]!.text!
+  const smaps = lines[2]!.text!
   const code = /r-xp .*lab/
   expect(area(smaps, code, 'Rss')).toBe(520)
   expect(area(smaps, code, 'Referenced')).toBe(4 * Math.ceil(130 / 6))

@@ -5,7 +5,7 @@ import { verify_slub } from '../../../src-main/kernel/mm/verify_slub'
 import { bareConfig } from '../../support/config'
 
 export function machine(ram_mib: number, options: Partial<MachineConfig> = {}): Kernel {
-  return open_kernel(bareConfig({ ram: ram_mib * 2 ** 20, ...options }))
+  return open_kernel(bareConfig({ ram: ram_mib * 2 ** 20, shell: true, ...options }))
 }
 
 export function bootMemory(ram_mib: number, options: Partial<MachineConfig> = {}): Kernel {

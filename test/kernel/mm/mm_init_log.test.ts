@@ -53,7 +53,7 @@ const CASES = [
 describe('the log of a boot', () => {
   for (const { name, config, lines } of CASES)
     test(name, () => {
-      const log = bare_machine(config).log.map(([, text]) => text)
+      const log = bare_machine({ shell: true, ...config }).log.map(([, text]) => text)
       expect(lines.filter((line) => !log.includes(line))).toEqual([])
     })
 })
