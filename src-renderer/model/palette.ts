@@ -7,6 +7,7 @@ import type { Sample } from './sample'
 
 export type PaletteAct =
   | { readonly kind: 'view'; readonly id: string }
+  | { readonly kind: 'map' }
   | { readonly kind: 'seek'; readonly ms: number }
   | { readonly kind: 'process'; readonly pid: number }
   | { readonly kind: 'command'; readonly command: Command }
@@ -78,6 +79,7 @@ function commands(): PaletteItem[] {
       hint,
       act: { kind: 'command', command },
     })),
+    { id: 'map', text: 'Page map', hint: 'every frame of RAM · Memory', act: { kind: 'map' } },
     { id: 'export', text: 'Export as CSV', hint: 'what the charts show · Ctrl E', act: { kind: 'export' } },
     ...themes.map(([theme, text]): PaletteItem => ({
       id: `theme ${theme}`,

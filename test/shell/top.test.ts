@@ -1,6 +1,6 @@
 /** The summary of top by the keys t and m: figures, bars, blocks, nothing, as top of procps-ng 4.0.2 on 80 columns. */
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { frame, lookAt, type View } from '../../src-main/shell/tools/top/frame'
 import { BARS, BLOCKS, graph } from '../../src-main/shell/tools/top/graph'
 import { pressed, type State } from '../../src-main/shell/tools/top/keys'
@@ -10,9 +10,8 @@ import { insideFolder } from '../support/procDir'
 const inside = insideFolder(join(import.meta.dirname, '../golden/procps/loaded'))
 const plain = (text: string): string => text.replaceAll(/\x1b\[\d*m/g, '') // eslint-disable-line no-control-regex
 
-/** The summary of an idle moment after some keys. */
-async function summaryAfter(keys: string): Promise<string[]> {
-  const view: View = {
+function viewOf(change: Partial<View>): View {
+  return {
     sort: '%CPU',
     reversed: false,
     summaryScale: 1,
@@ -23,11 +22,26 @@ async function summaryAfter(keys: string): Promise<string[]> {
     memoryMode: 0,
     idle: true,
     user: null,
-    pids: [1],
+    pids: null,
+    filters: [],
+    located: '',
     from: 0,
     max: Infinity,
+    ...change,
   }
-  const state: State = { view, delay: 3, help: null, note: '', noteRow: 5 }
+}
+const stateOf = (view: View): State => ({ view, delay: 3, help: null, note: '', noteRow: 5, lines: () => tasks(view) })
+/** The lines of the tasks, without scrolling. */
+function tasks(view: View): string[] {
+  const look = lookAt(inside)
+  const lines = frame(inside, look, look, { ...view, from: 0 }, 120)
+  return lines.slice(lines.indexOf('') + 2)
+}
+
+/** The summary of an idle moment after some keys. */
+async function summaryAfter(keys: string): Promise<string[]> {
+  const view = viewOf({ pids: [1] })
+  const state = stateOf(view)
   for (const key of keys) await pressed(key, () => Promise.resolve(null), state, { inside } as unknown as Io)
   expect(state.note).toBe('')
   const look = lookAt(inside)
@@ -60,4 +74,52 @@ test('a graph has a length of the screen, at most 100, and rounds each part', ()
   expect(shown(91.3, 8.1, BLOCKS)).toBe(`[\x1b[7m${' '.repeat(48)}\x1b[0m\x1b[7m${' '.repeat(4)}\x1b[0m ] `)
   expect(plain(shown(17.9, 0, BARS, 200))).toBe(`[${'|'.repeat(18)}${' '.repeat(82)}] `)
   expect(plain(shown(100, 0, BARS, 60))).toHaveLength(36)
+})
+
+describe('filters and the search', () => {
+  const press = async (state: State, key: string, answer: string): Promise<string> => {
+    await pressed(key, () => Promise.resolve(answer), state, { inside } as unknown as Io)
+    return state.note
+  }
+  const pids = (view: View): string[] => tasks(view).map((line) => line.trim().split(' ')[0]!)
+
+  test('o keeps tasks by what a column shows, O minds the case, both may be turned round; = shows all', async () => {
+    const view = viewOf({ sort: 'PID', reversed: true })
+    const state = stateOf(view)
+    const all = pids(view)
+    const name = tasks(view)[0]!.trim().split(/\s+/).at(-1)!
+    await press(state, 'o', `command=${name.toUpperCase()}`)
+    const named = pids(view)
+    expect(named).toContain('1')
+    expect(named.length).toBeLessThan(all.length)
+    await press(state, 'O', `COMMAND=${name.toUpperCase()}`)
+    expect(pids(view)).toEqual([])
+    await press(state, '=', '')
+    expect(pids(view)).toEqual(all)
+    await press(state, 'o', `!COMMAND=${name}`)
+    await press(state, 'o', 'PID<100')
+    expect(pids(view)).toEqual(all.filter((pid) => Number(pid) < 100 && !named.includes(pid)))
+    expect(await press(state, '\x0f', '')).toContain(`'!COMMAND=${name}' + 'PID<100'`)
+  })
+
+  test('o says what is wrong with a filter', async () => {
+    const state = stateOf(viewOf({}))
+    expect(await press(state, 'o', 'COMMAND')).toContain("'COMMAND' filter delimiter is missing")
+    expect(await press(state, 'o', 'COLOUR=red')).toContain("unrecognized field name 'COLOUR'")
+    expect(await press(state, 'o', 'PID=')).toContain("'PID=' filter value is missing")
+    expect(state.view.filters).toEqual([])
+  })
+
+  test('L scrolls to a task, & to the next, and says when there is none', async () => {
+    const view = viewOf({ sort: 'PID', reversed: true })
+    const state = stateOf(view)
+    expect(await press(state, '&', '')).toContain('inactive')
+    const found = tasks(view).flatMap((line, i) => (line.includes('root') ? [i] : []))
+    await press(state, 'L', 'root')
+    expect(view.from).toBe(found[0])
+    await press(state, '&', '')
+    expect(view.from).toBe(found[1])
+    expect(await press(state, 'L', 'no-such-task')).toContain('no matches: "no-such-task"')
+    expect(view.from).toBe(found[1])
+  })
 })

@@ -5,6 +5,7 @@ import { fixed, HZ, keyed, padLeft, readStat, type Stat } from '../../procText'
 import { userName } from '../../users'
 import { used_kB } from '../free'
 import { uptimeText } from '../uptime'
+import { passes, type Filter } from './filter'
 import { FIGURES, graph, NOTHING } from './graph'
 import { scaleMem, scaleTics, UNITS } from './scale'
 
@@ -29,6 +30,9 @@ export interface View {
   idle: boolean
   user: number | null
   pids: readonly number[] | null
+  filters: readonly Filter[]
+  /** Looked for by L and &: the task it is found in becomes the first that is shown. */
+  located: string
   /** First process that is shown. */
   from: number
   max: number
@@ -58,9 +62,11 @@ export function frame(inside: Inside, before: Look, now: Look, view: View, cols:
   const commandWidth = Math.max(7, cols - 1 - (head.length - 'COMMAND'.length))
   const shown = view.idle ? rows : rows.filter((row) => row.cpu > 0 || row.p.stat.state === 'R')
   const lines = shown
-    .slice(view.from, view.from + view.max)
-    .map((row) => line(row, whole, view, pidWidth, commandWidth))
-  return [...summary(inside, rows, before.stat, now.stat, view, cols - 1), '', head, ...lines]
+    .map((row) => cells(row, whole, view, pidWidth, commandWidth))
+    .filter((texts) => view.filters.every((filter) => passes(filter, texts)))
+    .map((texts) => texts.join(' '))
+  const upTo = view.from + view.max
+  return [...summary(inside, rows, before.stat, now.stat, view, cols - 1), '', head, ...lines.slice(view.from, upTo)]
 }
 
 export function rowsOf(inside: Inside, before: Look, now: Look, view: View): Row[] {
@@ -88,7 +94,8 @@ export const SORTS: Readonly<Record<string, (row: Row) => number | string>> = {
   'TIME+': ({ p }) => ticks(p), TIME: ({ p }) => ticks(p), COMMAND: ({ p }) => p.stat.comm, nTH: ({ p }) => p.stat.field(20), P: ({ p }) => p.stat.field(39), nMaj: ({ p }) => p.stat.field(12), nMin: ({ p }) => p.stat.field(10),
 } // prettier-ignore
 
-function line({ p, cpu }: Row, whole: Whole, view: View, pidWidth: number, commandWidth: number): string {
+/** What stands in the columns of a task. */
+function cells({ p, cpu }: Row, whole: Whole, view: View, pidWidth: number, commandWidth: number): string[] {
   const priority = p.stat.field(18)
   const kB = resident({ p, cpu }) * 4
   const command = view.commandLines ? commandLine(p) : p.stat.comm
@@ -105,7 +112,7 @@ function line({ p, cpu }: Row, whole: Whole, view: View, pidWidth: number, comma
     padLeft(percent((kB * 100) / whole.memTotal), 5),
     padLeft(scaleTics(ticks(p), 9), 9),
     plus(command, commandWidth),
-  ].join(' ')
+  ]
 }
 
 /** Text that is too long for its column ends in a +. */

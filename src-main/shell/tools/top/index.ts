@@ -27,8 +27,8 @@ export const top: Tool = {
     const { flags, values, rest } = options(args)
     if (rest.length > 0) throw new UsageError(`unknown option '${rest[0]}'`)
     if (flags.has('O')) return printFields(io)
-    const state = stateOf(flags, values)
     let last: Look = lookAt(io.inside)
+    const state: State = { ...stateOf(flags, values), lines: () => allLines(io, last, state.view) }
     await io.inside.sleep(PRIME_MS, io.signal)
     const draw = (cols: number): string[] => {
       const now = lookAt(io.inside)
@@ -66,7 +66,13 @@ function options(args: readonly string[]): ReturnType<typeof getopt> {
   }
 }
 
-function stateOf(flags: ReadonlySet<string>, values: ReadonlyMap<string, string>): State {
+/** Every task's line, as L looks through them. */
+function allLines(io: Io, last: Look, view: View): string[] {
+  const lines = frame(io.inside, last, lookAt(io.inside), { ...view, from: 0, max: Infinity }, io.cols + 1)
+  return lines.slice(lines.findIndex((line) => line.includes(' PID USER ')) + 1)
+}
+
+function stateOf(flags: ReadonlySet<string>, values: ReadonlyMap<string, string>): Omit<State, 'lines'> {
   const scale = (letter: string, units: string, otherwise: number): number => {
     const text = values.get(letter)
     if (text === undefined) return otherwise
@@ -92,6 +98,8 @@ function stateOf(flags: ReadonlySet<string>, values: ReadonlyMap<string, string>
     idle: !flags.has('i'),
     user,
     pids: values.has('p') ? values.get('p')!.split(',').map(pidOf) : null,
+    filters: [],
+    located: '',
     from: 0,
     max: Infinity,
   }

@@ -4,6 +4,7 @@ import { UsageError } from '../../options'
 import { userId } from '../../users'
 import { signalNumber } from '../signals'
 import type { Ask } from '../screen'
+import { COLUMNS, filterOf } from './filter'
 import type { View } from './frame'
 import { MODES } from './graph'
 
@@ -16,10 +17,10 @@ export interface State {
   note: string
   /** The row for it: the empty one above the header. */
   noteRow: number
+  /** The tasks as they are drawn without scrolling. */
+  lines: () => readonly string[]
 }
 
-/** The order in which < and > go through the columns. */
-const COLUMNS = ['PID', 'USER', 'PR', 'NI', 'VIRT', 'RES', 'SHR', 'S', '%CPU', '%MEM', 'TIME+', 'COMMAND']
 const HELP = `Help for Interactive Commands - top of the simulated machine
 
   P,M,T,N   Sort by: P %CPU; M %MEM; T TIME+; N PID
@@ -29,6 +30,9 @@ const HELP = `Help for Interactive Commands - top of the simulated machine
   t,m       Summary: t of CPU, m of memory, in figures, bars, blocks or not at all
   E,e       Scale of memory: E of the summary; e of the tasks
   u         Only the tasks of a user
+  o,O       Add a filter such as USER=root or !%CPU<1, ignoring case or not
+  =         Show all tasks again
+  L,&       Locate a string, and the next one
   n or #    How many tasks are shown
   k,r       Manipulate tasks: k kill; r renice
   d or s    Set the delay between updates
@@ -58,8 +62,11 @@ export async function pressed(key: string, ask: Ask, state: State, io: Io): Prom
   else if (key === 'e') view.taskScale = (view.taskScale + 1) % 5
   else if (key === 'h' || key === '?') state.help = HELP
   else if (SCROLL[key] !== undefined) view.from = Math.max(0, view.from + SCROLL[key])
-  else if ('dsunk#r'.includes(key)) await asked(key, ask, state, io).catch((error: unknown) => refuse(error, state))
-  else if (!' \r\n=\x0c'.includes(key)) state.note = ` Unknown command - try 'h' for help`
+  else if (key === '=') Object.assign(view, { filters: [], user: null, from: 0, max: Infinity })
+  else if (key === '\x0f') state.note = ` <Ctrl+O> ${view.filters.map(({ text }) => `'${text}'`).join(' + ') || 'none'}`
+  else if (key === '&') locate(state, view.from + 1)
+  else if ('dsunk#roOL'.includes(key)) await asked(key, ask, state, io).catch((error: unknown) => refuse(error, state))
+  else if (!' \r\n\x0c'.includes(key)) state.note = ` Unknown command - try 'h' for help`
 }
 
 /** Lines by what terminals send for arrows and pages. */
@@ -70,6 +77,18 @@ const SCROLL: Readonly<Record<string, number>> = {
 function neighbour(sort: string, step: number): string {
   const at = COLUMNS.indexOf(sort) + step
   return COLUMNS[Math.max(0, Math.min(COLUMNS.length - 1, at))]!
+}
+
+/** Scrolls to the next task whose line holds what is looked for. */
+function locate(state: State, from: number): void {
+  const { view } = state
+  if (view.located === '') {
+    state.note = ' Locate next inactive, use "L"'
+    return
+  }
+  const at = state.lines().findIndex((line, i) => i >= from && line.includes(view.located))
+  if (at < 0) state.note = ` ${from > view.from ? 'no more' : 'no'} matches: "${view.located}"`
+  else view.from = at
 }
 
 function refuse(error: unknown, state: State): void {
@@ -94,6 +113,17 @@ async function asked(key: string, ask: Ask, state: State, io: Io): Promise<void>
     if (text === null || text === '') return
     if (!/^\d+$/.test(text)) throw new UsageError('Unacceptable integer')
     view.max = Number(text) === 0 ? Infinity : Number(text)
+  } else if (key === 'o' || key === 'O') {
+    const how = key === 'o' ? 'ignoring case' : 'case sensitive'
+    const text = await ask(`add filter #${view.filters.length + 1} (${how}) as: [!]FLD?VAL`)
+    if (text === null || text.trim() === '') return
+    view.filters = [...view.filters, filterOf(text.trim(), key === 'o')]
+    view.from = 0
+  } else if (key === 'L') {
+    const text = await ask('Locate string')
+    if (text === null) return
+    view.located = text
+    if (text !== '') locate(state, view.from)
   } else if (key === 'k') {
     const pid = await askPid(ask, 'PID to signal/kill')
     if (pid === null) return
