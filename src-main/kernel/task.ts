@@ -74,6 +74,8 @@ export const WAIT_KTHREAD = 6
 export const WAIT_STOPPED = 7
 /** kswapd's reserves (throttle_direct_reclaim): D, ends early for SIGKILL. */
 export const WAIT_PFMEMALLOC = 8
+/** A delay in D that ends early for SIGKILL: writers, those above memory.high. */
+export const WAIT_KILLABLE = 9
 
 /** Task rows of the kernel threads that the memory code wakes; 0 before boot is done. */
 export interface Threads {
@@ -161,6 +163,11 @@ export function io_wait(k: Kernel, until_ns: number, wchan = 'folio_wait_bit_com
 /** The running task sleeps in D for `ns`; `psi_flags` (TSK_IOWAIT, TSK_MEMSTALL) hold meanwhile. */
 export function schedule_timeout(k: Kernel, ns: number, wchan: string, psi_flags = 0): void {
   sleep(k, k.var.now + ns, TASK_UNINTERRUPTIBLE, WAIT_TIMEOUT, wchan, psi_flags)
+}
+
+/** The same, but SIGKILL ends it. */
+export function schedule_timeout_killable(k: Kernel, ns: number, wchan: string, psi_flags = 0): void {
+  sleep(k, k.var.now + ns, TASK_UNINTERRUPTIBLE, WAIT_KILLABLE, wchan, psi_flags)
 }
 
 /** The running task waits in D until somebody wakes it, or kills it. */
@@ -383,7 +390,7 @@ export function send_signal(k: Kernel, t: number, sig: number): void {
 }
 
 function is_killable(wait_kind: number): boolean {
-  return wait_kind === WAIT_IO || wait_kind === WAIT_PFMEMALLOC
+  return wait_kind === WAIT_IO || wait_kind === WAIT_PFMEMALLOC || wait_kind === WAIT_KILLABLE
 }
 
 export function signal_pending(k: Kernel, t: number): boolean {

@@ -29,6 +29,7 @@ import {
   psi_memstall_enter,
   psi_memstall_leave,
   schedule_timeout,
+  schedule_timeout_killable,
   TSK_MEMSTALL,
 } from '../task'
 import { EAGAIN, EINTR } from '../uapi'
@@ -278,7 +279,7 @@ export function mem_cgroup_handle_over_high(k: Kernel): void {
       continue
     }
     const base = call_time(k) - k.var.now
-    schedule_timeout(k, base + penalty * JIFFY_NS, 'mem_cgroup_handle_over_high', TSK_MEMSTALL)
+    schedule_timeout_killable(k, base + penalty * JIFFY_NS, 'mem_cgroup_handle_over_high', TSK_MEMSTALL)
     return
   }
 }

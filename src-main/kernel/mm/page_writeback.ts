@@ -20,7 +20,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { device_write_pages_per_s, WRITE } from '../block/device'
-import { schedule_timeout } from '../task'
+import { schedule_timeout_killable } from '../task'
 import { xa_clear_mark, xa_set_mark } from '../lib/xarray'
 import {
   mark_inode_dirty,
@@ -194,7 +194,7 @@ function balance_dirty_pages(k: Kernel, t: number, pages_dirtied: number): void 
   const pause = Math.max(MIN_PAUSE_NS, ns)
   k.task.dirty_pause_ns[t]! += pause
   const base = k.task.state[t] === TASK_RUNNING ? 0 : call_time(k) - k.var.now
-  schedule_timeout(k, base + pause, 'balance_dirty_pages')
+  schedule_timeout_killable(k, base + pause, 'balance_dirty_pages')
 }
 
 /** Fewer checks while far from the limit. */

@@ -201,6 +201,24 @@ describe('limits', () => {
     expect(field(r, '/t memory.stat', 'shmem')).toBeGreaterThan(20 * 2 ** 20)
   })
 
+  it('cgroup.kill ends even those that memory.high delays, at once', () => {
+    const r = lab(
+      machine() +
+        group('/t', 'memory.high: 16MiB') +
+        `  - spawn: { as: slow, oomScoreAdj: 0, cgroup: /t, steps: [ { grow: { as: b, step: 2MiB, upTo: 60MiB } }, { pause: {} } ] }\n  - sleep: 5s\n` +
+        `  - { label: asleep, readFile: { path: '/proc/{slow}/wchan' } }\n` +
+        read('cgroup.events', '/t') +
+        write('cgroup.kill', '/t', '1') +
+        `  - sleep: 20ms\n  - { label: after, readFile: { path: /sys/fs/cgroup/t/cgroup.events } }\n` +
+        read('cgroup.procs', '/t') +
+        read('memory.events', '/t'),
+    )
+    expect(text(r, 'asleep')).toBe('mem_cgroup_handle_over_high')
+    expect([field(r, '/t cgroup.events', 'populated'), field(r, 'after', 'populated')]).toEqual([1, 0])
+    expect(text(r, '/t cgroup.procs')).toBe('')
+    expect(field(r, '/t memory.events', 'oom_kill')).toBe(0)
+  })
+
   it('memory.high with swap holds the line without a kill', () => {
     const r = lab(
       machine(SWAP) +
