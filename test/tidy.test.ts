@@ -39,7 +39,7 @@ const KERNEL_RANKS: readonly (readonly string[])[] = [
   ['sched/'],
   ['entry/'],
   ['proc/', 'verify.ts', 'snapshot.ts', 'kthreads.ts'],
-  ['boot.ts'],
+  ['startup.ts', 'boot.ts'],
 ]
 
 describe('imports', () => {
