@@ -4,7 +4,8 @@
  *
  *   mark_inode_dirty ─> b_dirty (by time) ─queue_io─> b_io ─writeback_sb_inodes─> clean, or back to b_dirty
  *
- * Linux: fs/fs-writeback.c. Simplified: one disk; metadata is not written; what is left of a file goes to the end of b_io (Linux: b_more_io).
+ * Linux: fs/fs-writeback.c. Simplified: one disk; metadata is not written; what is left of a file goes to the end of b_io
+ * (Linux: b_more_io).
  */
 import { C } from '@shared/counters'
 import { type Kernel } from '../kernel'

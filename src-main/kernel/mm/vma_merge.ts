@@ -24,6 +24,7 @@ import {
   vma_pages,
 } from './vma'
 
+/** Areas that an address space may have, until vm.max_map_count says otherwise. */
 export const DEFAULT_MAX_MAP_COUNT = 65530
 export function max_map_count(k: Kernel): number {
   return k.var.sysctl['vm.max_map_count'] ?? DEFAULT_MAX_MAP_COUNT

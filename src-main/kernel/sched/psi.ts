@@ -91,7 +91,7 @@ export function psi_show(k: Kernel, resource: 'memory' | 'io' | 'cpu', cgroup = 
   }
   if (resource === 'memory') return line('some', PSI_MEM_SOME) + line('full', PSI_MEM_FULL)
   if (resource === 'io') return line('some', PSI_IO_SOME) + line('full', PSI_IO_FULL)
-  // The machine is never without a task that has the CPU while one wants it.
+  // Of the machine `full` is 0, for somebody has the CPU while anybody wants it; of a cgroup it need not be.
   return line('some', PSI_CPU_SOME) + line('full', PSI_CPU_FULL)
 }
 
