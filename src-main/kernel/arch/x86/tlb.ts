@@ -54,6 +54,8 @@ export const HUGE = 1 << 31
 /** Of a tag: its context. */
 export const CONTEXT_MASK = 15 << 27
 const NR_LINES = 4096
+/** Named here, so that the walk looks nothing up. */
+const { walk_level_cached_cycles: CACHED_CYCLES, walk_level_memory_cycles: MEMORY_CYCLES } = COST
 
 export function tlb_init(k: Kernel): void {
   row_touch(k.tlb, k.config.cpus)
@@ -405,7 +407,7 @@ function miss_cycles(k: Kernel, cycles: number, result: number): number {
 function line_cycles(w: Int32Array, base: number, slot: number): number {
   const line = slot >>> 3
   const place = base + LINE + (line & (NR_LINES - 1))
-  if (w[place] === line) return COST.walk_level_cached_cycles
+  if (w[place] === line) return CACHED_CYCLES
   w[place] = line
-  return COST.walk_level_memory_cycles
+  return MEMORY_CYCLES
 }
