@@ -91,8 +91,8 @@ export const MORE = [
       [
         'an allocation does not calm a draining list down',
         'mm/pcp.ts',
-        'pcp_set.free_factor[set]! >>= 1',
-        'pcp_set.free_factor[set]! >>= 0',
+        'pcp_set.free_factor[1 + k.var.cpu * MAX_NR_ZONES + zone]! >>= 1',
+        'pcp_set.free_factor[1 + k.var.cpu * MAX_NR_ZONES + zone]! >>= 0',
       ],
       [
         'lists stay long while kswapd works',
