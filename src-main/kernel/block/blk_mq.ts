@@ -19,7 +19,7 @@ import { call_time, charge, kthread_sleep, threads, wake_kthread } from '../task
 import {
   blk_mq_get_request,
   device_has_elevator,
-  MAX_REQUEST_PAGES,
+  max_request_pages,
   may_merge,
   request_cpu,
   start_request,
@@ -78,7 +78,8 @@ function plug_bio(k: Kernel, bio: number, t: number): void {
 function merges_into_plug(k: Kernel, bio: number, tail: number): boolean {
   const b = k.bio
   if (b.device[tail] !== b.device[bio] || b.write[tail] !== b.write[bio]) return false
-  return b.block[bio] === b.block[tail]! + b.nr[tail]! && pages_up_to(k, tail) + b.nr[bio]! <= MAX_REQUEST_PAGES
+  if (b.block[bio] !== b.block[tail]! + b.nr[tail]!) return false
+  return pages_up_to(k, tail) + b.nr[bio]! <= max_request_pages(k, b.device[bio]!)
 }
 /** Pages of a request up to its last bio: they are adjacent. */
 function pages_up_to(k: Kernel, last: number): number {

@@ -26,6 +26,8 @@ interface Preset {
   /** Time in the pipe per request that does not follow the one before. */
   readonly request_ns: readonly [read: number, write: number]
   readonly rotational: boolean
+  /** max_segments, where it is another. */
+  readonly segments?: number
   /** CPU time of its driver per request, beyond COST: until the device has it, and in the interrupt. */
   readonly cpu?: readonly [dispatch: number, complete: number]
   /** It is said to rotate, but nothing does. */
@@ -56,6 +58,8 @@ const PRESETS: Readonly<Record<DeviceKind, Preset>> = {
     page_ns: [400, 400],
     request_ns: [10_000, 10_000],
     rotational: true,
+    // What the device says (VIRTIO_BLK_F_SEG_MAX): a ring of 256 less the header and the status.
+    segments: 254,
     cpu: [4_000, 2_000],
     emulated: true,
   },
@@ -67,8 +71,8 @@ const NEAR_DIVISOR = 4
 
 export const READ = 0
 export const WRITE = 1
-/** Segments of a request (max_segments of ATA and NVMe): pages are rarely adjacent in memory. */
-export const MAX_REQUEST_PAGES = 128
+/** max_segments of ATA (LIBATA_MAX_PRD / 2) and NVMe. */
+const MAX_SEGMENTS = 128
 /** blk-mq tags: who submits more waits. */
 const NR_REQUESTS = 256
 /** Write throttling (block/blk-wbt.c): requests of buffered writes in flight by kswapd and for it, and by others. */
@@ -108,6 +112,11 @@ export function device_write_pages_per_s(k: Kernel, device: number): number {
 /** Single-queue devices have an I/O scheduler (elevator_get_default: mq-deadline); those with many queues have none. */
 export function device_has_elevator(k: Kernel, device: number): boolean {
   return device_kind(k, device) !== 'nvme'
+}
+
+/** The longest request: pages are rarely adjacent in memory, so each is a segment. */
+export function max_request_pages(k: Kernel, device: number): number {
+  return PRESETS[device_kind(k, device)].segments ?? MAX_SEGMENTS
 }
 
 /** CPU time of a device's driver per request: to hand it over, and in the interrupt. */
@@ -202,7 +211,8 @@ function enter_pipe(k: Kernel, device: number, dir: 0 | 1, block: number, nr: nu
 export function may_merge(k: Kernel, queue: number, block: number, nr: number, at: number): boolean {
   const d = k.device
   const tail = d.tail[queue]!
-  if (tail === 0 || block !== d.next_block[queue] || d.request_pages[queue]! + nr > MAX_REQUEST_PAGES) return false
+  if (tail === 0 || block !== d.next_block[queue] || d.request_pages[queue]! + nr > max_request_pages(k, queue >> 1))
+    return false
   return k.bio.start_ns[tail]! > at
 }
 

@@ -24,6 +24,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { BIO_FILE_READ, BIO_FILE_WRITE, BIO_SWAP_READ, BIO_SWAP_WRITE } from '../block/bio'
+import { bio_alloc, bio_alloc_nowait, bio_put } from '../block/bio_set'
 import { blk_flush_plug, blk_mq_submit_bio, would_merge } from '../block/blk_mq'
 import { arm, dequeue_bio, first_bio, completion_cost, queue_congested, READ, WRITE } from '../block/device'
 import { COST } from '../costs'
@@ -107,6 +108,7 @@ function submit_bio(
   k.bio.pfn[bio] = pfn
   k.bio.obj[bio] = obj
   k.bio.index[bio] = index
+  take_bio(k, bio)
   if (!would_merge(k, bio)) while (queue_congested(k, device, dir, is_kswapd(k))) wait_for_request(k, device, dir)
   k.vmstat[dir === READ ? C.pgpgin : C.pgpgout]! += nr * (PAGE_SIZE / 1024)
   if (kind === BIO_FILE_READ) k.machine[M.disk_read_bytes]! += nr * PAGE_SIZE
@@ -123,6 +125,17 @@ function wait_for_request(k: Kernel, device: number, dir: number): void {
   const bio = k.device.head[device * 2 + dir]! || first_bio(k)
   assert(bio !== 0, 'wait_for_request: nothing in flight')
   io_wait_nested(k, k.bio.done_ns[bio]!, dir === WRITE ? 'rq_qos_wait' : 'blk_mq_get_tag')
+}
+
+/** mempool_alloc: the submitter sleeps until a bio is done, its own or one of kswapd's. */
+function take_bio(k: Kernel, bio: number): void {
+  while (!bio_alloc(k, bio)) {
+    blk_flush_plug(k, k.var.current, true)
+    if (first_bio(k) === 0) blk_flush_plug(k, threads(k).kswapd, true)
+    const first = first_bio(k)
+    if (first === 0) return bio_alloc_nowait(k, bio)
+    io_wait_nested(k, k.bio.done_ns[first]!, 'mempool_alloc')
+  }
 }
 
 // ---------------------------------------------------------------- completion
@@ -166,6 +179,7 @@ function end_bio(k: Kernel, bio: number): void {
   const index = k.bio.index[bio]!
   const nr = k.bio.nr[bio]!
   const queue = k.bio.device[bio]! * 2 + k.bio.write[bio]!
+  bio_put(k, bio)
   row_free(k.bio, bio)
   if (kind === BIO_SWAP_READ) end_swap_bio_read(k, pfn)
   else if (kind === BIO_SWAP_WRITE) end_page_writeback(k, pfn)

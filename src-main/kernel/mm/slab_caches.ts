@@ -63,7 +63,7 @@ khugepaged_mm_slot 112 112 8 - 0 -
 biovec-64 1024 1024 64 - 8 jbd2_1k,sgpool-32
 biovec-128 2048 2048 64 - 8 sgpool-64
 biovec-max 4096 4096 64 - 48 sgpool-128
-bio-192 192 256 64 n 16 -
+bio-192 192 256 64 n 4 -
 request_queue 968 968 8 - 0 -
 request_queue_srcu 1360 1360 8 - 0 -
 dax_cache 776 832 64 rn 19 -

@@ -192,10 +192,10 @@ const ACCOUNTED: ReadonlySet<string> = new Set([
 
 /** Named caches whose frames may be re-used only after a grace period (SLAB_TYPESAFE_BY_RCU), as Debian's are created. */
 const TYPESAFE_BY_RCU = new Set(['anon_vma', 'sighand_cache', 'TCP', 'TCPv6', 'MPTCP', 'MPTCPv6'])
-const RCU_SOCKS = /^(request_sock|tw_sock)_/
+const RCU_KINDS = /^(request_sock_|tw_sock_|bio-)/
 
 function typesafe_by_rcu(name: string): boolean {
-  return TYPESAFE_BY_RCU.has(name) || RCU_SOCKS.test(name)
+  return TYPESAFE_BY_RCU.has(name) || RCU_KINDS.test(name)
 }
 
 function create_named(k: Kernel, line: string): void {
@@ -367,6 +367,16 @@ export function hold_each(k: Kernel, objects: HeldObjects, times = 1): void {
     const cache = cache_by_name(k, name)
     for (let i = 0; i < nr * times; i++)
       assert(kmem_cache_alloc(k, cache, GFP_KERNEL) !== 0, 'slab_boot_objects: no memory')
+  }
+}
+
+/** Allocates as much and gives it back: the slabs stay, for so few are kept. */
+export function use_each(k: Kernel, objects: HeldObjects): void {
+  for (const [name, nr] of Object.entries(objects)) {
+    const cache = cache_by_name(k, name)
+    const used: number[] = []
+    for (let i = 0; i < nr; i++) used.push(kmem_cache_alloc(k, cache, GFP_KERNEL))
+    for (const handle of used) if (handle !== 0) kmem_cache_free(k, cache, handle)
   }
 }
 

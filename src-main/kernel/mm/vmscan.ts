@@ -271,6 +271,8 @@ function in_reclaim_compaction(sc: ScanControl): boolean {
 function shrink_lruvec_begin(k: Kernel, memcg: number, sc: ScanControl): LruScan {
   const nr = [0, 0, 0, 0]
   get_scan_count(k, memcg, sc, nr)
+  // One plug for all rounds: writes gather to whole requests, while clean pages are still looked for.
+  blk_start_plug(k)
   return { memcg, nr, targets: [...nr], nr_reclaimed: 0 }
 }
 
@@ -278,14 +280,12 @@ function shrink_lruvec_begin(k: Kernel, memcg: number, sc: ScanControl): LruScan
 function shrink_lruvec_round(k: Kernel, scan: LruScan, sc: ScanControl): boolean {
   const nr = scan.nr
   if (nr[LRU_INACTIVE_ANON]! + nr[LRU_ACTIVE_FILE]! + nr[LRU_INACTIVE_FILE]! === 0) return end_lruvec(k, scan, sc)
-  blk_start_plug(k)
   for (let lru = LRU_INACTIVE_ANON; lru <= LRU_ACTIVE_FILE; lru++) {
     if (nr[lru] === 0) continue
     const nr_to_scan = Math.min(nr[lru]!, SWAP_CLUSTER_MAX)
     nr[lru]! -= nr_to_scan
     scan.nr_reclaimed += shrink_list(k, lru, nr_to_scan, scan.memcg, sc)
   }
-  blk_finish_plug(k)
   // The first pass of a direct reclaimer does all that was asked for: kswapd does not keep up.
   const proportional = sc.target === 0 && !sc.kswapd && sc.priority === DEF_PRIORITY
   if (scan.nr_reclaimed < sc.nr_to_reclaim || proportional) return false
@@ -313,6 +313,7 @@ function keep_proportion(scan: LruScan, nr_file: number, nr_anon: number): void 
 }
 
 function end_lruvec(k: Kernel, scan: LruScan, sc: ScanControl): boolean {
+  blk_finish_plug(k)
   sc.nr_reclaimed += scan.nr_reclaimed
   // Aging goes on even when no anonymous page is evicted.
   if (total_swap_pages(k) > 0 && inactive_is_low(k, scan.memcg, LRU_INACTIVE_ANON))

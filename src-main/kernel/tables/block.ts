@@ -21,6 +21,8 @@ export const BIO = {
   irq_ns: 'f64',
   /** On the device, in pages. */
   block: 'f64',
+  /** Its object of the slab cache; 0: of the pool. */
+  object: 'f64',
 } as const satisfies TableSpec
 
 export const DEVICE = {
