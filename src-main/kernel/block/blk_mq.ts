@@ -58,6 +58,12 @@ export function blk_flush_plug(k: Kernel, t: number, from_schedule: boolean): vo
   }
 }
 
+/** Who waits for a request that another task's plug holds back: that task would run meanwhile, and let it go. */
+export function blk_flush_plugs_of_others(k: Kernel): void {
+  const { plug_head, meta } = k.task
+  for (let t = 1; t < meta.high; t++) if (plug_head[t] !== 0) blk_flush_plug(k, t, true)
+}
+
 function plug_bio(k: Kernel, bio: number, t: number): void {
   const { plug_head, plug_tail, plug_nr } = k.task
   const tail = plug_tail[t]!

@@ -11,7 +11,7 @@ import { GFP_KERNEL, type Kernel } from '../kernel'
 import { DRIVERS } from './modules'
 import { get_order } from '../lib/math'
 import { alloc_pages } from '../mm/page_alloc'
-import { hold_each, use_each, type HeldObjects } from '../mm/slab_common'
+import { hold_each, type HeldObjects } from '../mm/slab_common'
 import type { DeviceKind } from '../block/device'
 
 interface Queue {
@@ -52,9 +52,6 @@ const DISK: HeldObjects = {
   'kmalloc-8k': 2,
 }
 
-/** In use at once while its partition table was read: three slabs of bios are there after it, free but for the pool's. */
-const SCAN: HeldObjects = { 'bio-192': 46 }
-
 /** Lab machines run under an emulator whose disks are virtio. */
 function driver_of(k: Kernel, kind: DeviceKind): keyof typeof DRIVERS {
   if (k.config.bare) return 'virtio'
@@ -73,7 +70,6 @@ export function add_disk(k: Kernel, kind: DeviceKind): void {
     alloc_requests(k, ring * 4096)
   }
   hold_each(k, DISK)
-  use_each(k, SCAN)
 }
 
 /** blk_mq_alloc_rqs: the largest blocks that are not more than twice what is left, 64 KiB at most. */

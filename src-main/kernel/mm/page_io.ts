@@ -25,12 +25,12 @@ import {
 } from '../kernel'
 import { BIO_FILE_READ, BIO_FILE_WRITE, BIO_SWAP_READ, BIO_SWAP_WRITE } from '../block/bio'
 import { bio_alloc, bio_alloc_nowait, bio_put } from '../block/bio_set'
-import { blk_flush_plug, blk_mq_submit_bio, would_merge } from '../block/blk_mq'
+import { blk_flush_plug, blk_flush_plugs_of_others, blk_mq_submit_bio, would_merge } from '../block/blk_mq'
 import { arm, dequeue_bio, first_bio, completion_cost, queue_congested, READ, WRITE } from '../block/device'
 import { COST } from '../costs'
 import { row_alloc, row_free } from '../lib/arena'
 import { xa_load } from '../lib/xarray'
-import { call_time, charge, charge_irq, io_wait, schedule_timeout, threads, TSK_IOWAIT, TSK_MEMSTALL } from '../task'
+import { call_time, charge, charge_irq, io_wait, schedule_timeout, TSK_IOWAIT, TSK_MEMSTALL } from '../task'
 import { end_page_writeback_file } from './page_writeback'
 import { folio_rotate_reclaimable, folio_zone } from './swap'
 import { swap_area_of } from './swapfile'
@@ -122,16 +122,17 @@ function is_kswapd(k: Kernel): boolean {
 /** rq_qos_wait, blk_mq_get_tag: the submitter sleeps until a request of the queue is done. */
 function wait_for_request(k: Kernel, device: number, dir: number): void {
   blk_flush_plug(k, k.var.current, true)
+  if (first_bio(k) === 0) blk_flush_plugs_of_others(k)
   const bio = k.device.head[device * 2 + dir]! || first_bio(k)
   assert(bio !== 0, 'wait_for_request: nothing in flight')
   io_wait_nested(k, k.bio.done_ns[bio]!, dir === WRITE ? 'rq_qos_wait' : 'blk_mq_get_tag')
 }
 
-/** mempool_alloc: the submitter sleeps until a bio is done, its own or one of kswapd's. */
+/** mempool_alloc: the submitter sleeps until a bio is done, its own or another's. */
 function take_bio(k: Kernel, bio: number): void {
   while (!bio_alloc(k, bio)) {
     blk_flush_plug(k, k.var.current, true)
-    if (first_bio(k) === 0) blk_flush_plug(k, threads(k).kswapd, true)
+    if (first_bio(k) === 0) blk_flush_plugs_of_others(k)
     const first = first_bio(k)
     if (first === 0) return bio_alloc_nowait(k, bio)
     io_wait_nested(k, k.bio.done_ns[first]!, 'mempool_alloc')
@@ -229,10 +230,8 @@ export function end_page_writeback(k: Kernel, pfn: number): void {
 export function page_done_ns(k: Kernel, pfn: number): number {
   blk_flush_plug(k, k.var.current, true)
   const done = request_of(k, pfn)
-  // kswapd may have lost the CPU with its plug full; who waits for that does not wait for the CPU, too.
-  const t = threads(k).kswapd
-  if (done !== 0 || k.task.plug_head[t] === 0) return done
-  blk_flush_plug(k, t, true)
+  if (done !== 0) return done
+  blk_flush_plugs_of_others(k)
   return request_of(k, pfn)
 }
 function request_of(k: Kernel, pfn: number): number {
