@@ -128,11 +128,11 @@ function wait_for_request(k: Kernel, device: number, dir: number): void {
   io_wait_nested(k, k.bio.done_ns[bio]!, dir === WRITE ? 'rq_qos_wait' : 'blk_mq_get_tag')
 }
 
-/** mempool_alloc: the submitter sleeps until a bio is done, its own or another's. */
+/** mempool_alloc: the submitter sleeps until a bio is done, its own or another's, who has the CPU meanwhile. */
 function take_bio(k: Kernel, bio: number): void {
   while (!bio_alloc(k, bio)) {
     blk_flush_plug(k, k.var.current, true)
-    if (first_bio(k) === 0) blk_flush_plugs_of_others(k)
+    blk_flush_plugs_of_others(k)
     const first = first_bio(k)
     if (first === 0) return bio_alloc_nowait(k, bio)
     io_wait_nested(k, k.bio.done_ns[first]!, 'mempool_alloc')
