@@ -24,7 +24,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { BIO_FILE_READ, BIO_FILE_WRITE, BIO_SWAP_READ, BIO_SWAP_WRITE } from '../block/bio'
-import { bio_alloc, bio_alloc_nowait, bio_put } from '../block/bio_set'
+import { bio_alloc, bio_alloc_nowait, bio_put } from './bio_set'
 import { blk_flush_plug, blk_flush_plugs_of_others, blk_mq_submit_bio, would_merge } from '../block/blk_mq'
 import { arm, dequeue_bio, first_bio, completion_cost, queue_congested, READ, WRITE } from '../block/device'
 import { COST } from '../costs'
