@@ -8,7 +8,7 @@ import { lab } from '../../support/lab'
 import { bootMemory, verifyMemory } from './machine'
 
 function exhausted() {
-  const k = bootMemory(64)
+  const k = bootMemory(128)
   while (alloc_page(k, __GFP_KSWAPD_RECLAIM | __GFP_NOWARN) !== 0);
   const bios: number[] = []
   for (;;) {
