@@ -48,7 +48,7 @@ define('replay FILE', "the shell on a recording: replay FILE --at 95s -- 'free -
   .option('--record <file>', 'keep a recording of the branch')
   .option('--for <duration>', 'how long a branch runs', '60s')
 define('record ACTION [FILE] [OUT]', 'what a recording holds: list | info | verify | export')
-  ?.option('--format <csv|json|memscope>', 'of an export', 'csv')
+  ?.option('--format <csv|json|parquet|html|memscope>', 'of an export', 'csv')
   .option('--json', 'print one object')
 define('scenarios', 'the gallery')?.option('--json', 'print one object')
 define('serve [SCENARIO]', 'serve the app to a browser and print its address')

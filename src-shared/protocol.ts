@@ -9,6 +9,8 @@ const ms = z.number().nonnegative().finite()
 /** A process is named by PID and start time, so that an action never hits a later process of the same PID. */
 const target = z.object({ pid, start_ns: z.number().nonnegative().optional() })
 
+export const EXPORT_FORMATS = ['csv', 'json', 'parquet', 'html', 'memscope'] as const
+export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64] as const
 
 export const commandSchema = z.discriminatedUnion('type', [
@@ -126,11 +128,11 @@ export const commandSchema = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('exportRecording'),
-    /** Where to: a file, or for CSV also a folder. */
+    /** Where to: a file, or for CSV and Parquet also a folder. */
     path: z.string().max(4096),
     /** Of which recording; the shown one, or the session so far, when it is left out. */
     recording: z.string().max(4096).optional(),
-    format: z.enum(['csv', 'json', 'memscope']),
+    format: z.enum(EXPORT_FORMATS),
   }),
   // session
   z.object({ type: z.literal('hello') }),

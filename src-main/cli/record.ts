@@ -2,12 +2,12 @@
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { EXPORT_FORMATS, type ExportFormat } from '@shared/protocol'
 import { formatSize } from '@shared/units'
 import type { Call } from '../cli'
 import { advanceTo, bootMachine, hashOf, nowMs } from '../engine/machine'
 import { readScenario } from '../engine/scenarios'
 import { openUntrusted } from '../recorder/check'
-import type { ExportFormat } from '../recorder/export'
 import { exportRecording } from '../recorder/export'
 import { listRecordings, sessionsFolder } from '../recorder/library'
 import { openReader } from '../recorder/reader'
@@ -15,6 +15,14 @@ import { loadSqlite, type Sqlite } from '../recorder/sqlite'
 import type { RecordingInfo } from '../recorder/types'
 import { InputError } from './errors'
 
+/** Beside the recording, when no place is given; tables go to a folder. */
+const ENDINGS: Readonly<Record<ExportFormat, string>> = {
+  csv: '-csv',
+  json: '.json',
+  parquet: '-parquet',
+  html: '.html',
+  memscope: '.copy.memscope',
+}
 const ACTIONS = { list, info, verify, export: exportFile }
 
 export async function run({ args, options }: Call): Promise<number> {
@@ -95,16 +103,13 @@ function verify(sqlite: Sqlite, file: string, _out: string | undefined, options:
 }
 
 async function exportFile(sqlite: Sqlite, file: string, out: string | undefined, options: Options): Promise<number> {
-  const format = String(options['format'])
-  if (!['csv', 'json', 'memscope'].includes(format))
-    throw new InputError(`--format: expected csv, json or memscope, got "${format}"`)
-  const target =
-    out ??
-    file.replace(/\.memscope$/, '') +
-      (format === 'csv' ? '-csv' : `.${format === 'memscope' ? 'copy.memscope' : format}`)
+  const format = options['format'] as ExportFormat
+  if (!EXPORT_FORMATS.includes(format))
+    throw new InputError(`--format: expected one of ${EXPORT_FORMATS.join(', ')}, got "${String(format)}"`)
+  const target = out ?? file.replace(/\.memscope$/, '') + ENDINGS[format]
   const db = openUntrusted(sqlite, file)
   try {
-    for (const path of await exportRecording(db, target, format as ExportFormat)) print(`${path}\n`)
+    for (const path of await exportRecording(db, target, format)) print(`${path}\n`)
     return 0
   } finally {
     db.close()

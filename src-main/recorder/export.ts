@@ -1,33 +1,61 @@
-/** A recording as CSV (a folder of tables, or one table), as JSON, or as a copy of the file. */
-import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+/** A recording as CSV or Parquet (a folder of tables, or one table), as JSON, as a report, or as a copy of the file. */
+import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
+import { resolve } from 'node:path'
+import type { ExportFormat } from '@shared/protocol'
+import { writeParquet } from './parquet'
 import { openReader } from './reader'
-import { SERIES_NAMES } from './schema'
+import { reportOf } from './report/report'
+import { quoted, SERIES_NAMES } from './schema'
 import type { Database } from './sqlite'
+import { NotWritten, wholeFile, wholeFiles } from './whole'
 
-export type ExportFormat = 'csv' | 'json' | 'memscope'
 const VIEWS = ['v_meminfo', 'v_vmstat', 'v_process', 'v_slab', 'v_swap', 'v_psi', 'v_event', 'v_oom'] as const
+/** One table of all series: the wide one. */
+const WIDE = { columns: ['ms', ...SERIES_NAMES], from: 'sample ORDER BY t' } as const
 
-/** Writes it to `out` and returns the paths written. CSV: `out` ending in .csv is one table of all series, else a folder. */
+/**
+ * Writes it to `out`, whole or not at all, and returns the paths written. CSV and Parquet: `out` with that ending is one
+ * table of all series, else a folder.
+ */
 export async function exportRecording(db: Database, out: string, format: ExportFormat): Promise<string[]> {
-  if (format === 'memscope') {
-    rmSync(out, { force: true })
-    db.pragma('query_only = OFF')
-    db.prepare('VACUUM INTO ?').run(out)
-    if (db.readonly) db.pragma('query_only = ON')
-    return [out]
+  if (resolve(out) === resolve(db.name)) throw new NotWritten(out, 'it is the recording itself')
+  if (format === 'memscope') return wholeFile(out, (file) => copy(db, file))
+  // All tables are of one instant, while the recording may be going on.
+  db.exec('BEGIN')
+  try {
+    return await exportText(db, out, format)
+  } finally {
+    db.exec('COMMIT')
   }
-  if (format === 'json') return [await writeLines(out, jsonLines(db))]
-  if (out.endsWith('.csv')) {
-    const columns = ['ms', ...SERIES_NAMES].map((n) => `"${n}"`).join(', ')
-    return [await writeLines(out, csvLines(db, `SELECT ${columns} FROM sample ORDER BY t`))]
-  }
-  mkdirSync(out, { recursive: true })
-  const written: string[] = []
-  for (const view of VIEWS)
-    written.push(await writeLines(join(out, `${view.slice(2)}.csv`), csvLines(db, `SELECT * FROM ${view}`)))
-  return written
+}
+
+function exportText(db: Database, out: string, format: Exclude<ExportFormat, 'memscope'>): Promise<string[]> {
+  if (format === 'json') return wholeFile(out, (file) => writeLines(file, jsonLines(db)))
+  if (format === 'html') return wholeFile(out, (file) => writeLines(file, reportOf(db)))
+  const about = aboutOf(db)
+  const write = (file: string, table: { from: string; columns: readonly string[] }): Promise<void> =>
+    format === 'parquet'
+      ? writeParquet(db, file, table, about)
+      : writeLines(file, csvLines(db, `SELECT ${table.columns.map(quoted).join(', ')} FROM ${table.from}`))
+  if (out.endsWith(`.${format}`)) return wholeFile(out, (file) => write(file, WIDE))
+  const files = new Map(VIEWS.map((view) => [`${view.slice(2)}.${format}`, view]))
+  return wholeFiles(out, [...files.keys()], (file, name) => {
+    const from = files.get(name)!
+    const columns = db.prepare(`SELECT * FROM ${from}`).columns()
+    return write(file, { from, columns: columns.map((column) => column.name) })
+  })
+}
+
+function copy(db: Database, file: string): void {
+  db.pragma('query_only = OFF')
+  db.prepare('VACUUM INTO ?').run(file)
+  if (db.readonly) db.pragma('query_only = ON')
+}
+
+function aboutOf(db: Database): object {
+  const { machine, scenario, seed, engine, created } = openReader(db).meta()
+  return { title: machine.title, scenario, seed, engine, created }
 }
 
 export function* csvLines(db: Database, sql: string): Generator<string> {
@@ -62,12 +90,11 @@ function* jsonLines(db: Database): Generator<string> {
   yield `],\n"events":${JSON.stringify(reader.events(0, Infinity))},\n"commands":${JSON.stringify(reader.commands())},\n"log":${JSON.stringify(reader.log(Infinity))}}\n`
 }
 
-async function writeLines(file: string, lines: Iterable<string>): Promise<string> {
+async function writeLines(file: string, lines: Iterable<string>): Promise<void> {
   const stream = createWriteStream(file)
   const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error))
   failed.catch(() => undefined)
   for (const line of lines) if (!stream.write(line)) await Promise.race([once(stream, 'drain'), failed])
   stream.end()
   await Promise.race([once(stream, 'finish'), failed])
-  return file
 }

@@ -4,9 +4,9 @@
  */
 import { dirname } from 'node:path'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
-import type { RecordingSeries } from '@shared/protocol'
+import type { ExportFormat, RecordingSeries } from '@shared/protocol'
 import { openUntrusted } from './check'
-import { exportRecording, type ExportFormat } from './export'
+import { exportRecording } from './export'
 import { listRecordings, prune } from './library'
 import { openReader, type Reader } from './reader'
 import { loadSqlite, type Database, type Sqlite } from './sqlite'

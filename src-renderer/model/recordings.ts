@@ -1,4 +1,6 @@
 /** The library of recordings as the engine lists it. */
+import type { ExportFormat } from '@shared/protocol'
+
 export interface Recording {
   readonly path: string
   readonly bytes: number
@@ -43,7 +45,7 @@ export const fileName = (path: string): string =>
   path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
 
 /** A neighbour of the recording with another ending: where an export goes. */
-export function exportPath(path: string, format: 'csv' | 'json' | 'memscope'): string {
+export function exportPath(path: string, format: ExportFormat): string {
   const stem = path.replace(/\.memscope$/, '')
   return format === 'memscope' ? `${stem}-copy.memscope` : `${stem}.${format}`
 }

@@ -1,5 +1,5 @@
 /** The command line: what run, exec, replay and record print, and that a replay is the machine that was recorded. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -87,6 +87,18 @@ describe('a recording', () => {
     })
     const info = JSON.parse((await output(record, ['info', file], { json: true })).text) as Record<string, unknown>
     expect(info).toMatchObject({ seed: 5, samples: 17, oomKills: 1 })
+  })
+
+  test('is exported beside itself in the format that is asked for, and in no other', async () => {
+    const { text } = await output(record, ['export', file], { format: 'html' })
+    expect(text).toBe(`${join(folder, 'small.html')}\n`)
+    expect(readFileSync(text.trim(), 'utf8')).toContain('leaky-service')
+    const tables = (await output(record, ['export', file], { format: 'parquet' })).text.trim().split('\n')
+    expect(tables).toHaveLength(8)
+    for (const path of tables) expect(readFileSync(path).subarray(0, 4).toString()).toBe('PAR1')
+    await expect(output(record, ['export', file], { format: 'xml' })).rejects.toThrow(
+      '--format: expected one of csv, json, parquet, html, memscope, got "xml"',
+    )
   })
 
   test('is branched: other decisions from an instant on', async () => {
