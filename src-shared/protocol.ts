@@ -11,6 +11,8 @@ const target = z.object({ pid, start_ns: z.number().nonnegative().optional() })
 
 export const EXPORT_FORMATS = ['csv', 'json', 'parquet', 'html', 'memscope'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+/** Characters of a recording's note. */
+export const MAX_NOTE = 20_000
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64] as const
 
 export const commandSchema = z.discriminatedUnion('type', [
@@ -125,6 +127,12 @@ export const commandSchema = z.discriminatedUnion('type', [
     type: z.literal('readRecording'),
     path: z.string().max(4096),
     points: z.number().int().min(1).max(20000),
+  }),
+  /** Keeps a text with a recording, in place of the one before. */
+  z.object({
+    type: z.literal('noteRecording'),
+    path: z.string().max(4096),
+    text: z.string().max(MAX_NOTE),
   }),
   z.object({
     type: z.literal('exportRecording'),

@@ -54,7 +54,7 @@ function info(sqlite: Sqlite, file: string, _out: string | undefined, options: O
     if (options['json'] === true) print(`${JSON.stringify(found)}\n`)
     else
       print(
-        `${found.title} (${found.scenario}, seed ${found.seed}, engine ${found.engine}, ${found.created})\n  ${describe(found)}\n`,
+        `${plain(found.title)} (${plain(found.scenario)}, seed ${found.seed}, engine ${plain(found.engine)}, ${plain(found.created)})\n  ${describe(found)}\n${noteOf(found)}`,
       )
     return 0
   } finally {
@@ -65,6 +65,21 @@ function info(sqlite: Sqlite, file: string, _out: string | undefined, options: O
 function describe(r: RecordingInfo): string {
   const span = `${(r.firstMs / 1000).toFixed(1)} … ${(r.lastMs / 1000).toFixed(1)} s`
   return `${span}, ${r.samples} samples, ${r.events} events, ${r.oomKills} OOM kills, ${r.commands} commands, ${r.checkpoints} checkpoints, ${formatSize(r.bytes)}`
+}
+
+function noteOf({ note }: RecordingInfo): string {
+  return note === ''
+    ? ''
+    : note
+        .split('\n')
+        .map((line) => `  | ${plain(line)}\n`)
+        .join('')
+}
+
+/** Foreign text does nothing to a terminal. */
+function plain(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 
 /** The file is whole, and running it again leads through the same states. */

@@ -5,6 +5,7 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { APPLICATION_ID, MIGRATIONS, USER_VERSION } from './schema'
 import type { Database, Sqlite } from './sqlite'
+import { NotWritten } from './whole'
 
 export class NotARecording extends Error {
   readonly exitCode = 2
@@ -23,6 +24,25 @@ export function openUntrusted(sqlite: Sqlite, file: string): Database {
   } catch (error) {
     db.close()
     throw asRefusal(error, file)
+  }
+}
+
+/** Changes a recording that nobody is writing: checked first, as one that is read. */
+export function changeUntrusted(sqlite: Sqlite, file: string, change: (db: Database) => void): void {
+  openUntrusted(sqlite, file).close()
+  const db = new sqlite(file, { fileMustExist: true, timeout: 1000 })
+  try {
+    harden(db)
+    checkSchema(sqlite, db, file)
+    change(db)
+  } catch (error) {
+    if (error instanceof NotARecording) throw error
+    const { code = '', message } = error as Error & { code?: string }
+    if (code.startsWith('SQLITE_READONLY')) throw new NotWritten(file, 'permission denied')
+    if (code.startsWith('SQLITE_BUSY')) throw new NotWritten(file, 'another program is using it', 1)
+    throw new NotWritten(file, message.split('\n', 1)[0]!, 1)
+  } finally {
+    db.close()
   }
 }
 

@@ -54,8 +54,9 @@ function copy(db: Database, file: string): void {
 }
 
 function aboutOf(db: Database): object {
-  const { machine, scenario, seed, engine, created } = openReader(db).meta()
-  return { title: machine.title, scenario, seed, engine, created }
+  const reader = openReader(db)
+  const { machine, scenario, seed, engine, created } = reader.meta()
+  return { title: machine?.title, scenario, seed, engine, created, note: reader.note() }
 }
 
 export function* csvLines(db: Database, sql: string): Generator<string> {
@@ -80,7 +81,7 @@ function* jsonLines(db: Database): Generator<string> {
   const reader = openReader(db)
   const { machine, scenario, source, seed, engine, created } = reader.meta()
   yield `{"memscope":"recording/1","machine":${JSON.stringify(machine)},"scenario":${JSON.stringify(scenario)},"source":${JSON.stringify(source)},`
-  yield `"seed":${seed},"engine":${JSON.stringify(engine)},"created":${JSON.stringify(created)},\n"series":${JSON.stringify(['ms', ...SERIES_NAMES])},\n"samples":[\n`
+  yield `"seed":${seed},"engine":${JSON.stringify(engine)},"created":${JSON.stringify(created)},"note":${JSON.stringify(reader.note())},\n"series":${JSON.stringify(['ms', ...SERIES_NAMES])},\n"samples":[\n`
   const rows = db.prepare(`SELECT ms, ${SERIES_NAMES.map((n) => `"${n}"`).join(', ')} FROM sample ORDER BY t`).raw()
   let comma = ''
   for (const row of rows.iterate() as IterableIterator<unknown[]>) {

@@ -1,6 +1,6 @@
 /** Reads a recording: the whole sample of an instant by one statement, series, events, commands and checkpoints. */
 import { statSync } from 'node:fs'
-import type { MachineInfo, TraceEvent } from '@shared/protocol'
+import { MAX_NOTE, type MachineInfo, type TraceEvent } from '@shared/protocol'
 import { BUDDY, HEADER, PROC, SAMPLE_VERSION, SLAB } from '@shared/sample'
 import { NotARecording } from './check'
 import { KEYFRAME_EVERY, quoted, SERIES_NAMES } from './schema'
@@ -14,6 +14,8 @@ const MAX_NAMES = 1 << 20
 
 export interface Reader {
   meta(): RecordingMeta
+  /** What a user wrote about it; empty when nothing. */
+  note(): string
   info(file: string): RecordingInfo
   names(): string[]
   /** First and last instant, ms; null while it holds no sample. */
@@ -72,6 +74,7 @@ export function openReader(db: Database): Reader {
 
   return {
     meta: () => readMeta(db),
+    note: () => readNote(db),
     info: (file) => readInfo(db, file),
     names() {
       const rows = db
@@ -205,14 +208,20 @@ function readMeta(db: Database): RecordingMeta {
   }
 }
 
+function readNote(db: Database): string {
+  const text = db.prepare("SELECT substr(value, 1, ?) FROM meta WHERE key = 'note'").pluck().get(MAX_NOTE)
+  return typeof text === 'string' ? text : ''
+}
+
 function readInfo(db: Database, file: string): RecordingInfo {
   const meta = readMeta(db)
   const count = (sql: string): number => db.prepare(`SELECT count(*) FROM ${sql}`).pluck().get() as number
   const range = db.prepare('SELECT min(ms), max(ms) FROM sample').raw().get() as Row
   return {
     path: file,
+    note: readNote(db),
     bytes: statSync(file).size,
-    title: String(meta.machine.title ?? ''),
+    title: String(meta.machine?.title ?? ''),
     scenario: meta.scenario,
     seed: meta.seed,
     engine: meta.engine,

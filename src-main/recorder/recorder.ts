@@ -5,13 +5,13 @@
 import { dirname } from 'node:path'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import type { ExportFormat, RecordingSeries } from '@shared/protocol'
-import { openUntrusted } from './check'
+import { changeUntrusted, openUntrusted } from './check'
 import { exportRecording } from './export'
 import { listRecordings, prune } from './library'
 import { openReader, type Reader } from './reader'
 import { loadSqlite, type Database, type Sqlite } from './sqlite'
 import type { Entry, RecordingInfo, RecordingMeta } from './types'
-import { createRecording, openWriter, type Writer } from './writer'
+import { createRecording, openWriter, writeNote, type Writer } from './writer'
 
 /** Questions by name: what they take and what they answer. `of` says which file: the one written or the one looked at. */
 export interface Questions {
@@ -25,6 +25,8 @@ export interface Questions {
   closeFile: { ask: void; answer: void }
   list: { ask: { folder: string }; answer: RecordingInfo[] }
   export: { ask: { file: string; out: string; format: ExportFormat }; answer: string[] }
+  /** Keeps a text with a recording. */
+  note: { ask: { file: string; text: string }; answer: void }
   /** The course of a file that need not be the opened one. */
   read: { ask: { file: string; points: number }; answer: RecordingSeries }
   size: { ask: void; answer: number }
@@ -141,6 +143,11 @@ export function recorderHere(): Recorder {
         db.close()
       }
     },
+    async note({ file, text }) {
+      const constructor = await loaded()
+      if (writer?.file === file) writeNote(writer.writer.db, text)
+      else changeUntrusted(constructor, file, (db) => writeNote(db, text))
+    },
     async read({ file, points }) {
       const db = await beside(file)
       try {
@@ -185,13 +192,14 @@ export function recorderHere(): Recorder {
   }
 }
 
-/** Takes back what came after `ms`: a branch goes on from there. */
+/** Takes back what came after `ms`: a branch goes on from there, and is not what the note was about. */
 function forget(db: Database, ms: number): void {
   db.transaction(() => {
     const t = (db.prepare('SELECT max(t) FROM sample WHERE ms <= ?').pluck().get(ms) as number | null) ?? -1
     for (const table of ['sample', 'process', 'slab', 'buddy']) db.prepare(`DELETE FROM ${table} WHERE t > ?`).run(t)
     for (const table of ['event', 'log', 'checkpoint']) db.prepare(`DELETE FROM ${table} WHERE ms > ?`).run(ms)
     db.prepare('DELETE FROM command WHERE ms >= ?').run(ms)
+    writeNote(db, '')
   })()
 }
 

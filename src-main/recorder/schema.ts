@@ -8,7 +8,7 @@
  *   command     what a user did, with the step before which it was done: with scenario and seed, the cause of it all
  *   checkpoint  the whole machine at a step, compressed; `hash` proves that a replay is the same
  *   name        texts by id: comm, command lines, cgroups
- *   meta        machine, scenario, seed, engine
+ *   meta        machine, scenario, seed, engine; under `note` the text that a user keeps with the recording
  *
  * State at sample t: SELECT *, max(t) FROM process WHERE t BETWEEN :t - :t % 60 AND :t GROUP BY pid HAVING NOT gone.
  * The views are for people with a SQLite client: `v_process` and `v_slab` say from when to when each row holds.

@@ -39,6 +39,8 @@ export type Entry =
 
 export interface RecordingInfo {
   readonly path: string
+  /** What a user wrote about it; empty when nothing. */
+  readonly note: string
   readonly bytes: number
   readonly title: string
   readonly scenario: string

@@ -38,6 +38,12 @@ export function migrate(db: Database): void {
   })()
 }
 
+/** Keeps a text with the recording, in place of the one before. */
+export function writeNote(db: Database, text: string): void {
+  if (text === '') db.prepare("DELETE FROM meta WHERE key = 'note'").run()
+  else db.prepare("INSERT OR REPLACE INTO meta VALUES ('note', ?)").run(text)
+}
+
 /** Goes on writing to an open recording. */
 export function openWriter(db: Database): Writer {
   const marks = (n: number): string => Array.from({ length: n }, () => '?').join(', ')

@@ -15,6 +15,7 @@ export interface Recording {
   readonly events: number
   readonly oomKills: number
   readonly commands: number
+  readonly note?: string
 }
 export interface Library {
   readonly folder: string
@@ -43,6 +44,15 @@ export function startText({ created }: Recording): string {
 
 export const fileName = (path: string): string =>
   path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+
+/** What a whole session is exported as, by the file's ending. */
+export const EXPORTS: readonly { readonly format: ExportFormat; readonly text: string; readonly title: string }[] = [
+  { format: 'html', text: 'report', title: 'One HTML file with charts, OOM kills, commands and events' },
+  { format: 'csv', text: 'csv', title: 'Every series, a line a sample' },
+  { format: 'parquet', text: 'parquet', title: 'Every series, a row a sample, with typed columns' },
+  { format: 'json', text: 'json', title: 'Every series, events, commands and the log' },
+  { format: 'memscope', text: 'memscope', title: 'A copy of the recording' },
+]
 
 /** A neighbour of the recording with another ending: where an export goes. */
 export function exportPath(path: string, format: ExportFormat): string {

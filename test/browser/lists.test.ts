@@ -233,7 +233,7 @@ test('sysctls follow the instant that is shown', async () => {
   await expect.poll(() => textOf('sysctls'), { timeout: 4000 }).toMatch(/vm\.swappiness\s*10/)
 })
 
-test('Recordings: one beside what is shown, with the figures of both', async () => {
+test('Recordings: exported, noted, and one beside what is shown, with the figures of both', async () => {
   const bridge = fakeBridge({ startMs: 60_000 })
   localStorage.setItem('memscope.view', 'recordings')
   bridge.answer('recordings', {
@@ -242,7 +242,7 @@ test('Recordings: one beside what is shown, with the figures of both', async () 
     list: [
       {
         path: '/r/other.memscope', bytes: 1000, title: 'Leak, calmer', scenario: 'calm.yaml', seed: 3, firstMs: 0, lastMs: 2000,
-        created: '2026-01-01T00:00:00Z', samples: 5, events: 0, oomKills: 0, commands: 0,
+        created: '2026-01-01T00:00:00Z', samples: 5, events: 0, oomKills: 0, commands: 0, note: 'as found',
       },
     ],
   }) // prettier-ignore
@@ -256,13 +256,35 @@ test('Recordings: one beside what is shown, with the figures of both', async () 
     samples,
     events: [],
   })
+  const violationsOf = async (): Promise<string[]> => {
+    const { violations } = await axe.run('[data-testid=view-recordings]')
+    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`)
+  }
   await render(App, { bridge })
   await page.getByText('Leak, calmer').first().click()
+  await page.getByTestId('export-html').click()
+  await page.getByTestId('export-parquet').click()
+  await expect
+    .poll(() => asked(bridge, 'exportRecording'))
+    .toMatchObject([
+      { path: '/r/other.html', format: 'html', recording: '/r/other.memscope' },
+      { path: '/r/other.parquet', format: 'parquet', recording: '/r/other.memscope' },
+    ])
+  const note = page.getByTestId('recording-note')
+  await note.fill('given up')
+  await press('{Escape}')
+  await expect.element(note).toHaveValue('as found')
+  await note.fill('calm <b>enough</b>')
+  await press('{Control>}{Enter}{/Control}')
+  await expect
+    .poll(() => asked(bridge, 'noteRecording'))
+    .toEqual([{ type: 'noteRecording', path: '/r/other.memscope', text: 'calm <b>enough</b>' }])
+  await expect.element(page.getByText('kept', { exact: true })).toBeVisible()
+  expect(await violationsOf()).toEqual([])
   await page.getByTestId('compare-recording').click()
   await expect.poll(() => textOf('compare')).toMatch(/MemAvailable[\d,\s]+0/)
   expect(asked(bridge, 'readRecording')).toEqual([{ type: 'readRecording', path: '/r/other.memscope', points: 2000 }])
-  const { violations } = await axe.run('[data-testid=view-recordings]')
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`)).toEqual([])
+  expect(await violationsOf()).toEqual([])
   await page.getByTestId('close-compare').click()
   await expect.element(page.getByTestId('recording-list')).toBeVisible()
 })

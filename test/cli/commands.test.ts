@@ -9,6 +9,7 @@ import * as procfs from '../../src-main/cli/procfs'
 import * as record from '../../src-main/cli/record'
 import * as replay from '../../src-main/cli/replay'
 import * as runs from '../../src-main/cli/run'
+import { recorderHere } from '../../src-main/recorder/recorder'
 import { smallScenarioFile } from '../support/smallScenario'
 
 const folder = mkdtempSync(join(tmpdir(), 'memscope-cli-'))
@@ -99,6 +100,17 @@ describe('a recording', () => {
     await expect(output(record, ['export', file], { format: 'xml' })).rejects.toThrow(
       '--format: expected one of csv, json, parquet, html, memscope, got "xml"',
     )
+  })
+
+  test('shows its note, which does nothing to the terminal', async () => {
+    const noted = join(folder, 'noted.memscope')
+    await output(record, ['export', file, noted], { format: 'memscope' })
+    const recorder = recorderHere()
+    await recorder.ask('note', { file: noted, text: 'the leak\n\u001b[31mand what it cost' })
+    await recorder.stop()
+    const { text } = await output(record, ['info', noted])
+    expect(text).toMatch(/checkpoints, .*\n {2}\| the leak\n {2}\| \ufffd\[31mand what it cost\n$/)
+    expect((await output(record, ['info', file])).text).not.toContain('|')
   })
 
   test('is branched: other decisions from an instant on', async () => {

@@ -163,6 +163,43 @@ describe('a report', () => {
   })
 })
 
+describe('a note', () => {
+  const noteOf = async (path: string): Promise<string> => (await recorder.ask('open', { file: path })).note
+  test('is kept in the file, in every export of it, and replaced or taken away', async () => {
+    const noted = out('noted.memscope')
+    await exportTo('noted.memscope', 'memscope')
+    expect(await noteOf(noted)).toBe('')
+    await recorder.ask('note', { file: noted, text: `first\n${EVIL}` })
+    expect(await noteOf(noted)).toBe(`first\n${EVIL}`)
+    await recorder.ask('export', { file: noted, out: out('noted.html'), format: 'html' })
+    expect(readFileSync(out('noted.html'), 'utf8')).toContain('<p class="note">first\n&lt;script&gt;')
+    await recorder.ask('export', { file: noted, out: out('noted.json'), format: 'json' })
+    expect(JSON.parse(readFileSync(out('noted.json'), 'utf8'))).toMatchObject({ note: `first\n${EVIL}` })
+    // The file is a recording like any other, and what was recorded is untouched.
+    expect(await recorder.ask('open', { file: noted })).toMatchObject({ samples: SAMPLES, note: `first\n${EVIL}` })
+    await recorder.ask('note', { file: noted, text: '' })
+    expect(await noteOf(noted)).toBe('')
+    expect(existsSync(`${noted}-wal`) || existsSync(`${noted}-journal`)).toBe(false)
+  })
+
+  test('is kept with the recording that is being written, and not with a branch of it', async () => {
+    const [going, branch] = [out('going.memscope'), out('branch.memscope')]
+    await recorder.ask('record', { file: going, meta: FAKE_META, keep: false })
+    recorder.put({ put: 'sample', data: fakeSample(0, 2) })
+    await recorder.ask('note', { file: going, text: 'as it goes' })
+    recorder.put({ put: 'sample', data: fakeSample(1, 2) })
+    await recorder.ask('fork', { of: 'written', file: branch, ms: 0 })
+    await recorder.ask('finish', undefined)
+    expect([await noteOf(going), await noteOf(branch)]).toEqual(['as it goes', ''])
+  })
+
+  test('is refused by what is no recording', async () => {
+    writeFileSync(out('text.memscope'), 'no recording')
+    await expect(recorder.ask('note', { file: out('text.memscope'), text: 'x' })).rejects.toThrow(/not a recording/)
+    expect(readFileSync(out('text.memscope'), 'utf8')).toBe('no recording')
+  })
+})
+
 describe('what is written', () => {
   test('replaces what was there, and leaves the neighbours alone', async () => {
     mkdirSync(out('kept'))

@@ -8,7 +8,16 @@ import { hello } from './hello'
 import { lab, labCancel } from './lab'
 import { loadScenario } from './load'
 import { command, listFolder, programs, readFile, scenarios, sysctls } from './machine'
-import { closeRecording, events, exportRecording, history, openRecording, readRecording, recordings } from './past'
+import {
+  closeRecording,
+  events,
+  exportRecording,
+  history,
+  noteRecording,
+  openRecording,
+  readRecording,
+  recordings,
+} from './past'
 import { branch, goLive, pause, play, resume, seek, setSpeed, step } from './time'
 
 type Answers = { readonly [T in Command['type']]: (s: Session, given: CommandOf<T>) => Result | Promise<Result> }
@@ -55,6 +64,7 @@ const ANSWERS: Answers = {
   openRecording,
   readRecording,
   closeRecording,
+  noteRecording,
   exportRecording,
   hello,
   shutdown: () => done,

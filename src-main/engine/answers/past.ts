@@ -81,6 +81,11 @@ export async function readRecording(s: Session, { path, points }: CommandOf<'rea
   return { ok: true, value: await s.recorder.ask('read', { file: path, points }) }
 }
 
+export async function noteRecording(s: Session, { path, text }: CommandOf<'noteRecording'>): Promise<Result> {
+  if (s.recorder === null) return NO_RECORDER
+  return { ok: true, value: await s.recorder.ask('note', { file: path, text }) }
+}
+
 /** Writes the shown recording, or the session so far, to `path`. */
 export async function exportRecording(
   s: Session,

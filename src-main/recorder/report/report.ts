@@ -47,6 +47,7 @@ function headOf(reader: Reader, range: ReturnType<Reader['range']>): Html {
     ['recorded', `${meta.created}, by Memscope ${meta.engine}`],
     ['hash', proof === undefined ? '–' : markup`<code>${proof.hash}</code> of the machine at ${clock(proof.ms)}`],
   ]
+  const note = reader.note()
   // What stands in the style element is matched to the policy by its hash: to the byte.
   return markup`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}">
@@ -55,7 +56,7 @@ function headOf(reader: Reader, range: ReturnType<Reader['range']>): Html {
 <style>${new Html(STYLE)}</style></head><body>
 <h1>${title}</h1><p class="soft">${textOf(machine['about'] ?? '')}</p>
 <dl>${facts.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
-<h2>Course</h2>
+${note === '' ? '' : markup`<p class="note">${note}</p>`}<h2>Course</h2>
 `
 }
 

@@ -19,7 +19,7 @@ dt{color:var(--soft)}
 dd{margin:0;overflow-wrap:anywhere}
 code,pre,td.m{font-family:ui-monospace,'Cascadia Mono',Menlo,monospace;font-size:12px}
 pre{margin:8px 0;padding:8px 12px;overflow-x:auto;background:var(--panel);border:1px solid var(--rule)}
-.note{white-space:pre-wrap;padding-left:12px;border-left:3px solid var(--available)}
+.note{white-space:pre-wrap;overflow-wrap:anywhere;margin-top:16px;padding-left:12px;border-left:3px solid var(--available)}
 .charts{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:16px}
 figure{margin:0;padding:10px 12px;background:var(--panel);border:1px solid var(--rule);min-width:0}
 figure.wide{grid-column:1/-1}
