@@ -7,6 +7,7 @@ import * as sys from '../../../src-main/kernel/entry/syscall'
 import * as u from '../../../src-main/kernel/uapi'
 import { hugetlb_parse } from '../../../src-main/kernel/mm/hugetlb_boot'
 import { verify_mm } from '../../../src-main/kernel/mm/mm_verify'
+import { drain_all_pages } from '../../../src-main/kernel/mm/pcp'
 import { verify_page_alloc } from '../../../src-main/kernel/mm/page_alloc'
 import { meminfo } from '../../../src-main/kernel/mm/vmstat'
 import { pid_smaps } from '../../../src-main/kernel/proc/smaps'
@@ -128,6 +129,8 @@ test('at run time a range is emptied: what lies in it moves, and it goes back as
   const k = booted([], 4 * GiB)
   const p = sys.sys_mmap(k, 0, 256 * MiB, RW, u.MAP_PRIVATE | u.MAP_ANONYMOUS)
   access_range(k, p, (256 * MiB) / 4096, 4096, true)
+  // What the per-CPU lists hold, some MiB, is free, but not in MemFree until the range is isolated.
+  drain_all_pages(k)
   const free = meminfo(k).MemFree
   expect(write(k, 'nr_hugepages', 1)).toBe(0)
   expect(pool(k)).toEqual([1, 1, 0, 0])
