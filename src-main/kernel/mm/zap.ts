@@ -32,6 +32,7 @@ import {
 } from './mmu_gather'
 import { set_page_dirty } from './page_writeback'
 import { free_pgd_range } from './pgalloc'
+import { cond_resched_rcu } from './preempt'
 import { mm_counter, page_remove_rmap } from './rmap'
 import { sync_mm_rss, update_hiwater_rss } from './rss_stat'
 import { lru_add_drain, mark_page_accessed } from './swap'
@@ -66,6 +67,8 @@ export function unmap_single_vma(
     const pmd = pmd_offset(k, tlb.mm, addr)
     const entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
     if (entry !== 0) zap_pmd(k, tlb, vma, pmd, addr, next, details)
+    // zap_pmd_range gives way after each table: what unmapping leaves behind (nodes of the swap cache) is freed meanwhile.
+    cond_resched_rcu(k)
     addr = next
   }
 }
