@@ -1,4 +1,4 @@
-/** Ctrl+E: the rows that the charts show, as a file of the browser or the desktop's save dialog. */
+/** Files of the browser or the desktop's save dialog; Ctrl+E: the rows that the charts show. */
 import { csvOf } from '../model/csv'
 import type { Session } from '../state/session.svelte'
 
@@ -9,7 +9,11 @@ export function saveCsv(session: Session): void {
 }
 
 export function saveText(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }))
+  saveBlob(name, new Blob([text], { type }))
+}
+
+export function saveBlob(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob)
   const link = document.createElement('a')
   link.href = url
   link.download = name

@@ -13,6 +13,7 @@ export type PaletteAct =
   | { readonly kind: 'command'; readonly command: Command }
   | { readonly kind: 'theme'; readonly theme: 'system' | 'dark' | 'light' | 'hc' }
   | { readonly kind: 'export' }
+  | { readonly kind: 'picture' }
   | { readonly kind: 'stay' }
 
 export interface PaletteItem {
@@ -81,6 +82,7 @@ function commands(): PaletteItem[] {
     })),
     { id: 'map', text: 'Page map', hint: 'every frame of RAM · Memory', act: { kind: 'map' } },
     { id: 'export', text: 'Export as CSV', hint: 'what the charts show · Ctrl E', act: { kind: 'export' } },
+    { id: 'picture', text: 'Save charts as PNG', hint: 'those of this view, one picture', act: { kind: 'picture' } },
     ...themes.map(([theme, text]): PaletteItem => ({
       id: `theme ${theme}`,
       text: `Theme: ${text}`,

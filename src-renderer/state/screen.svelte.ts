@@ -21,6 +21,8 @@ export class Screen {
   }
   /** What Ctrl+E does; the window sets it once it has a session. */
   export: () => void = () => undefined
+  /** Saves the charts of the view as a picture; set like `export`. */
+  picture: () => void = () => undefined
   go(view: string): void {
     this.view = view
     this.storage.setItem(KEY, view)

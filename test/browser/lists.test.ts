@@ -1,6 +1,6 @@
 /** The lists and forms over a machine that is played: keys, what is drawn, what is sent. */
 import { page, userEvent } from 'vitest/browser'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { render } from 'vitest-browser-svelte'
 import axe from 'axe-core'
 import '../../src-renderer/tokens.css'
@@ -285,6 +285,17 @@ test('Recordings: exported, noted, and one beside what is shown, with the figure
   await expect.poll(() => textOf('compare')).toMatch(/MemAvailable[\d,\s]+0/)
   expect(asked(bridge, 'readRecording')).toEqual([{ type: 'readRecording', path: '/r/other.memscope', points: 2000 }])
   expect(await violationsOf()).toEqual([])
+  const saved = saves()
+  await page.getByRole('button', { name: 'Save charts as PNG' }).click()
+  // The browser packs a picture when it is idle.
+  await expect.poll(() => saved.blobs.length, { timeout: 8000 }).toBe(1)
+  await expect.poll(() => saved.names).toEqual([expect.stringMatching(/-\d+s-\d+s\.png$/)])
+  const { width, height } = await createImageBitmap(saved.blobs[0]!)
+  expect(saved.blobs[0]!.type).toBe('image/png')
+  // Six charts as they stand in the view: more than one wide, more than one high.
+  expect(width).toBeGreaterThan(600)
+  expect(height).toBeGreaterThan(4 * 40)
+  saved.restore()
   await page.getByTestId('close-compare').click()
   await expect.element(page.getByTestId('recording-list')).toBeVisible()
 })
@@ -311,3 +322,14 @@ for (const view of ['processes', 'process', 'memory', 'slab', 'lab', 'console', 
     const { violations } = await axe.run(`[data-testid=view-${view}]`)
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`)).toEqual([])
   })
+
+/** What is saved from now on, instead of a file. */
+function saves(): { names: string[]; blobs: Blob[]; restore: () => void } {
+  const names: string[] = []
+  const blobs: Blob[] = []
+  const url = vi.spyOn(URL, 'createObjectURL').mockImplementation((blob) => (blobs.push(blob as Blob), 'blob:none'))
+  const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+    names.push(this.download)
+  })
+  return { names, blobs, restore: () => (url.mockRestore(), click.mockRestore()) }
+}
