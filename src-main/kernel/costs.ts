@@ -66,8 +66,8 @@ export const COST = {
   mmap: 900,
   munmap: 1_100,
   vma_op: 400,
-  /** Splitting an area: two preparations and stores of the maple tree, each with some ten nodes (m: 154 µs for a munmap of two). */
-  vma_split: 4_000,
+  /** Splitting an area: its copy and the stores of the maple tree, without the node objects (m: 154 µs for a munmap of two). */
+  vma_split: 2_500,
   /** Switch between two tasks with different address spaces (l); wake-up of a sleeper; timer tick. */
   context_switch: 1_500,
   wakeup: 600,

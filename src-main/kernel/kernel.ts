@@ -22,7 +22,7 @@ import { BIO, DEVICE } from './tables/block'
 import { INODE, DENTRY, FILE, XA } from './tables/files'
 import { PAGE, ZONE, FREE_AREA, LRUVEC, LRU_GEN } from './tables/frames'
 import { MEMCG } from './tables/memcg'
-import { MM, VMA, ANON_VMA, AVC, KSM_RMAP_ITEM, KSM_STABLE_NODE, PT } from './tables/mm'
+import { MM, VMA, MAPLE, ANON_VMA, AVC, KSM_RMAP_ITEM, KSM_STABLE_NODE, PT } from './tables/mm'
 import { RCU_DATA, RCU_STATE, TIMER, PSI, CPU } from './tables/sched'
 import { KMEM_CACHE, KMEM_CACHE_CPU, SLAB } from './tables/slab'
 import { SWAP, ZBUD, SWAP_INFO, SWAP_CLUSTER, SWAP_SLOTS } from './tables/swap'
@@ -168,8 +168,8 @@ export function open_kernel(config: MachineConfig) {
     /** Translation caches of each CPU (row = cpu + 1): one block of words, laid out by arch/x86/tlb.ts. */
     tlb: open_table(arena, 'tlb', cpus, { word: ['i32', 8192] }),
     vma: open_table(arena, 'vma', 1 << 20, VMA),
-    /** Maple-tree nodes of the address spaces: slab objects, chained from mm.maple. */
-    maple: open_table(arena, 'maple', 1 << 20, { next: 'i32', obj: 'i32' }),
+    /** Nodes of the address spaces' maple trees (mm/maple_nodes.ts), each with its slab object. */
+    maple: open_table(arena, 'maple', 1 << 19, MAPLE),
     anon_vma: open_table(arena, 'anon_vma', 1 << 20, ANON_VMA),
     avc: open_table(arena, 'avc', 1 << 20, AVC),
     ksm_rmap_item: open_table(arena, 'ksm_rmap_item', 1 << 20, KSM_RMAP_ITEM),

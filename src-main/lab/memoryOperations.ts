@@ -1,6 +1,7 @@
 /** Operations on memory: mappings and their advice, limits, and accesses. */
 import type { ArgumentsOf } from '@shared/lab'
 import * as u from '../kernel/uapi'
+import { need_resched } from '../kernel/task'
 import { PAGE_SIZE, type Kernel } from '../kernel/kernel'
 import { access, execute, randomDraws, randomPages } from './access'
 import * as sys from './calls'
@@ -120,6 +121,7 @@ function* repeated({ k, task }: Context, a: Repeated, act: (start: number, lengt
     ret = act(start + done * stride, length)
     yield* settle(k)
     if (ret < 0) break
+    if (need_resched(k)) yield
   }
   return outcome(ret, count === undefined ? {} : { value: done })
 }

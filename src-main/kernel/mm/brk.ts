@@ -6,7 +6,7 @@ import { khugepaged_enter_vma } from './khugepaged'
 import { mlock_future_check } from './mlock'
 import { do_munmap, may_expand_vm, page_align, rlimit } from './mmap'
 import { security_vm_enough_memory_mm, vm_unacct_memory } from './util'
-import { find_vma, find_vma_prev, vm_area_alloc, vm_start_gap, vm_stat_account, vma_list_insert } from './vma'
+import { find_vma, find_vma_prev, vm_area_alloc, vm_start_gap, vm_stat_account, vma_link } from './vma'
 import { can_vma_merge_after, max_map_count, set_bounds } from './vma_merge'
 
 export const VM_DATA_DEFAULT_FLAGS = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
@@ -60,7 +60,7 @@ export function do_brk_flags(k: Kernel, mm: number, prev: number, addr: number, 
     k.vma.vm_end[vma] = addr + len
     k.vma.vm_pgoff[vma] = addr / 4096
     k.vma.vm_flags[vma] = flags
-    vma_list_insert(k, mm, vma)
+    vma_link(k, mm, vma)
   }
   khugepaged_enter_vma(k, vma)
   vm_stat_account(k, mm, flags, pages)

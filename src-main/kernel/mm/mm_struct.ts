@@ -12,6 +12,7 @@ import { khugepaged_exit } from './khugepaged'
 import { ksm_exit } from './ksm'
 import { lru_gen_del_mm } from './lru_gen_mm'
 import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather'
+import { mt_destroy } from './maple_tree'
 import { remove_vma } from './mmap'
 import { pgd_alloc, pgd_free } from './pgalloc'
 import { update_hiwater_rss } from './rss_stat'
@@ -69,5 +70,6 @@ export function exit_mmap(k: Kernel, mm: number): void {
     vma_list_remove(k, mm, vma)
     remove_vma(k, mm, vma)
   }
+  mt_destroy(k, mm)
   assert(k.mm.pgtables_bytes[mm] === 0, 'exit_mmap: page tables are left')
 }

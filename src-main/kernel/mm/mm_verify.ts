@@ -35,6 +35,7 @@ import {
 } from '../arch/x86/pgtable'
 import { vma_kernel_pagesize } from './hugetlb'
 import { verify_hugetlb } from './hugetlb_verify'
+import { verify_maple } from './maple_tree'
 import { compound_head } from './page_alloc'
 import { find_vma, linear_page_index, vma_pages } from './vma'
 
@@ -58,6 +59,7 @@ export function verify_mm(k: Kernel): void {
     // Looking areas up remembers the last one: a check leaves no trace.
     const last = k.mm.vma_cache[mm]!
     verify_areas(k, mm, found)
+    verify_maple(k, mm)
     verify_tables(k, mm, found)
     k.mm.vma_cache[mm] = last
   }

@@ -52,6 +52,8 @@ import { hstate_sizelog, hugetlb_reserve_pages, hugetlb_unreserve } from './huge
 import { hstate_of, huge_page_size } from './hugetlb_pool'
 import { FS_EXT4 } from './inode'
 import { can_do_mlock, mlock_future_check } from './mlock'
+import { maple_unprepare } from './maple_nodes'
+import { mas_preallocate, mas_store_prealloc } from './maple_tree'
 import { i_mmap_insert, i_mmap_remove } from './mmap_file'
 import { get_unmapped_area, mmap_min_addr, thp_get_unmapped_area } from './mmap_lookup'
 import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather'
@@ -64,7 +66,7 @@ import {
   vm_area_alloc,
   vm_area_free,
   vm_stat_account,
-  vma_list_insert,
+  vma_link,
   vma_list_remove,
   vma_pages,
 } from './vma'
@@ -263,7 +265,7 @@ function new_area(
     v.vm_file[vma] = file
     i_mmap_insert(k, vma)
   }
-  vma_list_insert(k, mm, vma)
+  vma_link(k, mm, vma)
   return vma
 }
 
@@ -305,24 +307,40 @@ export function do_munmap(k: Kernel, mm: number, start: number, length: number):
   if (start % 4096 !== 0 || start > task_size(k) || length > task_size(k) - start) return -EINVAL
   const end = start + page_align(length)
   if (end === start) return -EINVAL
-  let vma = find_vma_intersection(k, mm, start, end)
+  const vma = find_vma_intersection(k, mm, start, end)
   if (vma === 0) return 0
   charge(k, COST.munmap)
-  if (start > k.vma.vm_start[vma]!) {
-    // A hole in the middle makes one area more.
-    if (end < k.vma.vm_end[vma]! && k.mm.map_count[mm]! >= max_map_count(k)) return -ENOMEM
-    const split = __split_vma(k, mm, vma, start, true)
-    if (split < 0) return split
-  }
+  const alloc = mas_preallocate(k, mm)
   const gone: number[] = []
-  for (; vma !== 0 && k.vma.vm_start[vma]! < end; vma = k.vma.next[vma]!) {
-    if (k.vma.vm_end[vma]! > end) {
-      const split = __split_vma(k, mm, vma, end, false)
+  const error = split_ends(k, mm, vma, start, end, gone)
+  if (error < 0) {
+    maple_unprepare(k, alloc)
+    return error
+  }
+  mas_store_prealloc(k, mm, start, end, 0, alloc)
+  unmap_region(k, mm, gone, end)
+  return 0
+}
+
+/** Collects the areas of a range; those that reach out of it are split, and what stays of the last one keeps its row. */
+function split_ends(k: Kernel, mm: number, first: number, start: number, end: number, gone: number[]): number {
+  const { vm_start, vm_end, next, prev } = k.vma
+  let vma = first
+  if (start > vm_start[vma]!) {
+    // A hole in the middle makes one area more.
+    if (end < vm_end[vma]! && k.mm.map_count[mm]! >= max_map_count(k)) return -ENOMEM
+    const split = __split_vma(k, mm, vma, start, false)
+    if (split < 0) return split
+    vma = next[vma]!
+  }
+  for (; vma !== 0 && vm_start[vma]! < end; vma = next[vma]!) {
+    if (vm_end[vma]! > end) {
+      const split = __split_vma(k, mm, vma, end, true)
       if (split < 0) return split
+      vma = prev[vma]!
     }
     gone.push(vma)
   }
-  unmap_region(k, mm, gone, end)
   return 0
 }
 

@@ -30,7 +30,7 @@ import { i_mmap_insert } from './mmap_file'
 import { get_unmapped_area } from './mmap_lookup'
 import { pmd_alloc, pt_alloc, pmd_populate } from './pgalloc'
 import { security_vm_enough_memory_mm, vm_unacct_memory } from './util'
-import { find_vma, find_vma_prev, vm_area_dup, vm_area_free, vm_stat_account, vma_list_insert, vma_pages } from './vma'
+import { find_vma, find_vma_prev, vm_area_dup, vm_area_free, vm_stat_account, vma_link, vma_pages } from './vma'
 import { can_vma_merge_after, can_vma_merge_before, max_map_count, merge_new_range, set_bounds } from './vma_merge'
 
 /** The new address or -errno. */
@@ -212,7 +212,7 @@ function copy_vma(k: Kernel, mm: number, vma: number, to: number, len: number, p
     get_file(k, file)
     i_mmap_insert(k, copy)
   }
-  vma_list_insert(k, mm, copy)
+  vma_link(k, mm, copy)
   return copy
 }
 

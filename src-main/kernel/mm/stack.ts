@@ -11,7 +11,7 @@ import { may_expand_vm, rlimit } from './mmap'
 import { mlock_future_check } from './mlock'
 import { mmap_min_addr } from './mmap_lookup'
 import { security_vm_enough_memory_mm } from './util'
-import { stack_guard_gap, vm_stat_account } from './vma'
+import { stack_guard_gap, vm_stat_account, vma_store } from './vma'
 
 const RLIMIT_STACK_DEFAULT = 8 * 2 ** 20
 
@@ -43,6 +43,7 @@ export function expand_stack(k: Kernel, mm: number, vma: number, addr: number): 
   vm_stat_account(k, mm, v.vm_flags[vma]!, grow)
   v.vm_start[vma] = address
   v.vm_pgoff[vma]! -= grow
+  vma_store(k, mm, vma)
   return 0
 }
 

@@ -1,7 +1,7 @@
 /**
  * Areas of an address space (vm_area_struct): a list sorted by address, found from the one that was used last.
  *
- * Linux keeps them in a maple tree; its nodes exist here as slab objects only, as many as the tree of that size needs.
+ * Linux finds them through a maple tree alone. It is kept beside the list (maple_tree.ts) for the nodes that it costs.
  */
 import { assert } from '@shared/assert'
 import {
@@ -21,11 +21,8 @@ import {
 import { row_alloc, row_free } from '../lib/arena'
 import { PTRS } from '../arch/x86/pgtable'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
-import { kmem_cache_free_rcu } from '../rcu/callbacks'
+import { mas_preallocate, mas_store_prealloc } from './maple_tree'
 
-/** A maple leaf has 16 slots and splits in halves: about 11 areas or gaps a leaf, 8 children a node. */
-const MAPLE_LEAF = 11
-const MAPLE_NODE = 8
 const VM_STACK = VM_GROWSDOWN
 
 /** A new area with its slab object, not in the list; 0 when memory is out. */
@@ -87,6 +84,12 @@ export function find_vma_intersection(k: Kernel, mm: number, start: number, end:
   return vma !== 0 && k.vma.vm_start[vma]! < end ? vma : 0
 }
 
+/** A new area of the address space: into the list and the tree. */
+export function vma_link(k: Kernel, mm: number, vma: number): void {
+  vma_list_insert(k, mm, vma)
+  vma_store(k, mm, vma)
+}
+
 /** Puts an area into the sorted list. */
 export function vma_list_insert(k: Kernel, mm: number, vma: number): void {
   const v = k.vma
@@ -102,9 +105,9 @@ export function vma_list_insert(k: Kernel, mm: number, vma: number): void {
   else k.mm.vma_tail[mm] = vma
   k.mm.map_count[mm]!++
   k.mm.vma_cache[mm] = vma
-  maple_resize(k, mm)
 }
 
+/** Off the list; what takes its range in the tree is stored by the caller. */
 export function vma_list_remove(k: Kernel, mm: number, vma: number): void {
   const v = k.vma
   const after = v.prev[vma]!
@@ -117,42 +120,11 @@ export function vma_list_remove(k: Kernel, mm: number, vma: number): void {
   v.next[vma] = 0
   k.mm.map_count[mm]!--
   if (k.mm.vma_cache[mm] === vma) k.mm.vma_cache[mm] = after
-  maple_resize(k, mm)
 }
 
-/** Nodes of a maple tree with this many areas, gaps between them included; one area sits in the root. */
-function maple_nodes(map_count: number): number {
-  if (map_count === 0) return 0
-  let level = Math.ceil((map_count * 3) / 2 / MAPLE_LEAF)
-  let nodes = level
-  while (level > 1) {
-    level = Math.ceil(level / MAPLE_NODE)
-    nodes += level
-  }
-  return nodes
-}
-
-function maple_resize(k: Kernel, mm: number): void {
-  const want = maple_nodes(k.mm.map_count[mm]!)
-  const cache = CACHES(k).maple_node
-  while (k.mm.nr_maple[mm]! < want) {
-    const obj = kmem_cache_alloc(k, cache, GFP_KERNEL)
-    if (obj === 0) return
-    const node = row_alloc(k.maple)
-    k.maple.obj[node] = obj
-    k.maple.next[node] = k.mm.maple[mm]!
-    k.mm.maple[mm] = node
-    k.mm.nr_maple[mm]!++
-  }
-  while (k.mm.nr_maple[mm]! > want) {
-    const node = k.mm.maple[mm]!
-    k.mm.maple[mm] = k.maple.next[node]!
-    // exit_mmap takes the tree down with nobody left to read it (mt_clear_in_rcu).
-    if (k.mm.mm_users[mm] === 0) kmem_cache_free(k, cache, k.maple.obj[node]!)
-    else kmem_cache_free_rcu(k, k.maple.obj[node]!)
-    row_free(k.maple, node)
-    k.mm.nr_maple[mm]!--
-  }
+/** vma_mas_store with its preparation: the area's range becomes its own, whatever was there. */
+export function vma_store(k: Kernel, mm: number, vma: number): void {
+  mas_store_prealloc(k, mm, k.vma.vm_start[vma]!, k.vma.vm_end[vma]!, vma, mas_preallocate(k, mm))
 }
 
 // ---------------------------------------------------------------- what an area is

@@ -11,6 +11,7 @@ import { charge } from '../task'
 import { EINVAL, ENOMEM } from '../uapi'
 import { fput, get_file } from './file_table'
 import { i_mmap_insert, i_mmap_remove } from './mmap_file'
+import { mas_store } from './maple_tree'
 import { anon_vma_clone, unlink_anon_vmas } from './anon_vma'
 import { hugetlb_dup, hugetlb_vma_split_ok } from './hugetlb'
 import { vma_adjust_trans_huge } from './huge_memory'
@@ -22,6 +23,7 @@ import {
   vma_list_insert,
   vma_list_remove,
   vma_pages,
+  vma_store,
 } from './vma'
 
 /** Areas that an address space may have, until vm.max_map_count says otherwise. */
@@ -184,12 +186,15 @@ function pgoff_at(k: Kernel, vma: number, addr: number): number {
   return k.vma.vm_pgoff[vma]! + (addr - k.vma.vm_start[vma]!) / 4096
 }
 
+/** Where an area shrinks, one that grows takes its place in the tree. */
 export function set_bounds(k: Kernel, vma: number, start: number, end: number, pgoff: number): void {
   assert(start < end && pgoff >= 0, 'set_bounds: an area has at least one page')
   vma_adjust_trans_huge(k, vma, start, end)
+  const grows = start < k.vma.vm_start[vma]! || end > k.vma.vm_end[vma]!
   k.vma.vm_start[vma] = start
   k.vma.vm_end[vma] = end
   k.vma.vm_pgoff[vma] = pgoff
+  if (grows) vma_store(k, k.vma.mm[vma]!, vma)
 }
 
 /** Takes an area whose pages belong to a neighbour now out of everything. */
@@ -236,7 +241,11 @@ export function __split_vma(k: Kernel, mm: number, vma: number, addr: number, ne
     get_file(k, v.vm_file[part]!)
     i_mmap_insert(k, part)
   }
+  // The upper part is stored first when the lower is the new one, which then only replaces what the other left.
+  if (new_below) vma_store(k, mm, vma)
   vma_list_insert(k, mm, part)
+  if (new_below) mas_store(k, mm, vm_start[part]!, vm_end[part]!, part, [])
+  else vma_store(k, mm, part)
   return 0
 }
 

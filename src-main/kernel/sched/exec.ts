@@ -40,7 +40,7 @@ import { expand_stack, rlimit_stack } from '../mm/stack'
 import { path_lookup } from '../mm/dcache'
 import { sync_mm_rss } from '../mm/rss_stat'
 import { security_vm_enough_memory_mm } from '../mm/util'
-import { find_vma, vm_area_alloc, vm_stat_account, vma_list_insert } from '../mm/vma'
+import { find_vma, vm_area_alloc, vm_stat_account, vma_link } from '../mm/vma'
 import { FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR } from '../mm/vm_fault'
 import { environment } from './environment'
 import { file_bytes, image_of, library_of, type Image, type Segments } from './image'
@@ -149,7 +149,7 @@ function setup_stack(k: Kernel, t: number, mm: number, top: number, args: string
   v.vm_end[vma] = top
   v.vm_flags[vma] = VM_STACK_FLAGS
   v.vm_pgoff[vma] = (top - 4096) / 4096
-  vma_list_insert(k, mm, vma)
+  vma_link(k, mm, vma)
   vm_stat_account(k, mm, VM_STACK_FLAGS, 1)
   if (security_vm_enough_memory_mm(k, mm, 1) < 0) return -ENOMEM
   // From the top: a null, the program's path, the environment, the arguments; each with its NUL.
@@ -224,7 +224,7 @@ function install_special_mapping(
   k.vma.vm_end[vma] = at + pages * 4096
   k.vma.vm_flags[vma] = flags
   k.vma.special[vma] = special
-  vma_list_insert(k, mm, vma)
+  vma_link(k, mm, vma)
   vm_stat_account(k, mm, flags, pages)
   return true
 }

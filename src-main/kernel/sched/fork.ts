@@ -30,6 +30,8 @@ import { hugetlb_dup } from '../mm/hugetlb'
 import { khugepaged_fork } from '../mm/khugepaged'
 import { ksm_fork, ksm_mm_init } from '../mm/ksm'
 import { lru_gen_add_mm } from '../mm/lru_gen_mm'
+import { type MapleAlloc } from '../mm/maple_nodes'
+import { mas_destroy_bulk, mas_expected_entries, mas_store_bulk } from '../mm/maple_tree'
 import { i_mmap_insert } from '../mm/mmap_file'
 import { exit_mmap, mm_alloc, mmget, mmput } from '../mm/mm_struct'
 import { alloc_thread_stack, put_task_stack } from '../mm/kernel_stack'
@@ -246,13 +248,20 @@ const MM_INHERITED = [
 ] as const
 
 function dup_mmap(k: Kernel, mm: number, oldmm: number): boolean {
+  const alloc = mas_expected_entries(k, k.mm.map_count[oldmm]!)
+  const ok = dup_vmas(k, mm, oldmm, alloc)
+  mas_destroy_bulk(k, mm, alloc)
+  return ok
+}
+
+function dup_vmas(k: Kernel, mm: number, oldmm: number, alloc: MapleAlloc): boolean {
   const v = k.vma
   for (let from = k.mm.vma_head[oldmm]!; from !== 0; from = v.next[from]!) {
     const flags = v.vm_flags[from]!
     if ((flags & VM_DONTCOPY) !== 0) continue
     const pages = vma_pages(k, from)
     if ((flags & VM_ACCOUNT) !== 0 && security_vm_enough_memory_mm(k, oldmm, pages) < 0) return false
-    const vma = dup_vma(k, mm, from)
+    const vma = dup_vma(k, mm, from, alloc)
     if (vma === 0) {
       if ((flags & VM_ACCOUNT) !== 0) vm_unacct_memory(k, pages)
       return false
@@ -264,7 +273,7 @@ function dup_mmap(k: Kernel, mm: number, oldmm: number): boolean {
   return true
 }
 
-function dup_vma(k: Kernel, mm: number, from: number): number {
+function dup_vma(k: Kernel, mm: number, from: number, alloc: MapleAlloc): number {
   const v = k.vma
   const vma = vm_area_dup(k, from, mm)
   if (vma === 0) return 0
@@ -279,5 +288,6 @@ function dup_vma(k: Kernel, mm: number, from: number): number {
     i_mmap_insert(k, vma)
   }
   vma_list_insert(k, mm, vma)
+  mas_store_bulk(k, mm, v.vm_start[vma]!, v.vm_end[vma]!, vma, alloc)
   return vma
 }

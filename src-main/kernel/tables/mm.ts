@@ -45,9 +45,8 @@ export const MM = {
   /** Which CPUs may hold its translations, and the generation of its TLB contexts. */
   cpumask: ['i32', 2],
   tlb_gen: 'i32',
-  /** First maple-tree node and how many there are. */
+  /** Root of its maple tree. */
   maple: 'i32',
-  nr_maple: 'i32',
   /** Program file (row of `file`): /proc/PID/exe. */
   exe_file: 'i32',
   obj: ['i32', 4],
@@ -56,6 +55,17 @@ export const MM = {
   lru_gen_prev: 'i32',
   lru_gen_memcg: 'u16',
   lru_gen_used: 'u8',
+} as const satisfies TableSpec
+
+export const MAPLE = {
+  /** Node object of the slab cache, 0 when there was no memory for one. */
+  obj: 'i32',
+  parent: 'i32',
+  leaf: 'u8',
+  /** Entries, and for each the last page of its range and what it is: an area or 0 in a leaf, else a node. */
+  count: 'u8',
+  pivot: ['f64', 16],
+  slot: ['i32', 16],
 } as const satisfies TableSpec
 
 export const VMA = {
