@@ -173,7 +173,9 @@ test('Slab sorts by slabtop’s keys and follows the selected cache', async () =
   document.querySelector<HTMLElement>('[data-testid=slab-caches] table')!.focus()
   await press('n')
   await expect.poll(() => names()[0]).toBe('buffer_head')
-  expect(asked(bridge, 'watch')).toContainEqual(expect.objectContaining({ what: { kind: 'slab', cache: 'dentry' } }))
+  await expect
+    .poll(() => asked(bridge, 'watch'))
+    .toContainEqual(expect.objectContaining({ what: { kind: 'slab', cache: 'dentry' } }))
 })
 
 describe('the Lab', () => {

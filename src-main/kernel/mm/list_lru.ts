@@ -46,7 +46,7 @@ export function list_lru_first(k: Kernel, list: number, memcg: number): number {
 
 /** The lists of a removed cgroup are appended to its parent's, and so is what its shrinkers left undone. */
 export function memcg_reparent_list_lru(k: Kernel, list: number, links: Links, memcg: number, parent: number): void {
-  const { head, nr, nr_deferred } = k.list_lru
+  const { head, nr } = k.list_lru
   const src = list_lru_row(list, memcg)
   const dst = list_lru_row(list, parent)
   for (let item = head[src]!; item !== 0; item = head[src]!) {
@@ -55,6 +55,12 @@ export function memcg_reparent_list_lru(k: Kernel, list: number, links: Links, m
   }
   nr[dst]! += nr[src]!
   nr[src] = 0
-  nr_deferred[dst]! += nr_deferred[src]!
+  reparent_deferred(k, list, memcg, parent)
+}
+/** What a shrinker put off for a removed cgroup is asked of its parent. */
+export function reparent_deferred(k: Kernel, list: number, memcg: number, parent: number): void {
+  const { nr_deferred } = k.list_lru
+  const src = list_lru_row(list, memcg)
+  nr_deferred[list_lru_row(list, parent)]! += nr_deferred[src]!
   nr_deferred[src] = 0
 }

@@ -15,7 +15,7 @@ import { __GFP_FS, DEFERRED_SPLIT, DENTRY_LRU, GFP_KERNEL, INODE_LRU, SHADOW_NOD
 import { dentry_links, prune_dcache } from './dcache'
 import { deferred_split_count, deferred_split_scan } from './huge_split'
 import { inode_links, prune_icache } from './inode'
-import { list_lru_count_one, list_lru_row, memcg_reparent_list_lru } from './list_lru'
+import { list_lru_count_one, list_lru_row, memcg_reparent_list_lru, reparent_deferred } from './list_lru'
 import { mem_cgroup_iter } from './memcg_tree'
 import { shift } from './scan_count'
 import { count_shadow_nodes, scan_shadow_nodes, shadow_links } from './workingset'
@@ -56,7 +56,7 @@ const HUGE_PAGES: Shrinker = {
 }
 const SHRINKERS = [HUGE_PAGES, SHADOWS, SUPER_BLOCKS]
 
-/** One round over the shrinkers of one cgroup (0: the root, which asks those of the whole machine); objects freed. */
+/** One round over the shrinkers of one cgroup (0: the root, what nobody else was charged for); objects freed. */
 export function shrink_slab(k: Kernel, memcg: number, priority: number, gfp: number): number {
   if (k.memcg.offline[memcg] !== 0) return 0
   let freed = 0
@@ -126,4 +126,6 @@ export function memcg_reparent_list_lrus(k: Kernel, memcg: number, parent: numbe
   memcg_reparent_list_lru(k, DENTRY_LRU, dentry_links(k), memcg, parent)
   memcg_reparent_list_lru(k, INODE_LRU, inode_links(k), memcg, parent)
   memcg_reparent_list_lru(k, SHADOW_NODES, shadow_links(k), memcg, parent)
+  // Huge pages stay where they are queued; the work that was put off goes to the parent (reparent_shrinker_deferred).
+  reparent_deferred(k, DEFERRED_SPLIT, memcg, parent)
 }

@@ -1,5 +1,10 @@
 /** Slab objects that can go, by cgroup: names, inodes, index nodes of evicted pages, parts of huge pages. */
 import { describe, expect, it } from 'vitest'
+import { NR_LIST_LRUS } from '../../../src-main/kernel/kernel'
+import { list_lru_row } from '../../../src-main/kernel/mm/list_lru'
+import { cgroup_mkdir, cgroup_rmdir } from '../../../src-main/kernel/mm/memcg_tree'
+import { verify } from '../../../src-main/kernel/verify'
+import { bare_machine, MiB } from '../../support/bare'
 import { lab, total } from '../../support/lab'
 
 const machine = (ram = 256, thp = 'never') => `machine: { ram: ${ram}MiB, thp: ${thp}, cgroup: true }\nsteps:\n`
@@ -103,4 +108,19 @@ it('a huge page that lost parts is split when its cgroup is reclaimed', () => {
   expect(value(r, 'before', 'anon_thp')).toBe(8 * 2 ** 20)
   expect([total(r, 'thp_split_page', 'beside'), total(r, 'thp_split_page', 'reclaim')]).toEqual([0, 1])
   expect(value(r, 'after', 'anon_thp')).toBe(6 * 2 ** 20)
+})
+
+describe('a removed cgroup', () => {
+  it('leaves what every shrinker put off to its parent, and nothing to who gets its number next', () => {
+    const k = bare_machine({ ram: 128 * MiB, cgroup: true })
+    const parent = cgroup_mkdir(k, 0, 'parent')
+    const child = cgroup_mkdir(k, parent, 'child')
+    for (let list = 1; list < NR_LIST_LRUS; list++) k.list_lru.nr_deferred[list_lru_row(list, child)] = 70 + list
+    expect(cgroup_rmdir(k, child)).toBe(0)
+    for (let list = 1; list < NR_LIST_LRUS; list++)
+      expect(k.list_lru.nr_deferred[list_lru_row(list, parent)]).toBe(70 + list)
+    const next = cgroup_mkdir(k, parent, 'next')
+    for (let list = 1; list < NR_LIST_LRUS; list++) expect(k.list_lru.nr_deferred[list_lru_row(list, next)]).toBe(0)
+    verify(k)
+  })
 })
