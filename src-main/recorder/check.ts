@@ -108,8 +108,8 @@ function checkSchema(sqlite: Sqlite, db: Database, file: string): void {
       `${file}: made by a newer version (format ${version}, this one reads up to ${USER_VERSION})`,
     )
   if (version < 1) throw new NotARecording(`${file}: not a recording (format ${version})`)
-  const known = itemsOf(reference(sqlite, version))
-  const found = itemsOf(db)
+  const known = itemsOf(reference(sqlite, version), file)
+  const found = itemsOf(db, file)
   for (const [name, item] of found) {
     const ours = known.get(name)
     if (ours === undefined) throw new NotARecording(`${file}: refused: it holds an unknown ${item.type} "${item.name}"`)
@@ -120,10 +120,10 @@ function checkSchema(sqlite: Sqlite, db: Database, file: string): void {
   if (missing !== undefined) throw new NotARecording(`${file}: damaged: "${missing}" is missing`)
 }
 
-function itemsOf(db: Database): Map<string, Item> {
+function itemsOf(db: Database, file: string): Map<string, Item> {
   const rows = db.prepare('SELECT type, name, sql FROM sqlite_master LIMIT 1000').all() as Item[]
   if (rows.some((r) => typeof r.name !== 'string' || (r.sql?.length ?? 0) > 100_000))
-    throw new NotARecording('damaged schema')
+    throw new NotARecording(`${file}: damaged: its schema`)
   return new Map(rows.map((r) => [r.name, r]))
 }
 

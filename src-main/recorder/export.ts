@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import type { ExportFormat } from '@shared/protocol'
+import { numberOf } from './foreign'
 import { writeParquet } from './parquet'
 import { openReader } from './reader'
 import { reportOf } from './report/report'
@@ -56,7 +57,7 @@ function copy(db: Database, file: string): void {
 function aboutOf(db: Database): object {
   const reader = openReader(db)
   const { machine, scenario, seed, engine, created } = reader.meta()
-  return { title: machine?.title, scenario, seed, engine, created, note: reader.note() }
+  return { title: machine.title, scenario, seed, engine, created, note: reader.note() }
 }
 
 export function* csvLines(db: Database, sql: string): Generator<string> {
@@ -72,7 +73,7 @@ export function* csvLines(db: Database, sql: string): Generator<string> {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'number') return String(value)
-  const given = value as string
+  const given = String(value as string)
   const text = /^[=+\-@\t]/.test(given) ? `'${given}` : given
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
@@ -81,14 +82,28 @@ function* jsonLines(db: Database): Generator<string> {
   const reader = openReader(db)
   const { machine, scenario, source, seed, engine, created } = reader.meta()
   yield `{"memscope":"recording/1","machine":${JSON.stringify(machine)},"scenario":${JSON.stringify(scenario)},"source":${JSON.stringify(source)},`
-  yield `"seed":${seed},"engine":${JSON.stringify(engine)},"created":${JSON.stringify(created)},"note":${JSON.stringify(reader.note())},\n"series":${JSON.stringify(['ms', ...SERIES_NAMES])},\n"samples":[\n`
-  const rows = db.prepare(`SELECT ms, ${SERIES_NAMES.map((n) => `"${n}"`).join(', ')} FROM sample ORDER BY t`).raw()
-  let comma = ''
-  for (const row of rows.iterate() as IterableIterator<unknown[]>) {
-    yield `${comma}${JSON.stringify(row)}`
+  yield `"seed":${JSON.stringify(seed)},"engine":${JSON.stringify(engine)},"created":${JSON.stringify(created)},"note":${JSON.stringify(reader.note())},\n"series":${JSON.stringify(['ms', ...SERIES_NAMES])}`
+  const rows = db.prepare(`SELECT ms, ${SERIES_NAMES.map(quoted).join(', ')} FROM sample ORDER BY t`).raw()
+  yield* jsonList('samples', rows.iterate() as IterableIterator<unknown[]>, (row) => row.map(numberOf))
+  yield* jsonList('events', reader.events.each())
+  yield* jsonList('commands', reader.eachCommand())
+  yield* jsonList('log', reader.eachLine())
+  yield '}\n'
+}
+
+/** Entry by entry, however many there are. */
+function* jsonList<T>(
+  name: string,
+  list: Iterable<T>,
+  valueOf: (entry: T) => unknown = (entry) => entry,
+): Generator<string> {
+  yield `,\n"${name}":[`
+  let comma = '\n'
+  for (const entry of list) {
+    yield comma + JSON.stringify(valueOf(entry))
     comma = ',\n'
   }
-  yield `],\n"events":${JSON.stringify(reader.events(0, Infinity))},\n"commands":${JSON.stringify(reader.commands())},\n"log":${JSON.stringify(reader.log(Infinity))}}\n`
+  yield ']'
 }
 
 async function writeLines(file: string, lines: Iterable<string>): Promise<void> {

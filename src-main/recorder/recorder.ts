@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
-import type { ExportFormat, RecordingSeries } from '@shared/protocol'
+import type { ExportFormat, RecordingSeries, TraceEvent } from '@shared/protocol'
 import { changeUntrusted, openUntrusted } from './check'
 import { exportRecording } from './export'
 import { listRecordings, prune } from './library'
@@ -36,7 +36,9 @@ export interface Questions {
   sampleAt: { ask: Of & { ms: number }; answer: ReturnType<Reader['sampleAt']> }
   neighbour: { ask: Of & { ms: number; step: 1 | -1 }; answer: number | null }
   series: { ask: Of & { from: number; to: number; points: number }; answer: Float64Array[] }
-  events: { ask: Of & { from: number; to: number }; answer: ReturnType<Reader['events']> }
+  events: { ask: Of & { from: number; to: number }; answer: TraceEvent[] }
+  /** When the first process was killed for want of memory. */
+  firstKill: { ask: Of; answer: number | null }
   log: { ask: Of & { to: number }; answer: string[] }
   commands: { ask: Of; answer: ReturnType<Reader['commands']> }
   checkpointAt: { ask: Of & { ms: number }; answer: ReturnType<Reader['checkpointAt']> }
@@ -129,9 +131,16 @@ export function recorderHere(): Recorder {
     finish,
     async open({ file }) {
       const db = openUntrusted(await loaded(), file)
-      closeFile()
-      opened = { db, reader: openReader(db) }
-      return opened.reader.info(file)
+      try {
+        const reader = openReader(db)
+        const info = reader.info(file)
+        closeFile()
+        opened = { db, reader }
+        return info
+      } catch (error) {
+        db.close()
+        throw error
+      }
     },
     closeFile,
     list: async ({ folder }) => listRecordings(await loaded(), folder, writer?.file ?? null),
@@ -160,7 +169,7 @@ export function recorderHere(): Recorder {
           firstMs,
           lastMs,
           samples: from.series(firstMs, lastMs, points),
-          events: from.events(firstMs, lastMs),
+          events: from.events.between(firstMs, lastMs),
         }
       } finally {
         db.close()
@@ -173,7 +182,8 @@ export function recorderHere(): Recorder {
     sampleAt: (of) => reader(of).sampleAt(of.ms),
     neighbour: (of) => reader(of).neighbour(of.ms, of.step),
     series: (of) => reader(of).series(of.from, of.to, of.points),
-    events: (of) => reader(of).events(of.from, of.to),
+    events: (of) => reader(of).events.between(of.from, of.to),
+    firstKill: (of) => reader(of).events.firstKill(),
     log: (of) => reader(of).log(of.to),
     commands: (of) => reader(of).commands(),
     checkpointAt: (of) => reader(of).checkpointAt(of.ms),

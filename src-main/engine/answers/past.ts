@@ -64,8 +64,8 @@ export async function openRecording(s: Session, { path }: CommandOf<'openRecordi
 
 /** Where an opened recording begins to be looked at: just before its first OOM kill, else at its end. */
 async function worthSeeing(s: Session, { firstMs, lastMs }: RecordingInfo): Promise<number> {
-  const list = await s.recorder!.ask('events', { of: 'opened', from: firstMs, to: lastMs })
-  return list.find(({ kind }) => kind === 'oom_kill')?.ms ?? lastMs
+  const kill = await s.recorder!.ask('firstKill', { of: 'opened' })
+  return kill === null ? lastMs : Math.min(lastMs, Math.max(firstMs, kill))
 }
 
 /** Back to a machine that runs: the scenario from before, from its start. */

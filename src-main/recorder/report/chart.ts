@@ -21,6 +21,8 @@ const RIGHT = 14
 const TOP = 8
 const BOTTOM = 22
 const TICKS = 5
+/** Whatever the figures: rows, and columns, of the grid. */
+const MAX_LINES = 24
 const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400]
 
 export function chart(frame: Frame, curves: readonly Curve[]): Html {
@@ -30,7 +32,7 @@ export function chart(frame: Frame, curves: readonly Curve[]): Html {
   const span = Math.max(1, frame.to - frame.from)
   const x = (ms: number): number => LEFT + ((ms - frame.from) / span) * (width - LEFT - RIGHT)
   const y = (value: number): number => TOP + (1 - Math.max(0, value) / top) * (HEIGHT - TOP - BOTTOM)
-  const rows = Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step)
+  const rows = Array.from({ length: Math.min(MAX_LINES, Math.round(top / step)) + 1 }, (_, i) => i * step)
   return markup`<svg viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${frame.title}, ${frame.unit}">
     ${rows.map((value) => markup`<path class="grid" d="M${LEFT} ${at(y(value))}H${width - RIGHT}" /><text x="${LEFT - 6}" y="${at(y(value) + 4)}" text-anchor="end">${amount(value)}</text>`)}
     ${times(frame).map((ms) => markup`<path class="grid" d="M${at(x(ms))} ${TOP}V${HEIGHT - BOTTOM}" /><text x="${at(x(ms))}" y="${HEIGHT - 6}" text-anchor="middle">${clock(ms)}</text>`)}
@@ -64,5 +66,8 @@ function times({ from, to, wide }: Frame): number[] {
   const least = (to - from) / 1000 / most
   const step = 1000 * (SECONDS.find((s) => s >= least) ?? Math.ceil(least / 86_400) * 86_400)
   const first = Math.ceil(from / step) * step
-  return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, i) => first + i * step)
+  return Array.from(
+    { length: Math.min(MAX_LINES, Math.max(0, Math.floor((to - first) / step) + 1)) },
+    (_, i) => first + i * step,
+  )
 }

@@ -1,5 +1,6 @@
 /** The courses that a report draws: every sample is read once, and of each narrow slice of time the peaks are kept. */
 import type { CounterName } from '@shared/counters'
+import { numberOf } from '../foreign'
 import { quoted } from '../schema'
 import type { Database } from '../sqlite'
 
@@ -24,6 +25,10 @@ export interface Curve {
 }
 
 const SLICES = 500
+/** Samples of a slice that are held; a slice of more keeps the peaks of each so many. */
+const HELD = 4096
+/** What is beyond it no machine has counted: no instant, and a gap in a curve. */
+export const BEYOND = 1e15
 
 export function curvesOf(db: Database, specs: readonly CurveSpec[], from: number, to: number): Curve[] {
   const names = [...new Set(specs.flatMap(({ plus, minus = [] }) => [...plus, ...minus]))]
@@ -37,7 +42,7 @@ export function curvesOf(db: Database, specs: readonly CurveSpec[], from: number
 
 function course(spec: CurveSpec, place: ReadonlyMap<string, number>, from: number, slice: number) {
   const sum = (row: readonly unknown[], list: readonly string[]): number =>
-    list.reduce((total, name) => total + number(row[place.get(name)!]), 0)
+    list.reduce((total, name) => total + numberOf(row[place.get(name)!]), 0)
   const kept = thinned(from, slice)
   let [low, high, highMs, last] = [Infinity, -Infinity, from, Number.NaN]
   let before: { readonly ms: number; readonly total: number } | null = null
@@ -50,9 +55,10 @@ function course(spec: CurveSpec, place: ReadonlyMap<string, number>, from: numbe
   }
   return {
     take(row: readonly unknown[]): void {
-      const ms = number(row[0])
-      if (!Number.isFinite(ms)) return
-      const value = valueOf(ms, sum(row, spec.plus) - sum(row, spec.minus ?? []))
+      const ms = numberOf(row[0])
+      if (!isWithin(ms)) return
+      const given = valueOf(ms, sum(row, spec.plus) - sum(row, spec.minus ?? []))
+      const value = isWithin(given) ? given : Number.NaN
       kept.add(ms, value)
       if (Number.isNaN(value)) return
       last = value
@@ -62,6 +68,9 @@ function course(spec: CurveSpec, place: ReadonlyMap<string, number>, from: numbe
     end: (): Curve => ({ spec, points: kept.end(), low, high, highMs, last }),
   }
 }
+
+/** Not for what is no number either. */
+export const isWithin = (value: number): boolean => Math.abs(value) <= BEYOND
 
 /** Of each slice the first, the lowest, the highest and the last. */
 function thinned(from: number, slice: number) {
@@ -81,7 +90,7 @@ function thinned(from: number, slice: number) {
   return {
     add(ms: number, value: number): void {
       const own = Math.floor((ms - from) / slice)
-      if (own !== current) flush()
+      if (own !== current || held.length >= HELD) flush()
       current = own
       held.push({ ms, value })
     },
@@ -90,8 +99,4 @@ function thinned(from: number, slice: number) {
       return points
     },
   }
-}
-
-function number(value: unknown): number {
-  return typeof value === 'number' ? value : Number.NaN
 }

@@ -4,36 +4,48 @@
  */
 import { formatSize } from '@shared/units'
 import type { TraceEvent } from '@shared/protocol'
+import { numberOf } from '../foreign'
 import { openReader, type Reader } from '../reader'
 import type { Database } from '../sqlite'
+import type { LoggedCommand } from '../types'
 import { chartsOf } from './charts'
+import { BEYOND, isWithin } from './curves'
 import { Html, markup, type Part } from './markup'
 import { POLICY, STYLE } from './style'
-import { amount, clock, fieldsOf, numberOf, textOf } from './text'
+import { amount, clock, fieldsOf, textOf } from './text'
 
 const MAX_ROWS = 2000
 const MAX_REPORTS = 100
+/** Characters of one report: that of ten thousand processes. */
+const MAX_REPORT = 1 << 20
 
 export function* reportOf(db: Database): Generator<string> {
   const reader = openReader(db)
   const range = reader.range()
-  const events = range === null ? [] : reader.events(0, Infinity)
-  const kills = events.filter(({ kind }) => kind === 'oom_kill')
   yield headOf(reader, range).text
   if (range === null) yield markup`<p class="soft">It holds no sample.</p>`.text
   else
     yield chartsOf(
       db,
-      range.first,
-      range.last,
-      kills.slice(0, MAX_REPORTS).map(({ ms }) => ms),
+      within(range.first),
+      within(range.last),
+      firstOf(reader.events.each('oom_kill'), MAX_REPORTS, ({ ms }) => ms).filter(isWithin),
     ).text
-  yield killsOf(kills).text
+  yield* killsOf(reader)
   yield commandsOf(reader).text
-  yield eventsOf(events).text
+  yield eventsOf(reader).text
   yield markup`<h2>Scenario</h2><details><summary>The text that it began with</summary><pre>${reader.meta().source}</pre></details></body></html>
 `.text
 }
+
+/** Of a list that may have no end, the first. */
+function firstOf<T, R>(list: Iterable<T>, most: number, of: (entry: T) => R): R[] {
+  const found: R[] = []
+  for (const entry of list) if (found.push(of(entry)) >= most) break
+  return found
+}
+
+const within = (ms: number): number => Math.min(BEYOND, Math.max(-BEYOND, ms))
 
 function headOf(reader: Reader, range: ReturnType<Reader['range']>): Html {
   const meta = reader.meta()
@@ -70,15 +82,22 @@ function machineText(machine: Readonly<Record<string, unknown>>): string {
 
 const KILL_HEAD = ['time', 'process', 'PID', 'badness', 'oom_score_adj', 'anonymous', 'swap', 'freed', 'why']
 
-function killsOf(kills: readonly TraceEvent[]): Html {
-  if (kills.length === 0)
-    return markup`<h2>OOM kills</h2>
-      <p class="soft">None.</p>`
-  const shown = kills.slice(0, MAX_ROWS)
-  const reports = kills.slice(0, MAX_REPORTS).map(reportText)
-  return markup`<h2>OOM kills <small>${kills.length}</small></h2>
-    ${table(KILL_HEAD, shown.map(killRow), [0, 2, 3, 4, 5, 6, 7])}${leftOut(kills.length, shown.length)}
-    ${reports}${leftOut(kills.length, reports.length, 'reports')}`
+function* killsOf({ events }: Reader): Generator<string> {
+  const count = events.kills()
+  if (count === 0) {
+    yield markup`<h2>OOM kills</h2>
+      <p class="soft">None.</p>`.text
+    return
+  }
+  const shown = firstOf(events.each('oom_kill'), MAX_ROWS, killRow)
+  yield markup`<h2>OOM kills <small>${count}</small></h2>
+    ${table(KILL_HEAD, shown, [0, 2, 3, 4, 5, 6, 7])}${leftOut(count, shown.length)}`.text
+  let reports = 0
+  for (const kill of events.each('oom_kill')) {
+    yield reportText(kill).text
+    if (++reports === MAX_REPORTS) break
+  }
+  yield leftOut(count, reports, 'reports').text
 }
 
 function killRow({ ms, pid, name, oom }: TraceEvent): Html {
@@ -96,20 +115,24 @@ function killRow({ ms, pid, name, oom }: TraceEvent): Html {
 
 function reportText({ ms, name, oom }: TraceEvent): Html {
   const lines: unknown = fieldsOf(oom)['report']
-  const text = Array.isArray(lines) ? lines.map(textOf).join('\n') : 'The recording holds no report of it.'
+  const text = Array.isArray(lines) ? joined(lines) : 'The recording holds no report of it.'
   return markup`<details>
     <summary>The kernel’s report at ${clock(ms)}: ${textOf(name)}</summary>
     <pre>${text}</pre>
   </details>`
 }
 
+function joined(lines: readonly unknown[]): string {
+  const text = lines.map(textOf).join('\n')
+  return text.length > MAX_REPORT ? `${text.slice(0, MAX_REPORT)}\n… (cut: the recording holds more of it)` : text
+}
+
 function commandsOf(reader: Reader): Html {
-  const commands = reader.commands()
-  if (commands.length === 0)
+  const count = reader.count('command')
+  if (count === 0)
     return markup`<h2>What users did</h2>
       <p class="soft">Nothing: the machine was left to itself.</p>`
-  const shown = commands.slice(0, MAX_ROWS)
-  const row = ({ ms, step, command }: (typeof commands)[number]): Html => {
+  const row = ({ ms, step, command }: LoggedCommand): Html => {
     const { type, ...rest } = fieldsOf(command)
     return markup`<tr>
       <td class="n">${clock(ms)}</td>
@@ -118,29 +141,30 @@ function commandsOf(reader: Reader): Html {
       <td class="m text">${Object.keys(rest).length === 0 ? '' : JSON.stringify(rest).slice(0, 500)}</td>
     </tr>`
   }
-  return markup`<h2>What users did <small>${commands.length}</small></h2>
-    ${table(['time', 'before step', 'what', 'how'], shown.map(row), [0, 1])}${leftOut(commands.length, shown.length)}`
+  const shown = firstOf(reader.eachCommand(), MAX_ROWS, row)
+  return markup`<h2>What users did <small>${count}</small></h2>
+    ${table(['time', 'before step', 'what', 'how'], shown, [0, 1])}${leftOut(count, shown.length)}`
 }
 
-function eventsOf(events: readonly TraceEvent[]): Html {
-  if (events.length === 0)
+function eventsOf(reader: Reader): Html {
+  const { events } = reader
+  const all = reader.count('event')
+  if (all === 0)
     return markup`<h2>Events</h2>
       <p class="soft">None.</p>`
-  const counts = new Map<string, number>()
-  for (const { kind } of events) counts.set(kind, (counts.get(kind) ?? 0) + 1)
-  const kinds = [...counts].sort((a, b) => b[1] - a[1]).map(([kind, n]) => `${words(kind)} ${n}`)
-  const shown = events.slice(0, MAX_ROWS)
+  const kinds = events.counts().map(({ kind, count }) => `${words(kind)} ${count}`)
   const row = ({ ms, kind, text }: TraceEvent): Html =>
     markup`<tr>
       <td class="n">${clock(ms)}</td>
       <td class="${kind === 'oom_kill' ? 'crit' : 'kind'}">${words(kind)}</td>
       <td class="text">${text}</td>
     </tr>`
-  return markup`<h2>Events <small>${events.length}</small></h2>
+  const shown = firstOf(events.each(), MAX_ROWS, row)
+  return markup`<h2>Events <small>${all}</small></h2>
     <p class="soft">${kinds.join(', ')}</p>
     <details>
-      <summary>All of them by time</summary>
-      ${table(['time', 'kind', 'what'], shown.map(row), [0])}${leftOut(events.length, shown.length)}
+      <summary>${all > MAX_ROWS ? 'The first of them' : 'All of them'} by time</summary>
+      ${table(['time', 'kind', 'what'], shown, [0])}${leftOut(all, shown.length)}
     </details>`
 }
 

@@ -1,5 +1,7 @@
 /** Figures and times of a report, the same on every machine. */
 
+const MAX_TEXT = 4096
+
 /** `1:03.5`, `1:02:03`; whole seconds without a fraction. */
 export function clock(ms: number): string {
   if (!Number.isFinite(ms)) return '–'
@@ -20,13 +22,10 @@ export function amount(value: number): string {
   return text.replace(/\B(?=(\d{3})+$)/g, size >= 1000 ? '\u202f' : '')
 }
 
-/** What a foreign file holds where a text should be. */
+/** What a foreign file holds where a text should be: its beginning. */
 export function textOf(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : '–'
-}
-
-export function numberOf(value: unknown): number {
-  return typeof value === 'number' ? value : Number.NaN
+  if (typeof value === 'number') return String(value)
+  return typeof value !== 'string' ? '–' : value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value
 }
 
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
