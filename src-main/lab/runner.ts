@@ -126,10 +126,13 @@ function usesExt4(steps: readonly LabStep[]): boolean {
   })
 }
 
-/** Steps that a shell does with its own tools; a program that has no others does not bring a file of its own. */
+/**
+ * Steps that a shell does with its own tools; a program that has no others does not bring a file of its own. (munlockall
+ * does nothing to who has locked nothing: a step to read counters at.)
+ */
 const SHELL_STEPS: ReadonlySet<string> = new Set([
   ...['readFile', 'writeFile', 'sysctl', 'sleep', 'pause', 'fork', 'in', 'exec', 'exit', 'wait', 'repeat', 'kill'],
-  ...['swapon', 'swapoff', 'dropCaches', 'compact', 'cgroup', 'sync', 'munlockall'],
+  ...['swapon', 'swapoff', 'dropCaches', 'compact', 'cgroup', 'rmdir', 'setOomScoreAdj', 'sync', 'munlockall'],
 ])
 function isForShell({ op, args }: LabStep): boolean {
   const inner = 'steps' in Object(args) ? (args as { steps: readonly LabStep[] }).steps : []

@@ -244,3 +244,16 @@ test('a task spawned into a cgroup that is not there makes it', () => {
   const { lines } = lab(steps, '{ ram: 256MiB }')
   expect(Number(lines.at(-1)!.text)).toBeGreaterThan(8 * 2 ** 20)
 })
+
+test('a program that needs only what a shell can do brings no file of its own', () => {
+  const shmem = (steps: string): number => Number(lab(`${steps}\n  - munlockall: {}`).lines.at(-1)!.meminfo['Shmem'])
+  const shell = shmem(`
+  - cgroup: { path: /box }
+  - fork: { as: child }
+  - in: { task: child, steps: [{ setOomScoreAdj: { value: 100 } }, { exit: 0 }] }
+  - wait: { task: child }
+  - rmdir: { path: /box }
+  - readFile: { path: /proc/meminfo }`)
+  expect(shmem('  - mmap: { as: a, length: 4KiB }') - shell).toBe(720)
+  expect(shmem('  - repeat: { times: 2, steps: [{ mmap: { as: a, length: 4KiB } }] }') - shell).toBe(720)
+})

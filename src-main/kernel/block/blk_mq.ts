@@ -58,7 +58,10 @@ export function blk_flush_plug(k: Kernel, t: number, from_schedule: boolean): vo
   }
 }
 
-/** Who waits for a request that another task's plug holds back: that task would run meanwhile, and let it go. */
+/**
+ * Who waits for a request that another task's plug holds back: that task would run meanwhile, and let it go. Simplified:
+ * all plugs go, and at once.
+ */
 export function blk_flush_plugs_of_others(k: Kernel): void {
   const { plug_head, meta } = k.task
   for (let t = 1; t < meta.high; t++) if (plug_head[t] !== 0) blk_flush_plug(k, t, true)

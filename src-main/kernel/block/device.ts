@@ -42,7 +42,7 @@ interface Preset {
  * wakes the emulator's main loop; that takes one request after the other off the ring and hands each to its thread pool
  * (request_ns); a thread reads or writes the file (page_ns: a copy), wakes the main loop once more, which raises the
  * interrupt (latency_ns: three wakings of a host thread). What the machine's own CPU does for it is `cpu`: the ring and
- * the exits to the emulator. Measured: a request of eight pages that is waited for took 200 µs beyond what its pages cost
+ * the exits to the emulator. How these share the time is an estimate; their sum is measured: a request of eight pages that is waited for took 200 µs beyond what its pages cost
  * (reclaim/anon-swappiness60-repeat-c), 100–130 of them a stall for I/O (psi/thrash-256M while its host was quiet).
  */
 const PRESETS: Readonly<Record<DeviceKind, Preset>> = {
@@ -71,7 +71,7 @@ const NEAR_DIVISOR = 4
 
 export const READ = 0
 export const WRITE = 1
-/** max_segments of ATA (LIBATA_MAX_PRD / 2) and NVMe. */
+/** max_segments where a driver names no other (BLK_MAX_SEGMENTS). */
 const MAX_SEGMENTS = 128
 /** blk-mq tags: who submits more waits. */
 const NR_REQUESTS = 256

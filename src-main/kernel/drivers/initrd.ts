@@ -6,7 +6,8 @@
  * ("Freeing initrd memory" in their logs).
  */
 import type { Kernel } from '../kernel'
-import { DRIVERS, EXT4_MODULES, module_file_bytes } from './modules'
+import { driver_modules } from './gendisk'
+import { EXT4_MODULES, module_file_bytes } from './modules'
 
 /** Packed, KiB: the shell with its script, and the lab program. */
 const SHELL_PACKED = 1076
@@ -15,7 +16,7 @@ const PROGRAM_PACKED = 344
 const MODULE_PACKED = 2.6
 const MODULE_PACKED_SHARE = 0.26
 
-/** Frames of the packed image. Other machines' is counted like a lab machine's without a program. */
+/** Frames of the packed image. Simplified: a scenario's machine has one as large as a lab machine's without a program. */
 export function initrd_pages(k: Kernel): number {
   let KiB = SHELL_PACKED
   if (has_program(k)) KiB += PROGRAM_PACKED
@@ -30,6 +31,7 @@ export function has_program(k: Kernel): boolean {
 
 /** The modules that the start-up script loads. */
 export function module_files(k: Kernel): readonly string[] {
-  const ext4 = k.config.ext4 === true
-  return [...(ext4 || k.config.swap.length > 0 ? DRIVERS.virtio : []), ...(ext4 ? EXT4_MODULES : [])]
+  const { disk, ext4, swap } = k.config
+  const kinds = [...(ext4 === true ? [disk] : []), ...swap.map(({ device }) => device)]
+  return [...new Set(kinds.flatMap((kind) => driver_modules(k, kind))), ...(ext4 === true ? EXT4_MODULES : [])]
 }

@@ -35,7 +35,10 @@ import { do_exit, do_wait } from '../sched/exit'
 import { copy_process } from '../sched/fork'
 import { get_signal, set_handler } from '../sched/signal'
 
-/** Every call costs its entry and exit. */
+/**
+ * Every call costs its entry and exit. The delay above memory.high comes on the way back to user mode; of calls that do not
+ * give way at their end (exit_to_user_mode), at the next one's entry: what the task computes between is not delayed.
+ */
 function enter(k: Kernel): void {
   mem_cgroup_handle_over_high(k)
   k.machine[M.syscalls]!++

@@ -6,8 +6,8 @@
  *         └──> over high: reclaim and a growing delay before the task goes on
  *
  * Linux: mm/memcontrol.c, mm/page_counter.c. Kept: hierarchical counters, per-CPU stock of 64 pages, max, high with its
- * delay, min and low in proportion, swap.max, oom.group, events. A removed
- * cgroup lives on, out of sight, until the last page and swap slot that are charged to it go.
+ * delay, min and low in proportion, swap.max, oom.group, events. A removed cgroup lives on, out of sight, until the last
+ * page and swap slot that are charged to it go.
  */
 import { assert } from '@shared/assert'
 import { int_div } from '../lib/math'

@@ -21,7 +21,10 @@ const MOUNTED: HeldObjects = {
   'kmalloc-8k': 1,
 }
 
-/** Reading its descriptors ahead had as many under way: three slabs of bios, free but for the pool's, are there after it. */
+/**
+ * Three slabs of bios are in /proc/slabinfo after the mount, all but free (measured): as if so many had been under way at
+ * a time. Which reads those were is not known.
+ */
 const READ_AHEAD: HeldObjects = { 'bio-192': 46 }
 
 export function mount_ext4(k: Kernel): void {
