@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { exportPath } from '@shared/exports'
 import { EXPORT_FORMATS, type ExportFormat } from '@shared/protocol'
 import { formatSize } from '@shared/units'
 import type { Call } from '../cli'
@@ -9,20 +10,13 @@ import { advanceTo, bootMachine, hashOf, nowMs } from '../engine/machine'
 import { readScenario } from '../engine/scenarios'
 import { openUntrusted } from '../recorder/check'
 import { exportRecording } from '../recorder/export'
+import { visible } from '../recorder/foreign'
 import { listRecordings, sessionsFolder } from '../recorder/library'
 import { openReader } from '../recorder/reader'
 import { loadSqlite, type Sqlite } from '../recorder/sqlite'
 import type { RecordingInfo } from '../recorder/types'
 import { InputError } from './errors'
 
-/** Beside the recording, when no place is given; tables go to a folder. */
-const ENDINGS: Readonly<Record<ExportFormat, string>> = {
-  csv: '-csv',
-  json: '.json',
-  parquet: '-parquet',
-  html: '.html',
-  memscope: '.copy.memscope',
-}
 const ACTIONS = { list, info, verify, export: exportFile }
 
 export async function run({ args, options }: Call): Promise<number> {
@@ -78,8 +72,7 @@ function noteOf({ note }: RecordingInfo): string {
 
 /** Foreign text does nothing to a terminal. */
 function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+  return visible(text).replace(/[\t\n]/g, '\ufffd')
 }
 
 /** The file is whole, and running it again leads through the same states. */
@@ -121,7 +114,7 @@ async function exportFile(sqlite: Sqlite, file: string, out: string | undefined,
   const format = options['format'] as ExportFormat
   if (!EXPORT_FORMATS.includes(format))
     throw new InputError(`--format: expected one of ${EXPORT_FORMATS.join(', ')}, got "${String(format)}"`)
-  const target = out ?? file.replace(/\.memscope$/, '') + ENDINGS[format]
+  const target = out ?? exportPath(file, format, 'tables')
   const db = openUntrusted(sqlite, file)
   try {
     for (const path of await exportRecording(db, target, format)) print(`${path}\n`)

@@ -2,6 +2,7 @@
 import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import { endingMismatch } from '@shared/exports'
 import type { ExportFormat } from '@shared/protocol'
 import { numberOf } from './foreign'
 import { writeParquet } from './parquet'
@@ -21,6 +22,8 @@ const WIDE = { columns: ['ms', ...SERIES_NAMES], from: 'sample ORDER BY t' } as 
  */
 export async function exportRecording(db: Database, out: string, format: ExportFormat): Promise<string[]> {
   if (resolve(out) === resolve(db.name)) throw new NotWritten(out, 'it is the recording itself')
+  const mismatch = endingMismatch(out, format)
+  if (mismatch !== null) throw new NotWritten(out, mismatch)
   if (format === 'memscope') return wholeFile(out, (file) => copy(db, file))
   // All tables are of one instant, while the recording may be going on.
   db.exec('BEGIN')

@@ -53,9 +53,3 @@ export const EXPORTS: readonly { readonly format: ExportFormat; readonly text: s
   { format: 'json', text: 'json', title: 'Every series, events, commands and the log' },
   { format: 'memscope', text: 'memscope', title: 'A copy of the recording' },
 ]
-
-/** A neighbour of the recording with another ending: where an export goes. */
-export function exportPath(path: string, format: ExportFormat): string {
-  const stem = path.replace(/\.memscope$/, '')
-  return format === 'memscope' ? `${stem}-copy.memscope` : `${stem}.${format}`
-}

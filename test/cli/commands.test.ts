@@ -1,5 +1,5 @@
 /** The command line: what run, exec, replay and record print, and that a replay is the machine that was recorded. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -100,6 +100,22 @@ describe('a recording', () => {
     await expect(output(record, ['export', file], { format: 'xml' })).rejects.toThrow(
       '--format: expected one of csv, json, parquet, html, memscope, got "xml"',
     )
+  })
+
+  test('goes to no name whose ending is of another format', async () => {
+    const refusal = (format: string, name: string): Promise<unknown> =>
+      output(record, ['export', file, join(folder, name)], { format }).then(
+        () => 'written',
+        (error: Error & { exitCode?: number }) => [error.message.slice(folder.length + 1), error.exitCode],
+      )
+    expect(await refusal('parquet', 'x.csv')).toEqual([
+      'x.csv: cannot be written: its ending is that of csv: name it .parquet, or choose the format csv',
+      2,
+    ])
+    expect(await refusal('csv', 'x.HTML')).toMatchObject([expect.stringContaining('name it .csv'), 2])
+    expect(await refusal('json', 'x.memscope')).toMatchObject([expect.stringContaining('name it .json'), 2])
+    expect(existsSync(join(folder, 'x.csv')) || existsSync(join(folder, 'x.HTML'))).toBe(false)
+    expect(await refusal('json', 'x.txt')).toBe('written')
   })
 
   test('shows its note, which does nothing to the terminal', async () => {

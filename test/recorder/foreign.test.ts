@@ -82,7 +82,10 @@ describe('more rows than are held', () => {
 
 describe('figures that no machine has', () => {
   test.each([
-    ['a counter', 'UPDATE sample SET "MemFree" = 1.7e308, pgfault = -1.7e308, psi_io_some_avg10 = 1.79e308 WHERE t = 3'],
+    [
+      'a counter',
+      'UPDATE sample SET "MemFree" = 1.7e308, pgfault = -1.7e308, psi_io_some_avg10 = 1.79e308 WHERE t = 3',
+    ],
     ['an instant', 'UPDATE sample SET ms = 1.7e308 WHERE t = 19'],
     ['all instants', 'UPDATE sample SET ms = 1e300'],
     ['instants beyond each other', 'UPDATE sample SET ms = (t % 2 * 2 - 1) * 1.7e308'],
