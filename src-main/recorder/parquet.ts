@@ -13,6 +13,8 @@ type Cell = string | number | bigint | null
 
 const CELLS_A_GROUP = 500_000
 const ROWS_A_GROUP = 50_000
+/** Of texts: a foreign recording's may be of any length. */
+const CHARACTERS_A_GROUP = 1 << 24
 const TEXTS = new Set(['comm', 'command', 's', 'cgroup', 'cache', 'kind', 'name', 'text', 'constraint', 'invoker'])
 const REALS = new Set([
   ...['seconds', 'until_seconds', 'value'],
@@ -38,10 +40,12 @@ export async function writeParquet(db: Database, file: string, table: Table, abo
   })
   const size = Math.min(ROWS_A_GROUP, Math.ceil(CELLS_A_GROUP / columns.length))
   let group: Cell[][] = columns.map(() => [])
+  let characters = 0
   const flush = async (): Promise<void> => {
     if (group[0]!.length === 0) return
     await writer.write({ columnData: columns.map((name, i) => ({ name, data: group[i]! })), rowGroupSize: size })
     group = columns.map(() => [])
+    characters = 0
     // Whoever shares this thread has a turn.
     await setImmediate()
   }
@@ -50,8 +54,12 @@ export async function writeParquet(db: Database, file: string, table: Table, abo
     .safeIntegers()
     .raw()
   for (const row of rows.iterate() as IterableIterator<unknown[]>) {
-    row.forEach((value, i) => group[i]!.push(cell(value, kinds[i]!)))
-    if (group[0]!.length >= size) await flush()
+    row.forEach((value, i) => {
+      const own = cell(value, kinds[i]!)
+      if (typeof own === 'string') characters += own.length
+      group[i]!.push(own)
+    })
+    if (group[0]!.length >= size || characters >= CHARACTERS_A_GROUP) await flush()
   }
   await flush()
   await writer.finish()

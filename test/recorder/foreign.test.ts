@@ -2,6 +2,7 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parquetMetadata } from 'hyparquet'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ExportFormat, TraceEvent } from '@shared/protocol'
 import { recorderHere, type Recorder } from '../../src-main/recorder/recorder'
@@ -166,5 +167,18 @@ describe('damaged cells', () => {
     expect((await recorder.ask('names', { of: 'opened' }))[1]).toMatch(/^0{4096}…$/)
     expect(await recorder.ask('log', { of: 'opened', to: 1e9 })).toEqual([`${'0'.repeat(4096)}…`])
     expect((await exported(path, 'html')).length).toBeLessThan(200_000)
+  })
+  test('that are huge are not held together for Parquet', async () => {
+    const path = changed(
+      'groups',
+      `${many(5)} INSERT INTO event(ms, kind, text) SELECT i, 'exit', hex(zeroblob(4194304)) FROM n`,
+    )
+    const out = join(folder, 'groups')
+    await recorder.ask('export', { file: path, out, format: 'parquet' })
+    const { buffer, byteOffset, byteLength } = readFileSync(join(out, 'event.parquet'))
+    const bytes = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
+    const { row_groups, num_rows } = parquetMetadata(bytes)
+    expect(num_rows).toBe(6n)
+    expect(row_groups.map((group) => Number(group.num_rows))).toEqual([3, 2, 1])
   })
 })
