@@ -156,13 +156,21 @@ export function blk_poll(k: Kernel, until = k.var.now): void {
     const done = k.bio.done_ns[bio]!
     if (until > k.var.now) {
       // The future of a call that sleeps: the interrupt takes its time from whoever has the CPU then.
-      if (done > until) return
+      if (done > until && !any_done(k, until)) return
     } else {
       if (k.bio.irq_ns[bio]! > until) return
       if (k.bio.first[bio] === bio) charge_interrupt(k, bio)
     }
     end_bio(k, bio)
   }
+}
+
+/** A request that is done by then, though the interrupt of another, which takes longer, came before its own. */
+function any_done(k: Kernel, until: number): boolean {
+  const { head, meta } = k.device
+  for (let queue = 2; queue < meta.high * 2; queue++)
+    if (head[queue] !== 0 && k.bio.done_ns[head[queue]!]! <= until) return true
+  return false
 }
 
 /** One interrupt for all bios of a request. */
