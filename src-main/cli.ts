@@ -18,6 +18,12 @@ export interface CommandModule {
 
 const modules = import.meta.glob<CommandModule>('./cli/{run,exec,procfs,lab,replay,record,scenarios,serve,app}.ts')
 
+// Who reads has seen enough, as in `memscope lab … | head`: the end that SIGPIPE would have made.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(128 + 13)
+})
+
 const [words, rest] = splitAtDashes(process.argv.slice(2))
 const program = new Command('memscope')
   .description('A system memory inspector over a simulated Linux 6.1 kernel.')

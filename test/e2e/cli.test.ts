@@ -38,4 +38,13 @@ describe('the command line', () => {
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^memscope: .+\n$/)
   })
+
+  test('ends without a word when its reader has seen enough', () => {
+    const cli = `'${process.execPath}' '${join(root, 'out/main/cli.js')}'`
+    // A reader that is gone before anything is written.
+    const { stderr, stdout } = spawnSync('sh', ['-c', `{ sleep 0.3; ${cli} scenarios; echo $? >&2; } | true`], {
+      encoding: 'utf8',
+    })
+    expect({ stderr, stdout }).toEqual({ stderr: '141\n', stdout: '' })
+  })
 })
