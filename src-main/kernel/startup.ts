@@ -6,7 +6,7 @@
  * Simplified: every tool touches the same pages, whatever it does; nothing else runs meanwhile.
  */
 import { assert } from '@shared/assert'
-import { add_disk, driver_modules } from './drivers/gendisk'
+import { add_disk, disk_modules } from './drivers/gendisk'
 import { EXT4_MODULES, load_modules } from './drivers/modules'
 import { own_pages, run_on } from './entry/run'
 import { exit_to_user_mode, sys_execve, sys_exit, sys_fork, sys_wait4 } from './entry/syscall'
@@ -43,14 +43,12 @@ const insmod =
 
 /** The last driver finds the disk. */
 function drivers(k: Kernel): Command[] {
-  const { disk, ext4, swap } = k.config
-  const kinds = [...(ext4 === true ? [disk] : []), ...swap.map(({ device }) => device)]
-  const commands = [...new Set(kinds.flatMap((kind) => driver_modules(k, kind)))].map(insmod)
+  const commands = disk_modules(k).map(insmod)
   const last = commands.pop()
   if (last !== undefined)
     commands.push((k) => {
       last(k)
-      if (ext4 === true) add_disk(k, disk)
+      if (k.config.ext4 === true) add_disk(k, k.config.disk)
     })
   return commands
 }

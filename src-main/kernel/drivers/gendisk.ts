@@ -61,6 +61,13 @@ export function driver_modules(k: Kernel, kind: DeviceKind): readonly string[] {
   return DRIVERS[driver_of(k, kind)]
 }
 
+/** Modules that a lab machine's start-up script loads for its disks, in their order. */
+export function disk_modules(k: Kernel): readonly string[] {
+  const { disk, ext4, swap } = k.config
+  const kinds = [...(ext4 === true ? [disk] : []), ...swap.map(({ device }) => device)]
+  return [...new Set(kinds.flatMap((kind) => driver_modules(k, kind)))]
+}
+
 export function add_disk(k: Kernel, kind: DeviceKind): void {
   const { tags, scheduled, command, ring, per_cpu } = QUEUES[driver_of(k, kind)]
   const bytes = Math.ceil((REQUEST_BYTES + command) / CACHE_LINE) * CACHE_LINE

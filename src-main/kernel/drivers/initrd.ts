@@ -6,7 +6,7 @@
  * ("Freeing initrd memory" in their logs).
  */
 import type { Kernel } from '../kernel'
-import { driver_modules } from './gendisk'
+import { disk_modules } from './gendisk'
 import { EXT4_MODULES, module_file_bytes } from './modules'
 
 /** Packed, KiB: the shell with its script, and the lab program. */
@@ -31,7 +31,5 @@ export function has_program(k: Kernel): boolean {
 
 /** The modules that the start-up script loads. */
 export function module_files(k: Kernel): readonly string[] {
-  const { disk, ext4, swap } = k.config
-  const kinds = [...(ext4 === true ? [disk] : []), ...swap.map(({ device }) => device)]
-  return [...new Set(kinds.flatMap((kind) => driver_modules(k, kind))), ...(ext4 === true ? EXT4_MODULES : [])]
+  return [...disk_modules(k), ...(k.config.ext4 === true ? EXT4_MODULES : [])]
 }

@@ -123,11 +123,13 @@ function root_expand(k: Kernel, w: MapleWrite): void {
 function walk(k: Kernel, root: number, page: number): Place {
   const { pivot, slot, leaf } = k.maple
   let min = 0
-  for (let node = root; ; node = slot[node * LEAF_SLOTS + offset_of(k, node, page)]!) {
-    const i = offset_of(k, node, page)
-    const r_min = i === 0 ? min : pivot[node * LEAF_SLOTS + i - 1]! + 1
-    if (leaf[node] === 1) return { leaf: node, offset: i, r_min, r_max: pivot[node * LEAF_SLOTS + i]!, min }
+  for (let node = root; ;) {
+    const offset = offset_of(k, node, page)
+    const at = node * LEAF_SLOTS + offset
+    const r_min = offset === 0 ? min : pivot[at - 1]! + 1
+    if (leaf[node] === 1) return { leaf: node, offset, r_min, r_max: pivot[at]!, min }
     min = r_min
+    node = slot[at]!
   }
 }
 function offset_of(k: Kernel, node: number, page: number): number {
