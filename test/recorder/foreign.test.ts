@@ -1,5 +1,5 @@
 /** A recording of anybody: none of its rows is lost silently, none of its cells does harm, what is damaged is named. */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parquetMetadata } from 'hyparquet'
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ExportFormat, TraceEvent } from '@shared/protocol'
 import { recorderHere, type Recorder } from '../../src-main/recorder/recorder'
 import { loadSqlite, type Sqlite } from '../../src-main/recorder/sqlite'
+import { changedRecording } from '../support/changedRecording'
 import { FAKE_META, fakeSample } from '../support/fakeSample'
 
 const folder = mkdtempSync(join(tmpdir(), 'memscope-foreign-'))
@@ -27,14 +28,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-function changed(name: string, sql: string): string {
-  const path = join(folder, `${name}.memscope`)
-  copyFileSync(file, path)
-  const db = new sqlite(path)
-  db.exec(sql)
-  db.close()
-  return path
-}
+const changed = (name: string, sql: string): string => changedRecording(sqlite, file, name, sql)
 async function exported(path: string, format: ExportFormat): Promise<string> {
   const out = path.replace('.memscope', `.${format}`)
   await recorder.ask('export', { file: path, out, format })

@@ -1,12 +1,13 @@
 /** A recording gives back exactly what was written, survives its writer's death, and refuses what is not its own. */
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openUntrusted } from '../../src-main/recorder/check'
 import { recorderHere } from '../../src-main/recorder/recorder'
 import { loadSqlite, type Sqlite } from '../../src-main/recorder/sqlite'
+import { changedRecording } from '../support/changedRecording'
 import { FAKE_META, fakeSample } from '../support/fakeSample'
 
 const folder = mkdtempSync(join(tmpdir(), 'memscope-recorder-'))
@@ -160,14 +161,7 @@ describe('a writer that is killed', () => {
 })
 
 describe('a foreign file is refused with one line that says why:', () => {
-  const changed = (name: string, sql: string): string => {
-    const path = join(folder, `${name}.memscope`)
-    copyFileSync(file, path)
-    const db = new sqlite(path)
-    db.exec(sql)
-    db.close()
-    return path
-  }
+  const changed = (name: string, sql: string): string => changedRecording(sqlite, file, name, sql)
   const refusal = (path: string): string => {
     try {
       openUntrusted(sqlite, path).close()

@@ -292,6 +292,8 @@ describe('a removed cgroup', () => {
     `  - fork: { as: ${task} }\n  - cgroup: { path: /p/a, attach: [${task}] }\n` +
     `  - in: { task: ${task}, steps: [ { mmap: { as: m, length: ${mib}MiB } }, { touch: { area: m, access: write } } ] }\n` +
     `  - cgroup: { path: /p/b, attach: [${task}] }\n`
+  /** A task that took 8 MiB in /p/a and is in /p/b now. */
+  const family = machine(SWAP) + group('/p') + group('/p/a') + group('/p/b') + mover('t', 8)
 
   it('is held by what its task left there, counts in its parent, and is gone with the last page', () => {
     const r = lab(
@@ -322,11 +324,7 @@ describe('a removed cgroup', () => {
 
   it('gives its pages to reclaim of its parent, whose the swap slots are then', () => {
     const r = lab(
-      machine(SWAP) +
-        group('/p') +
-        group('/p/a') +
-        group('/p/b') +
-        mover('t', 8) +
+      family +
         gone('/p/a') +
         write('memory.reclaim', '/p', '1G') +
         read('memory.swap.current', '/p') +
@@ -344,11 +342,7 @@ describe('a removed cgroup', () => {
 
   it('is held by slots that it had before; what comes back from them is paid for by whoever touches it', () => {
     const r = lab(
-      machine(SWAP) +
-        group('/p') +
-        group('/p/a') +
-        group('/p/b') +
-        mover('t', 8) +
+      family +
         write('memory.reclaim', '/p/a', '1G') +
         gone('/p/a') +
         read('cgroup.stat', '/p') +
