@@ -28,7 +28,12 @@ export interface Experiment {
   readonly steps: readonly RealStep[]
 }
 
-const FOLDER = join(import.meta.dirname, 'reference')
+const OWN = join(import.meta.dirname, 'reference')
+/** CONFORMANCE_FROM names another folder of measurements of the same kind, with lab programs of its own beside them. */
+const FOLDER = process.env['CONFORMANCE_FROM'] ?? OWN
+
+/** Whether these are the measurements that resources/conformance.json records. */
+export const isOwn = FOLDER === OWN
 
 export function experimentIds(): string[] {
   return readdirSync(FOLDER)
@@ -45,5 +50,6 @@ export function readRaw(id: string): Readonly<Record<string, string>> {
   return existsSync(path) ? (JSON.parse(gunzipSync(readFileSync(path)).toString()) as Record<string, string>) : {}
 }
 export function programPath(name: string): string {
-  return join(import.meta.dirname, `${name}.yaml`)
+  const beside = join(FOLDER, `${name}.yaml`)
+  return existsSync(beside) ? beside : join(import.meta.dirname, `${name}.yaml`)
 }
