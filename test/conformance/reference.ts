@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { experimentIds, folderOf } from '../measure/experiments.mjs'
 
 export type Numbers = Readonly<Record<string, number>>
 /** One step as measured; which fields it has depends on the experiment. */
@@ -28,28 +29,47 @@ export interface Experiment {
   readonly steps: readonly RealStep[]
 }
 
-const OWN = join(import.meta.dirname, 'reference')
+const GIVEN = join(import.meta.dirname, 'reference')
 /** CONFORMANCE_FROM names another folder of measurements of the same kind, with lab programs of its own beside them. */
-const FOLDER = process.env['CONFORMANCE_FROM'] ?? OWN
+const FOLDER = process.env['CONFORMANCE_FROM'] ?? GIVEN
 
 /** Whether these are the measurements that resources/conformance.json records. */
-export const isOwn = FOLDER === OWN
+export const isRecorded = FOLDER === GIVEN
+/** Measured by the project itself (test/measure), beside those that it was given. */
+const FURTHER = isRecorded ? experimentIds().map((id) => id.replace('/', '__')) : []
 
-export function experimentIds(): string[] {
+/** All experiments by `family__id`, the given ones first. */
+export function experimentNames(): string[] {
+  return [...givenNames(), ...FURTHER]
+}
+export function isGiven(id: string): boolean {
+  return !FURTHER.includes(id.replace('/', '__'))
+}
+function givenNames(): string[] {
   return readdirSync(FOLDER)
     .filter((name) => name.endsWith('.json.gz') && !name.endsWith('.raw.json.gz'))
     .map((name) => name.replace('.json.gz', ''))
     .sort()
 }
+
 export function readExperiment(name: string): Experiment {
-  return JSON.parse(gunzipSync(readFileSync(join(FOLDER, `${name}.json.gz`))).toString()) as Experiment
+  return JSON.parse(gunzipSync(readFileSync(filesOf(name).result)).toString()) as Experiment
 }
 /** Raw files of an experiment as they were read on the measured machine, by path; not every experiment has some. */
 export function readRaw(id: string): Readonly<Record<string, string>> {
-  const path = join(FOLDER, `${id.replaceAll('/', '__')}.raw.json.gz`)
+  const path = filesOf(id.replaceAll('/', '__')).raw
   return existsSync(path) ? (JSON.parse(gunzipSync(readFileSync(path)).toString()) as Record<string, string>) : {}
 }
 export function programPath(name: string): string {
-  const beside = join(FOLDER, `${name}.yaml`)
-  return existsSync(beside) ? beside : join(import.meta.dirname, `${name}.yaml`)
+  return filesOf(name).program
+}
+
+function filesOf(name: string): { result: string; raw: string; program: string } {
+  if (FURTHER.includes(name)) {
+    const of = (file: string) => join(folderOf(name.replace('__', '/')), file)
+    return { result: of('measured.json.gz'), raw: of('measured.raw.json.gz'), program: of('lab.yaml') }
+  }
+  const of = (ending: string) => join(FOLDER, `${name}${ending}`)
+  const program = existsSync(of('.yaml')) ? of('.yaml') : join(import.meta.dirname, `${name}.yaml`)
+  return { result: of('.json.gz'), raw: of('.raw.json.gz'), program }
 }

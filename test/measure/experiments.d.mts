@@ -1,0 +1,2 @@
+export declare function experimentIds(): string[]
+export declare function folderOf(id: string): string

@@ -1,0 +1,16 @@
+/** The experiments measured by this project itself: test/measure/experiments/FAMILY/ID. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+const FOLDER = join(import.meta.dirname, 'experiments')
+
+/** `family/id`, sorted. */
+export function experimentIds() {
+  return readdirSync(FOLDER)
+    .flatMap((family) => readdirSync(join(FOLDER, family)).map((id) => `${family}/${id}`))
+    .sort()
+}
+
+export function folderOf(id) {
+  return join(FOLDER, id)
+}
