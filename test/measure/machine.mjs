@@ -116,11 +116,15 @@ function swapImage(work, size) {
   return file
 }
 
-/** ext4 of 400 MiB that holds f128 and f32, files of 128 and 32 MiB. */
+/** ext4 of 400 MiB that holds f128 and f32, files of 128 and 32 MiB, and tree, of 2000 empty files in 20 folders. */
 function diskImage(work) {
   const [files, file] = [join(work, 'files'), join(work, 'disk.img')]
   mkdirSync(files)
   for (const MiB of [128, 32]) execFileSync('sh', ['-c', `head -c ${MiB}M /dev/urandom > ${files}/f${MiB}`])
+  for (let d = 1; d <= 20; d++) {
+    mkdirSync(join(files, `tree/d${d}`), { recursive: true })
+    for (let f = 1; f <= 100; f++) writeFileSync(join(files, `tree/d${d}/f${f}`), '')
+  }
   writeFileSync(file, '')
   truncateSync(file, 400 * 2 ** 20)
   execFileSync('/sbin/mkfs.ext4', ['-q', '-F', '-d', files, file])
