@@ -318,6 +318,8 @@ export interface TraceEvent {
 }
 export interface OomKill {
   readonly ms: number
+  /** Which kills since boot it was: two for a victim that was killed once more with its group. */
+  readonly kills: readonly number[]
   readonly pid: number
   readonly name: string
   readonly oom_score_adj: number

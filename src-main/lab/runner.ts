@@ -6,6 +6,7 @@
 import type { LabFile, LabStep } from '@shared/lab'
 import { signalText } from '@shared/signals'
 import { boot } from '../kernel/boot'
+import { earlier_kill_pending } from '../kernel/mm/oom_kill'
 import { hash } from '../kernel/snapshot'
 import { need_resched, task_blocked, sleep_interruptible, wake_up_task, WAIT_EVENT, threads } from '../kernel/task'
 import { TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel/kernel'
@@ -63,7 +64,7 @@ export interface Lab {
   readonly lines: LabLine[]
   /** pid → lab name of everybody who ever was. */
   readonly pids: Map<number, string>
-  readonly killed: LabKill[]
+  readonly killed: { readonly ms: number; readonly nr: number; readonly line: LabKill }[]
   readonly emit: (line: LabLine) => void
   count: number
   main: LabTask
@@ -307,7 +308,7 @@ function finish(lab: Lab, task: LabTask, outcome: Outcome): void {
     ...(outcome.sizes ?? sizes(k, task.row)),
     meminfo: meminfoNow(k),
     vmstat: vmstatChange(k, since),
-    killed: lab.killed.splice(0),
+    killed: takeKills(lab),
   }
   write(lab, { ...line, ...verdict(done, line) })
 }
@@ -328,20 +329,28 @@ function write(lab: Lab, line: LabLine): void {
 
 // ---------------------------------------------------------------- who died
 
-/** Collects the OOM kills since the last look, by lab name. */
+/** Collects the OOM kills since the last look, by lab name: as often as the log has them. */
 function noteKills(lab: Lab): void {
   for (const event of lab.k.trace) {
     const kill = event.oom
     if (kill === undefined) continue
-    const { pid, name, badness, oom_score_adj, total_vm_kB, anon_rss_kB, file_rss_kB, shmem_rss_kB } = kill
+    const { ms, kills, pid, name, badness, oom_score_adj, total_vm_kB, anon_rss_kB, file_rss_kB, shmem_rss_kB } = kill
     const { swap_kB, pgtables_bytes, constraint } = kill
-    lab.killed.push({
+    const line: LabKill = {
       task: lab.pids.get(pid) ?? name,
       ...{ pid, name, badness, oom_score_adj, total_vm_kB, anon_rss_kB, file_rss_kB, shmem_rss_kB },
       ...{ swap_kB, pgtables_bytes, constraint },
-    })
+    }
+    for (const nr of kills) lab.killed.push({ ms, nr, line })
   }
   lab.k.trace.length = 0
+  lab.killed.sort((a, b) => a.nr - b.nr)
+}
+/** In the order of the log: a kill waits for those of the same moment before it, whose victims have not exited yet. */
+function takeKills(lab: Lab): LabKill[] {
+  const { k, killed } = lab
+  const waits = k.var.panic !== null ? -1 : killed.findIndex(({ ms, nr }) => earlier_kill_pending(k, ms, nr))
+  return killed.splice(0, waits < 0 ? killed.length : waits).map(({ line }) => line)
 }
 
 function isGone(k: Kernel, task: LabTask): boolean {
@@ -390,7 +399,7 @@ function finishPanicked(lab: Lab): void {
     ...sizes(lab.k, task.row),
     meminfo: meminfoNow(lab.k),
     vmstat: {},
-    killed: lab.killed.splice(0),
+    killed: takeKills(lab),
     panic: lab.k.var.panic ?? '',
   })
 }

@@ -554,6 +554,7 @@ function killAt(): OomKill {
     })
   const victim = candidates.find((candidate) => candidate.pid === 1043)!
   return {
+    kills: [1],
     ms: KILL_MS - 60,
     pid: 1043,
     name: 'leakd',

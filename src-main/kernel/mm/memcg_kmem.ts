@@ -13,7 +13,7 @@ import { assert } from '@shared/assert'
 import { __GFP_ACCOUNT, PAGE_SIZE, PF_KTHREAD, type Kernel } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
 import { MEMCG_NR_SLAB } from './memcg_stat'
-import { refill_stock, stock_of, try_charge_memcg, type Stock } from './memcontrol'
+import { mem_cgroup_uncharge, refill_stock, stock_of, try_charge_memcg, type Stock } from './memcontrol'
 import { SLAB_ACCOUNT, SLAB_RECLAIM_ACCOUNT } from './slab_common'
 
 const OBJECTS_MAX = 512
@@ -36,6 +36,16 @@ export function memcg_kmem_charge(k: Kernel, pfn: number, order: number, gfp: nu
   if (!obj_cgroup_charge_pages(k, memcg, gfp, 1 << order)) return false
   for (let p = pfn; p < pfn + (1 << order); p++) k.page.memcg[p] = memcg
   return true
+}
+/**
+ * A page table that goes with the pages of a teardown (release_pages, uncharge_batch): its charge goes with theirs, at
+ * once and past the stock.
+ */
+export function memcg_uncharge_table(k: Kernel, pfn: number): void {
+  const memcg = k.page.memcg[pfn]!
+  if (memcg === 0) return
+  memcg_account_kmem(k, memcg, -1)
+  mem_cgroup_uncharge(k, pfn)
 }
 /** The page goes back to whoever paid for it: into the CPU's stock. */
 export function memcg_kmem_uncharge(k: Kernel, pfn: number): void {

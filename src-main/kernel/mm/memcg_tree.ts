@@ -31,6 +31,7 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
     return -ENOMEM
   }
   for (const limit of ['max', 'high', 'swap_max', 'swap_high', 'zswap_max'] as const) k.memcg[limit][memcg] = Infinity
+  link_sibling(k, memcg, parent)
   psi_cgroup_alloc(k, memcg)
   lru_gen_init_lruvec(k, memcg)
   list_lru_alloc(k, memcg)
@@ -84,16 +85,35 @@ function is_user_page(k: Kernel, pfn: number): boolean {
 /** mem_cgroup_css_free: with its last page and swap slot, and those of cgroups below it, a removed cgroup is gone. */
 export function mem_cgroup_put(k: Kernel, memcg: number): void {
   for (let m = memcg; m !== 0 && k.memcg.offline[m] !== 0;) {
-    if (k.memcg.usage[m] !== 0 || k.memcg.swap[m] !== 0 || css_children(k, m).length > 0) return
+    if (k.memcg.usage[m] !== 0 || k.memcg.swap[m] !== 0 || k.memcg.first_child[m] !== 0) return
     const parent = k.memcg.parent[m]!
     memcg_percpu_uncharge(k, m)
     lru_gen_exit_memcg(k, m)
     k.lruvec.anon_cost[m + 1] = 0
     k.lruvec.file_cost[m + 1] = 0
     k.lruvec.nonresident_age[m + 1] = 0
+    unlink_sibling(k, m, parent)
     row_free(k.memcg, m)
     m = parent
   }
+}
+/** The youngest child is the last (css_create). */
+function link_sibling(k: Kernel, memcg: number, parent: number): void {
+  const { first_child, last_child, next_sibling, prev_sibling } = k.memcg
+  const last = last_child[parent]!
+  prev_sibling[memcg] = last
+  if (last === 0) first_child[parent] = memcg
+  else next_sibling[last] = memcg
+  last_child[parent] = memcg
+}
+/** Its row is zeroed afterwards. */
+function unlink_sibling(k: Kernel, memcg: number, parent: number): void {
+  const { first_child, last_child, next_sibling, prev_sibling } = k.memcg
+  const [prev, next] = [prev_sibling[memcg]!, next_sibling[memcg]!]
+  if (prev === 0) first_child[parent] = next
+  else next_sibling[prev] = next
+  if (next === 0) last_child[parent] = prev
+  else prev_sibling[next] = prev
 }
 /** mem_cgroup_id_get_online: who a further swap slot is charged to: a removed cgroup only while it has others. */
 export function mem_cgroup_id_get_online(k: Kernel, memcg: number): number {
@@ -113,14 +133,7 @@ export function mem_cgroup_online_above(k: Kernel, memcg: number): number {
 }
 /** Removed cgroups below one that are still held. */
 export function nr_dying_descendants(k: Kernel, memcg: number): number {
-  let nr = 0
-  for (let m = 1; m < k.memcg.meta.high; m++) {
-    if (k.memcg.name[m] === 0 || k.memcg.offline[m] === 0) continue
-    let up = k.memcg.parent[m]!
-    while (up !== memcg && up !== 0) up = k.memcg.parent[up]!
-    if (up === memcg) nr++
-  }
-  return nr
+  return mem_cgroup_iter(k, memcg).filter((m) => m !== memcg && k.memcg.offline[m] !== 0).length
 }
 
 /** Ended: no cgroup lists it, and none is held by it. */
@@ -144,8 +157,7 @@ export function cgroup_children(k: Kernel, parent: number): number[] {
 /** With those that are removed and still held. */
 export function css_children(k: Kernel, parent: number): number[] {
   const children: number[] = []
-  for (let m = 1; m < k.memcg.meta.high; m++)
-    if (k.memcg.name[m] !== 0 && k.memcg.parent[m] === parent) children.push(m)
+  for (let m = k.memcg.first_child[parent]!; m !== 0; m = k.memcg.next_sibling[m]!) children.push(m)
   return children
 }
 /** The cgroup of path components; -ENOENT when there is none. */
@@ -167,11 +179,30 @@ export function cgroup_path(k: Kernel, memcg: number): string {
 export function parent_lruvec(k: Kernel, memcg: number): number {
   return memcg === 0 ? -1 : k.memcg.parent[memcg]!
 }
-/** Cgroups of a subtree, parents first. */
+/** Cgroups of a subtree, parents first (css_next_descendant_pre). */
 export function mem_cgroup_iter(k: Kernel, root: number): number[] {
-  const list = [root]
-  if (k.memcg.meta.nr_live > 0) for (const child of css_children(k, root)) list.push(...mem_cgroup_iter(k, child))
-  return list
+  const list: number[] = []
+  const { first_child, next_sibling, parent } = k.memcg
+  for (let m = root; ;) {
+    list.push(m)
+    if (first_child[m] !== 0) {
+      m = first_child[m]!
+      continue
+    }
+    while (m !== root && next_sibling[m] === 0) m = parent[m]!
+    if (m === root) return list
+    m = next_sibling[m]!
+  }
+}
+/**
+ * mem_cgroup_scan_tasks: the processes of a subtree, cgroup after cgroup. Simplified: those of one cgroup in the order of
+ * their start, not of their coming there.
+ */
+export function mem_cgroup_tasks(k: Kernel, root: number): number[] {
+  const members: Record<number, number[]> = {}
+  for (let t = first_task(k); t !== 0; t = next_task(k, t))
+    if (k.task.tgid[t] === k.task.pid[t]) (members[k.task.cgroup[t]!] ??= []).push(t)
+  return mem_cgroup_iter(k, root).flatMap((m) => members[m] ?? [])
 }
 export function mem_cgroup_in_subtree(k: Kernel, t: number, root: number): boolean {
   let memcg = k.task.cgroup[t]!

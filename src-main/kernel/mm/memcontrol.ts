@@ -44,7 +44,7 @@ import {
 } from './memcg_stat'
 import { drain_obj_stock } from './memcg_kmem'
 import { mem_cgroup_id_get_online, mem_cgroup_put } from './memcg_tree'
-import { out_of_memory } from './oom_kill'
+import { other_victims, out_of_memory } from './oom_kill'
 import { call_time } from './page_io'
 import { folio_nr_pages, lru_add_drain_all } from './swap'
 import { nr_swap_pages, vm_swap_full } from './swapfile'
@@ -60,7 +60,7 @@ export {
   MEMCG_OOM_KILL,
   mod_lruvec_lru_size,
 } from './memcg_stat'
-export { cgroup_path, mem_cgroup_in_subtree, mem_cgroup_iter, parent_lruvec } from './memcg_tree'
+export { cgroup_path, mem_cgroup_in_subtree, mem_cgroup_iter, mem_cgroup_tasks, parent_lruvec } from './memcg_tree'
 export {
   mem_cgroup_below_low,
   mem_cgroup_below_min,
@@ -196,9 +196,10 @@ export function try_charge_memcg(k: Kernel, memcg: number, gfp: number, nr_pages
     if (!mem_cgroup_oom(k, over, gfp, nr_pages)) return no_memory(k, memcg, gfp, nr_pages)
     passed_oom = true
     retries = MAX_RECLAIM_RETRIES
-    if (!dying(k, t)) {
-      // Linux retries until the victim is gone; here the call goes on, and the task sleeps while the victim exits.
-      schedule_timeout(k, JIFFY_NS, 'mem_cgroup_oom', TSK_MEMSTALL)
+    if (!dying(k, t) || other_victims(k, over, t)) {
+      // Linux retries, and the others exit while it reclaims; here the call goes on, and the task sleeps meanwhile.
+      memcg_event(k, over, MEMCG_MAX)
+      if (!dying(k, t)) schedule_timeout(k, JIFFY_NS, 'mem_cgroup_oom', TSK_MEMSTALL)
       return force(k, memcg, nr_pages)
     }
   }

@@ -7,6 +7,7 @@
 import { __GFP_NOWARN, GFP_NOWAIT, PG_anon, PG_head, PG_hugetlb, PG_tail, type Kernel } from '../kernel'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { compound_ref_count, undo_deferred_split } from './huge_memory'
+import { memcg_uncharge_table } from './memcg_kmem'
 import { alloc_page, compound_head, free_page } from './page_alloc'
 import { free_page_and_swap_cache, lru_add_drain } from './swap'
 
@@ -84,13 +85,18 @@ export function tlb_flush_mmu(k: Kernel, tlb: MmuGather): void {
   if (tlb.pages.length > 0) {
     lru_add_drain(k)
     for (const pfn of tlb.pages) {
-      if (pfn < 0) free_page(k, -pfn)
+      if (pfn < 0) free_table(k, -pfn)
       else put_unmapped_page(k, pfn)
     }
     tlb.pages.length = 0
   }
   tlb.active = 0
   tlb.room = MMU_GATHER_BUNDLE
+}
+
+function free_table(k: Kernel, pfn: number): void {
+  memcg_uncharge_table(k, pfn)
+  free_page(k, pfn)
 }
 
 /** A page lost an entry: when it was the last one of it (of any part of a huge page), the page goes. */

@@ -44,6 +44,7 @@ import {
   mem_cgroup_oom_exit,
   mem_cgroup_get_oom_group,
   mem_cgroup_in_subtree,
+  mem_cgroup_tasks,
   MEMCG_OOM_GROUP_KILL,
   MEMCG_OOM_KILL,
   cgroup_path,
@@ -73,12 +74,14 @@ interface OomVars {
   /** Reports are limited to 10 in 5 s. */
   rs_begin: number
   rs_printed: number
+  /** Kills of the machine. */
+  nr_kills: number
   /** Victims whose memory has not come back, by task row. */
   pending: Record<number, OomKill>
   reap: { task: number; at: number }[]
 }
 function oom_vars(k: Kernel): OomVars {
-  return (k.var.mod['oom'] ??= { rs_begin: -1e12, rs_printed: 0, pending: {}, reap: [] }) as OomVars
+  return (k.var.mod['oom'] ??= { rs_begin: -1e12, rs_printed: 0, nr_kills: 0, pending: {}, reap: [] }) as OomVars
 }
 
 // ---------------------------------------------------------------- choosing
@@ -102,13 +105,20 @@ export function oom_badness(k: Kernel, t: number, totalpages: number): number {
   return points + adj * int_div(totalpages, 1000)
 }
 
+/** Whom a run looks at: every process in the order of its start, or those of the cgroup. */
+export function oom_tasks(k: Kernel, oc: OomControl): number[] {
+  if (oc.memcg !== 0) return mem_cgroup_tasks(k, oc.memcg)
+  const list: number[] = []
+  for (let t = first_task(k); t !== 0; t = next_task(k, t)) if (k.task.tgid[t] === k.task.pid[t]) list.push(t)
+  return list
+}
+
 const ABORT = -1
 /** The task with the most points, of several the last; ABORT while a victim still holds memory; 0 when there is none. */
 function select_bad_process(k: Kernel, oc: OomControl): number {
   let chosen = 0
   let most = -Infinity
-  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
-    if (k.task.tgid[t] !== k.task.pid[t] || (oc.memcg !== 0 && !mem_cgroup_in_subtree(k, t, oc.memcg))) continue
+  for (const t of oom_tasks(k, oc)) {
     charge(k, COST.oom_task)
     const mm = k.task.mm[t]!
     if (oom_unkillable_task(k, t)) continue
@@ -206,13 +216,19 @@ function oom_kill_process(k: Kernel, oc: OomControl, victim: number, message: st
   if (group === 0) return
   memcg_event(k, group, MEMCG_OOM_GROUP_KILL)
   printk(k, `Tasks in ${cgroup_path(k, group)} are going to be killed due to memory.oom.group set`)
-  for (let t = first_task(k); t !== 0;) {
-    const next = next_task(k, t)
-    const lives = k.task.mm[t] !== 0 && k.task.oom_score_adj[t] !== OOM_SCORE_ADJ_MIN && !oom_unkillable_task(k, t)
-    // The victim is among them and is counted once more, as in Linux.
-    if (lives && mem_cgroup_in_subtree(k, t, group)) __oom_kill_process(k, oc, t, message, candidates, [])
-    t = next
-  }
+  // The victim is among them and is counted once more, as in Linux.
+  for (const t of mem_cgroup_tasks(k, group)) oom_kill_memcg_member(k, oc, t, message, candidates)
+}
+
+function oom_kill_memcg_member(
+  k: Kernel,
+  oc: OomControl,
+  t: number,
+  message: string,
+  candidates: readonly OomCandidate[],
+): void {
+  if (k.task.oom_score_adj[t] === OOM_SCORE_ADJ_MIN || oom_unkillable_task(k, t) || k.task.mm[t] === 0) return
+  __oom_kill_process(k, oc, t, message, candidates, [])
 }
 
 function ratelimited(k: Kernel): boolean {
@@ -243,9 +259,14 @@ function __oom_kill_process(
     `anon-rss:${kB(get_mm_counter(k, mm, MM_ANONPAGES))}kB, file-rss:${kB(get_mm_counter(k, mm, MM_FILEPAGES))}kB, ` +
     `shmem-rss:${kB(get_mm_counter(k, mm, MM_SHMEMPAGES))}kB, UID:${k.task.uid[victim]} ` +
     `pgtables:${int_div(k.mm.pgtables_bytes[mm]!, 1024)}kB oom_score_adj:${k.task.oom_score_adj[victim]}`
-  if (oom_vars(k).pending[victim] === undefined) {
+  const vars = oom_vars(k)
+  const pending = vars.pending[victim]
+  const nr = ++vars.nr_kills
+  if (pending !== undefined) vars.pending[victim] = { ...pending, kills: [...pending.kills, nr] }
+  else {
     const current = k.var.current
-    oom_vars(k).pending[victim] = {
+    vars.pending[victim] = {
+      kills: [nr],
       ms: k.var.now / 1e6,
       pid: k.task.pid[victim]!,
       name: comm(k, victim),
@@ -280,6 +301,16 @@ function __oom_kill_process(
 /** Access to half of the reserves, so that it can exit. */
 function mark_oom_victim(k: Kernel, t: number): void {
   k.task.flags[t]! |= PF_OOM_VICTIM
+}
+
+/** Others than `t` were killed in the cgroup and will give memory back. */
+export function other_victims(k: Kernel, memcg: number, t: number): boolean {
+  return Object.keys(oom_vars(k).pending).some((victim) => +victim !== t && mem_cgroup_in_subtree(k, +victim, memcg))
+}
+
+/** A victim of the same moment that was killed before and still lives: its kill is to be told first. */
+export function earlier_kill_pending(k: Kernel, ms: number, nr: number): boolean {
+  return Object.values(oom_vars(k).pending).some((kill) => kill.ms === ms && kill.kills[0]! < nr)
 }
 
 /** do_exit gave the victim's memory back: `freed` pages. Tells the engine of the kill. */

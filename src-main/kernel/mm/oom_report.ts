@@ -7,13 +7,13 @@
  */
 import { C } from '@shared/counters'
 import type { OomCandidate } from '@shared/protocol'
-import { PF_KTHREAD, type Kernel } from '../kernel'
+import type { Kernel } from '../kernel'
 import { COST } from '../costs'
 import { dump_stack } from './dump_stack'
 import { int_div } from '../lib/math'
-import { charge, first_task, next_task, printk } from '../task'
-import { cgroup_path, mem_cgroup_in_subtree, mem_cgroup_print_oom_meminfo } from './memcontrol'
-import { oom_badness, oom_unkillable_task, type OomControl } from './oom_kill'
+import { charge, printk } from '../task'
+import { cgroup_path, mem_cgroup_print_oom_meminfo } from './memcontrol'
+import { oom_badness, oom_tasks, oom_unkillable_task, type OomControl } from './oom_kill'
 import { get_mm_counter, get_mm_rss, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from './rss_stat'
 import { show_mem } from './show_mem'
 import { SLAB_RECLAIM_ACCOUNT } from './slab_common'
@@ -123,10 +123,9 @@ function dump_unreclaimable_slab(k: Kernel): void {
 function dump_tasks(k: Kernel, oc: OomControl): void {
   printk(k, 'Tasks state (memory values in pages):')
   printk(k, '[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name')
-  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+  for (const t of oom_tasks(k, oc)) {
     const mm = k.task.mm[t]!
-    if (oom_unkillable_task(k, t) || mm === 0 || k.task.tgid[t] !== k.task.pid[t]) continue
-    if (oc.memcg !== 0 && !mem_cgroup_in_subtree(k, t, oc.memcg)) continue
+    if (oom_unkillable_task(k, t) || mm === 0) continue
     charge(k, COST.oom_task)
     const pad = (n: number, width: number): string => String(n).padStart(width)
     const { pid, uid, tgid, oom_score_adj } = k.task
@@ -153,10 +152,9 @@ function dump_oom_summary(k: Kernel, oc: OomControl, victim: number): void {
 /** The same table as data, with the points of each task. */
 export function oom_candidates(k: Kernel, oc: OomControl): OomCandidate[] {
   const list: OomCandidate[] = []
-  for (let t = first_task(k); t !== 0; t = next_task(k, t)) {
+  for (const t of oom_tasks(k, oc)) {
     const mm = k.task.mm[t]!
-    if ((k.task.flags[t]! & PF_KTHREAD) !== 0 || oom_unkillable_task(k, t) || mm === 0) continue
-    if (k.task.tgid[t] !== k.task.pid[t] || (oc.memcg !== 0 && !mem_cgroup_in_subtree(k, t, oc.memcg))) continue
+    if (oom_unkillable_task(k, t) || mm === 0) continue
     const points = oom_badness(k, t, oc.totalpages)
     list.push({
       pid: k.task.pid[t]!,

@@ -302,9 +302,11 @@ export function put_swap_page(k: Kernel, slot: number): void {
   if (k.swap.map[slot] === 0) free_swap_slot(k, slot)
 }
 
-/** Freed slots gather per CPU and go back 64 at a time; until then they stay marked SWAP_HAS_CACHE. */
+/**
+ * free_swap_slot: freed slots gather per CPU and go back 64 at a time; until then they stay marked SWAP_HAS_CACHE, and
+ * charged to their cgroup.
+ */
 function free_swap_slot(k: Kernel, slot: number): void {
-  mem_cgroup_uncharge_swap(k, slot)
   k.swap.map[slot] = SWAP_HAS_CACHE
   if (!swap_vars(k).cache_active) return swap_entry_range_free(k, slot)
   const cache = k.swap_slots
@@ -329,6 +331,7 @@ function swap_entry_range_free(k: Kernel, slot: number): void {
   assert(k.swap.map[slot] === SWAP_HAS_CACHE && k.swap.cache[slot]! <= 0, 'swap_entry_free: in use')
   const area = swap_area_of(k, slot)
   k.swap.map[slot] = 0
+  mem_cgroup_uncharge_swap(k, slot)
   if (k.swap.cache[slot] !== 0) swap_cache_store(k, area, slot, 0)
   k.swap.content[slot] = 0
   if (k.swap.zswap[slot] !== 0) zswap_invalidate(k, slot)

@@ -30,6 +30,7 @@ export function verify_memcg(k: Kernel): void {
     own[m]! += bytes[m]! / 4096
   }
   for (let slot = 1; slot < k.swap.meta.high; slot++) if (k.swap.memcg[slot] !== 0) swap[k.swap.memcg[slot]!]!++
+  check_siblings(k)
   for (const top of css_children(k, 0)) check(k, top, own, swap)
 }
 
@@ -56,6 +57,22 @@ function slab_bytes(k: Kernel): Float64Array {
     assert(k.memcg.name[m] === 0 || sum === sums[m], 'memcg: bytes of slab objects')
   }
   return bytes
+}
+
+/** Each cgroup is once in the list of its parent's children. */
+function check_siblings(k: Kernel): void {
+  const { first_child, last_child, next_sibling, prev_sibling, parent } = k.memcg
+  let nr = 0
+  for (let m = 0; m < k.memcg.meta.high; m++) {
+    let last = 0
+    for (let child = first_child[m]!; child !== 0; child = next_sibling[child]!) {
+      assert(parent[child] === m && prev_sibling[child] === last, 'memcg: siblings')
+      last = child
+      nr++
+    }
+    assert(last_child[m] === last, 'memcg: the last sibling')
+  }
+  assert(nr === k.memcg.meta.nr_live, 'memcg: every cgroup is a child')
 }
 
 function check(k: Kernel, memcg: number, own: Float64Array, swap: Float64Array): [number, number] {

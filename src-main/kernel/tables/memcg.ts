@@ -4,6 +4,11 @@ import type { TableSpec } from '../lib/arena'
 /** Memory cgroups: row = id, the root is 0 and has no row. Sizes in pages, Infinity is "max". */
 export const MEMCG = {
   parent: 'i32',
+  /** Its children in the order they were made, those that are removed and still held too; row 0 has the root's. */
+  first_child: 'i32',
+  last_child: 'i32',
+  next_sibling: 'i32',
+  prev_sibling: 'i32',
   name: 'i32',
   /** Charged pages of the cgroup and all below it: memory, swap; the most it ever was. */
   usage: 'f64',

@@ -9,7 +9,7 @@ import { close, exact, missing, zeroOnce, type Comparator, type Figure } from '.
 
 const FEW_PAGES = 64
 const FEW_BYTES = FEW_PAGES * 4096
-const FOLDER = '/sys/fs/cgroup/t/'
+const FOLDER = '/sys/fs/cgroup/'
 const COUNTS = /^(workingset_|pg|zswpin|zswpout|thp_fault_alloc|thp_collapse_alloc)/
 
 export const compareCgroup: Comparator = (real, lines) => {
@@ -23,12 +23,12 @@ export const compareCgroup: Comparator = (real, lines) => {
     })
 }
 
-/** Name → text of the files that were read under a label. */
+/** Name → text of the files of a cgroup that were read under a label. */
 function filesOf(lines: readonly LabLine[], label: string): Map<string, string> {
   const files = new Map<string, string>()
   for (const line of lines)
     if (line.label === label && line.path?.startsWith(FOLDER) === true)
-      files.set(line.path.slice(FOLDER.length), line.text ?? '')
+      files.set(line.path.slice(line.path.lastIndexOf('/') + 1), line.text ?? '')
   return files
 }
 

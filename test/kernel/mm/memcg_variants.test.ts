@@ -117,9 +117,57 @@ describe('a tree', () => {
         read('memory.events', '/p/team') +
         read('memory.events', '/p'),
     )
-    expect(kills(r).sort()).toEqual(['hog', 'mate'])
+    expect(kills(r)).toEqual(['hog', 'mate', 'hog'])
     expect(field(r, '/p/team memory.events', 'oom_group_kill')).toBe(1)
     expect(field(r, '/p memory.events', 'oom_kill')).toBe(3)
+  })
+
+  it('oom.group kills cgroup after cgroup, parents first, and the victim once more; their exit makes room', () => {
+    const r = lab(
+      machine() +
+        group('/p', 'memory.max: 32MiB, memory.oom.group: 1') +
+        group('/p/a') +
+        group('/p/b') +
+        hold('second', 6, '/p/b') +
+        hold('first', 4, '/p/a') +
+        grow('hog', 80, '/p/b') +
+        read('memory.events', '/p'),
+    )
+    expect(kills(r)).toEqual(['hog', 'first', 'second', 'hog'])
+    expect(r.log.filter((line) => line.includes('Killed process')).length).toBe(4)
+    expect(field(r, '/p memory.events', 'oom_kill')).toBe(4)
+    // Reclaim in vain, once with the stock drained and 16 times more, and once while the others exit.
+    expect(field(r, '/p memory.events', 'max')).toBe(19)
+    expect(field(r, '/p memory.events', 'oom')).toBe(1)
+  })
+
+  it('of equals in a tree the one in the youngest cgroup dies, not the youngest task', () => {
+    const r = lab(
+      machine() +
+        group('/p', 'memory.max: 32MiB') +
+        group('/p/a') +
+        group('/p/b') +
+        hold('young', 8, '/p/b', 100) +
+        hold('younger', 8, '/p/a', 100) +
+        grow('hog', 20, '/p/a', -600),
+    )
+    expect(kills(r)).toEqual(['young'])
+  })
+
+  it('page tables of a task that ends leave the counter with its pages, not into the stock of the CPU', () => {
+    const r = lab(
+      machine() +
+        group('/p') +
+        `  - spawn: { as: w, cgroup: /p, steps: [ { mmap: { as: a, length: 48MiB } }, { touch: { area: a, access: write, stride: 2MiB } }, { exit: 0 } ] }\n` +
+        `  - wait: { task: w }\n  - sleep: 100ms\n` +
+        // A charge of another cgroup drains what the CPU held for this one.
+        hold('other', 1, '/q') +
+        read('memory.current', '/p') +
+        read('memory.stat', '/p'),
+    )
+    // Left is the rest of the page that its last objects were charged to.
+    expect(Number(text(r, '/p memory.current'))).toBeLessThanOrEqual(4096)
+    expect(field(r, '/p memory.stat', 'pagetables')).toBe(0)
   })
 
   it('oom.group above the cgroup that is out of memory does not count', () => {
@@ -349,11 +397,15 @@ describe('a removed cgroup', () => {
         `  - in: { task: t, steps: [ { touch: { area: m, access: read } } ] }\n` +
         read('memory.stat', '/p/b') +
         `  - in: { task: t, steps: [ { munmap: { area: m } } ] }\n` +
+        `  - { label: cached, readFile: { path: /sys/fs/cgroup/p/cgroup.stat } }\n` +
+        `  - swapoff: { index: 0 }\n` +
         `  - { label: free, readFile: { path: /sys/fs/cgroup/p/cgroup.stat } }\n`,
       true,
     )
     expect(field(r, '/p cgroup.stat', 'nr_dying_descendants')).toBe(1)
     expect(field(r, '/p/b memory.stat', 'anon')).toBeGreaterThan(7 * 2 ** 20)
+    // The last freed slots wait in the CPU's cache, and hold it.
+    expect(field(r, 'cached', 'nr_dying_descendants')).toBe(1)
     expect(field(r, 'free', 'nr_dying_descendants')).toBe(0)
   })
 })
