@@ -126,7 +126,7 @@ test('a program reaches its own image: text cannot be written, anonymous memory 
 
 test('repeated calls stop at the first that fails and tell how many succeeded', () => {
   const { lines } = lab(`
-  - mmap: { as: a, length: 64KiB }
+  - mmap: { as: a, length: 64KiB, at: "0x200000000" }
   - mprotect: { area: a, length: 4KiB, prot: r, stride: 8KiB, count: 4 }
   - munmap: { area: a, from: 64KiB, length: 4KiB }
   - mprotect: { area: a, length: 4KiB, prot: r, stride: 32KiB, count: 4 }

@@ -62,6 +62,7 @@ export function do_brk_flags(k: Kernel, mm: number, prev: number, addr: number, 
     k.vma.vm_flags[vma] = flags
     vma_link(k, mm, vma)
   }
+  k.vma.soft_clean[vma] = 0
   khugepaged_enter_vma(k, vma)
   vm_stat_account(k, mm, flags, pages)
   if ((flags & VM_LOCKED) !== 0) k.mm.locked_vm[mm]! += pages

@@ -60,10 +60,11 @@ function do_fault_around(k: Kernel, vmf: VmFault, pmd: number): number {
   const vma_off = vmf.pgoff - k.vma.vm_pgoff[vma]!
   const from = Math.max(pte_off & ~(FAULT_AROUND_PAGES - 1), pte_off - Math.min(pte_off, vma_off))
   const to = Math.min(from + FAULT_AROUND_PAGES, 512, pte_off + vma_pages(k, vma) - vma_off) - 1
-  if (!pte_alloc_vmf(k, vmf, pmd)) return VM_FAULT_OOM
   const pfns: number[] = []
   const first = vmf.pgoff - (pte_off - from)
-  filemap_map_pages(k, vmf, first, first + (to - from), pfns)
+  // The table is put in place for the first page that is found (filemap_map_pmd); for none there is none.
+  if (!filemap_map_pages(k, vmf, first, first + (to - from), pfns)) return 0
+  if (!pte_alloc_vmf(k, vmf, pmd)) return VM_FAULT_OOM
   const base = vmf.pte - (pte_off - from)
   let mapped = 0
   for (let i = 0; i < pfns.length; i++) {

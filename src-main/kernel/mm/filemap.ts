@@ -272,18 +272,21 @@ function do_async_mmap_readahead(k: Kernel, vmf: VmFault, file: number, pfn: num
   return true
 }
 
-/** Fault-around: the readable cached pages first … last, by their place in `pfns` (0: none). */
-export function filemap_map_pages(k: Kernel, vmf: VmFault, first: number, last: number, pfns: number[]): void {
+/** Fault-around: the readable cached pages first … last, by their place in `pfns` (0: none); whether there are any. */
+export function filemap_map_pages(k: Kernel, vmf: VmFault, first: number, last: number, pfns: number[]): boolean {
   const file = k.vma.vm_file[vmf.vma]!
   const inode = k.file.inode[file]!
   const end = Math.min(last, Math.ceil(k.inode.i_size[inode]! / PAGE_SIZE) - 1)
   blk_poll(k)
+  let found = false
   for (let i = first; i <= end; i++) {
     const entry = xa_load(k, inode, i)
     const ready = entry > 0 && (k.page.flags[entry]! & (PG_uptodate | PG_locked | PG_readahead)) === PG_uptodate
     pfns[i - first] = ready ? entry : 0
     if (ready && k.file.mmap_miss[file]! > 0) k.file.mmap_miss[file]!--
+    found ||= ready
   }
+  return found
 }
 
 /** The first write through a shared mapping since the last writeback: buffers, dirty, and the writer may have to wait. */

@@ -37,9 +37,10 @@ export function copy_page_range(k: Kernel, child: number, dst_vma: number, src_v
   for (let addr = k.vma.vm_start[src_vma]!; addr < end;) {
     const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const src = pmd_offset(k, parent, addr)
+    // The child gets a table for each of the parent's, empty or not.
+    const dst = src === 0 ? 0 : pmd_alloc(k, child, addr)
+    if (src !== 0 && dst === 0) return false
     if (src !== 0 && k.pt.entry[src] !== 0) {
-      const dst = pmd_alloc(k, child, addr)
-      if (dst === 0) return false
       if ((k.pt.entry[src]! & PTE_PS) !== 0) {
         if (!copy_huge_pmd(k, child, src, dst)) return false
       } else if (!copy_pte_range(k, child, src_vma, src, dst, addr, next)) return false

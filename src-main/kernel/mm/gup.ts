@@ -1,5 +1,7 @@
 /** Filling memory on behalf of a system call: MAP_POPULATE, mlock, MADV_POPULATE (mm/gup.c). */
 import {
+  PTE_A,
+  PTE_D,
   PTE_P,
   PTE_PS,
   PTE_SHIFT,
@@ -17,6 +19,8 @@ import { fatal_signal_pending } from '../task'
 import { pmd_offset, PTRS, pud_offset } from '../arch/x86/pgtable'
 import { EFAULT, EINTR, EINVAL, ENOMEM } from '../uapi'
 import { handle_mm_fault } from './memory'
+import { compound_head } from './page_alloc'
+import { set_page_dirty } from './page_writeback'
 import { lru_add_drain, mark_page_accessed } from './swap'
 import { FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR, VM_FAULT_OOM } from './vm_fault'
 import { find_vma, vma_is_accessible } from './vma'
@@ -45,7 +49,10 @@ export function populate_vma_page_range(k: Kernel, vma: number, start: number, e
   const flags = k.vma.vm_flags[vma]!
   if ((flags & VM_LOCKONFAULT) !== 0) return 0
   const write = (flags & (VM_WRITE | VM_SHARED)) === VM_WRITE
-  if (!vma_is_accessible(flags)) return -EFAULT
+  if (!vma_is_accessible(flags)) {
+    lru_add_drain(k)
+    return -EFAULT
+  }
   return faultin_range(k, vma, start, end, write)
 }
 
@@ -80,8 +87,18 @@ function get_user_pages(k: Kernel, vma: number, start: number, end: number, writ
 function follow_page(k: Kernel, mm: number, addr: number, write: boolean): boolean {
   const entry = mapped_entry(k, mm, addr)
   if ((entry & PTE_P) === 0 || (write && (entry & PTE_W) === 0)) return false
-  if ((entry & (PTE_SPECIAL | PTE_PS)) === 0) mark_page_accessed(k, entry >>> PTE_SHIFT)
+  if ((entry & PTE_PS) !== 0) touch_huge(k, entry_at(k, mm, addr), write)
+  else if ((entry & PTE_SPECIAL) === 0) touch_page(k, entry, write)
   return true
+}
+function touch_page(k: Kernel, entry: number, write: boolean): void {
+  const pfn = compound_head(k, entry >>> PTE_SHIFT)
+  if (write && (entry & PTE_D) === 0) set_page_dirty(k, pfn)
+  mark_page_accessed(k, pfn)
+}
+/** touch_pmd */
+function touch_huge(k: Kernel, slot: number, write: boolean): void {
+  k.pt.entry[slot]! |= write ? PTE_A | PTE_D : PTE_A
 }
 
 /** The leaf entry of an address: of a page or of a huge page of either size; 0 when there is none. */

@@ -17,7 +17,6 @@ import {
   __GFP_NORETRY,
   __GFP_THISNODE,
   GFP_TRANSHUGE_LIGHT,
-  PG_active,
   PG_anon,
   PG_anon_exclusive,
   PG_dirty,
@@ -49,13 +48,8 @@ import { maybe_mkwrite, mem_cgroup_of_mm, vm_page_prot, ZERO_PFN } from './memor
 import { tlb_remove_entry, tlb_remove_page, type MmuGather } from './mmu_gather'
 import { alloc_pages, compound_head, free_page, free_pages } from './page_alloc'
 import { pmd_populate, pt_alloc, pt_release } from './pgalloc'
-import {
-  deactivate_page,
-  isolate_lru_page,
-  lru_add_drain,
-  lru_cache_add_inactive_or_unevictable,
-  mark_page_lazyfree,
-} from './swap'
+import { page_mapcount } from './rmap'
+import { deactivate_page, lru_add_drain, lru_cache_add_inactive_or_unevictable, mark_page_lazyfree } from './swap'
 import { split_huge_page } from './huge_split'
 import { thp, vma_thp_gfp_mask } from './thp'
 import { FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_OOM, type VmFault } from './vm_fault'
@@ -279,13 +273,15 @@ export function __split_huge_pmd(k: Kernel, vma: number, pmd: number, haddr: num
   const table = withdraw(k, pmd)
   const base = table * PTRS
   const pfn = entry >>> PTE_SHIFT
-  const bits = entry & (PTE_P | PTE_W | PTE_A | PTE_D | PTE_PROTNONE)
+  const bits = entry & (PTE_P | PTE_W | PTE_A | PTE_PROTNONE)
   set_entry(k, pmd, 0)
   if ((entry & PTE_SPECIAL) !== 0) {
-    const zero = (ZERO_PFN << PTE_SHIFT) | (bits & ~(PTE_W | PTE_D)) | PTE_SPECIAL
+    const zero = (ZERO_PFN << PTE_SHIFT) | (bits & ~PTE_W) | PTE_SPECIAL
     k.pt.entry.fill(zero, base, base + PTRS)
   } else {
     const page = k.page
+    // The small entries are clean: that it was written is the page's to know now.
+    if ((entry & PTE_D) !== 0) page.flags[pfn]! |= PG_dirty
     const exclusive = page.flags[pfn]! & PG_anon_exclusive
     for (let i = 0; i < PTRS; i++) {
       k.pt.entry[base + i] = ((pfn + i) << PTE_SHIFT) | bits
@@ -344,30 +340,29 @@ export function copy_huge_pmd(k: Kernel, child: number, src: number, dst: number
 
 // ---------------------------------------------------------------- what madvise and reclaim ask
 
-/** MADV_FREE of a whole huge page. */
-export function free_huge_pmd(k: Kernel, pmd: number): void {
+/** MADV_FREE of a huge page, or of a part of it: then it is split (true), and the part's pages are to be looked at. */
+export function free_huge_pmd(k: Kernel, pmd: number, whole: boolean): boolean {
   const entry = k.pt.entry[pmd]!
   const pfn = entry >>> PTE_SHIFT
-  if ((entry & PTE_SPECIAL) !== 0 || compound_ref_count(k, pfn) !== 1) return
+  if ((entry & PTE_SPECIAL) !== 0 || compound_ref_count(k, pfn) !== 1) return false
+  if (!whole) return split_huge_page(k, pfn)
   k.page.flags[pfn]! &= ~PG_dirty
   k.pt.entry[pmd] = entry & ~(PTE_A | PTE_D)
   mark_page_lazyfree(k, pfn)
+  return false
 }
 
-/** MADV_COLD of a whole huge page; MADV_PAGEOUT splits it first. */
-export function deactivate_huge_pmd(k: Kernel, pmd: number, pageout: boolean, taken: number[]): void {
+/** MADV_COLD of a whole huge page; of a part of it, and for MADV_PAGEOUT, it is split (true) and its pages are looked at. */
+export function deactivate_huge_pmd(k: Kernel, pmd: number, pageout: boolean, whole: boolean): boolean {
   const entry = k.pt.entry[pmd]!
-  if ((entry & PTE_SPECIAL) !== 0) return
+  if ((entry & PTE_SPECIAL) !== 0) return false
   const pfn = entry >>> PTE_SHIFT
-  if (compound_ref_count(k, pfn) !== 1) return
-  if (pageout) {
-    if (!split_huge_page(k, pfn)) return
-    for (let i = pfn; i < pfn + HPAGE_PMD_NR; i++) if (isolate_lru_page(k, i)) taken.push(i)
-    return
-  }
+  if (page_mapcount(k, pfn) !== 1) return false
+  if (pageout || !whole) return split_huge_page(k, pfn)
   k.pt.entry[pmd] = entry & ~PTE_A
-  k.page.flags[pfn]! &= ~(PG_referenced | PG_active)
+  k.page.flags[pfn]! &= ~PG_referenced
   deactivate_page(k, pfn)
+  return false
 }
 
 /** Was the huge page used through this area's PMD entry? 1, 0; -1 when it has none. The accessed bit is cleared. */

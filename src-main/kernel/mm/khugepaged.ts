@@ -74,8 +74,9 @@ export function khugepaged(k: Kernel): Khugepaged {
   }) as Khugepaged
 }
 
-/** An area that may have huge pages: its address space is put on the walk. */
+/** An area that may have huge pages and has been written: its address space is put on the walk. */
 export function khugepaged_enter_vma(k: Kernel, vma: number): void {
+  if (k.vma.anon_vma[vma] === 0) return
   if (thp(k).enabled === 'never' || !hugepage_vma_check(k, vma, aligned_start(k, vma))) return
   const mm = k.vma.mm[vma]!
   if ((k.mm.flags[mm]! & MMF_VM_HUGEPAGE) !== 0) return
@@ -153,7 +154,7 @@ function scan_mm_slot(
 ): { budget: number; done: boolean; failed: boolean } {
   for (let vma = find_vma(k, mm, state.address); vma !== 0; vma = k.vma.next[vma]!) {
     const start = aligned_start(k, vma)
-    if (!hugepage_vma_check(k, vma, start)) continue
+    if (k.vma.anon_vma[vma] === 0 || !hugepage_vma_check(k, vma, start)) continue
     const end = Math.floor(k.vma.vm_end[vma]! / PMD_SIZE) * PMD_SIZE
     for (let haddr = Math.max(start, Math.floor(state.address / PMD_SIZE) * PMD_SIZE); haddr < end;) {
       if (budget <= 0) return { budget, done: false, failed: false }
@@ -181,9 +182,13 @@ const SCAN_PMD_MAPPED = 5
 /** MADV_COLLAPSE: 0, or the reason of the last failure. */
 export function madvise_collapse(k: Kernel, vma: number, start: number, end: number): number {
   if (!vma_is_anonymous(k, vma) || (k.vma.vm_flags[vma]! & VM_NOHUGEPAGE) !== 0) return -EINVAL
+  // hugepage_vma_check: some huge page has to fit, and something has to have been written.
+  if (k.vma.anon_vma[vma] === 0 || !transhuge_vma_suitable(k, vma, k.vma.vm_end[vma]! - PMD_SIZE)) return -EINVAL
   lru_add_drain_all(k)
   let last = SCAN_SUCCEED
   const from = Math.ceil(start / PMD_SIZE) * PMD_SIZE
+  // A range inside one huge page's place holds less than none: not what was asked for.
+  if (from > Math.floor(end / PMD_SIZE) * PMD_SIZE) return -EINVAL
   for (let haddr = from; haddr + PMD_SIZE <= end; haddr += PMD_SIZE) {
     const result = scan_pmd(k, vma, haddr, false)
     if (result !== SCAN_SUCCEED && result !== SCAN_PMD_MAPPED) last = result

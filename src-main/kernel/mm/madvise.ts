@@ -6,14 +6,16 @@
  */
 import {
   PG_active,
-  PG_anon,
   PG_dirty,
+  PG_head,
   PG_lru,
   PG_referenced,
   PG_swapcache,
+  PG_tail,
   PTE_A,
   PTE_D,
   PTE_P,
+  PTE_PROTNONE,
   PTE_PS,
   PTE_SHIFT,
   PTE_SPECIAL,
@@ -36,11 +38,11 @@ import {
 } from '../kernel'
 import { COST } from '../costs'
 import { charge } from '../task'
+import { xa_find, xa_load } from '../lib/xarray'
 import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import {
   EAGAIN,
-  EBADF,
   EFAULT,
   EINVAL,
   ENOMEM,
@@ -67,17 +69,18 @@ import {
 import { force_page_cache_ra } from './readahead'
 import { faultin_vma_page_range } from './gup'
 import { vma_kernel_pagesize } from './hugetlb'
-import { __split_huge_pmd, deactivate_huge_pmd, free_huge_pmd } from './huge_memory'
+import { deactivate_huge_pmd, free_huge_pmd, split_huge_page } from './huge_memory'
 import { khugepaged_enter_vma, madvise_collapse } from './khugepaged'
 import { __ksm_enter } from './ksm'
 import { unmerge_ksm_pages } from './ksm_merge'
 import { page_align } from './mmap'
 import { is_shmem } from './inode'
+import { compound_head } from './page_alloc'
 import { page_mapcount } from './rmap'
 import { sync_mm_rss, update_hiwater_rss } from './rss_stat'
 import { deactivate_page, isolate_lru_page, lru_add_drain, mark_page_lazyfree } from './swap'
 import { free_swap_and_cache, try_to_free_swap } from './swapfile'
-import { lookup_swap_cache, swapin_readahead } from './swap_state'
+import { read_swap_cache_async } from './swap_state'
 import { find_vma, linear_page_index, vma_is_anonymous } from './vma'
 import { vma_modify } from './vma_merge'
 import { reclaim_page_list } from './vmscan'
@@ -89,8 +92,6 @@ export function do_madvise(k: Kernel, mm: number, start: number, length: number,
   if (!valid_advice(advice) || start % 4096 !== 0) return -EINVAL
   const end = start + page_align(length)
   if (end === start) return 0
-  if (advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE)
-    return madvise_populate(k, mm, start, end, advice === MADV_POPULATE_WRITE)
   let unmapped = 0
   let at = start
   let vma = find_vma(k, mm, start)
@@ -149,6 +150,9 @@ function madvise_vma_behavior(
     case MADV_FREE:
       if ((flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL
       return or_error(madvise_free_single_vma(k, vma, start, end), vma)
+    case MADV_POPULATE_READ:
+    case MADV_POPULATE_WRITE:
+      return or_error(madvise_populate(k, vma, start, end, advice === MADV_POPULATE_WRITE), vma)
     case MADV_COLLAPSE:
       return or_error(madvise_collapse(k, vma, start, end), vma)
     case MADV_MERGEABLE:
@@ -219,29 +223,33 @@ function madvise_update_vma(
   return vma
 }
 
-function madvise_populate(k: Kernel, mm: number, start: number, end: number, write: boolean): number {
-  for (let at = start; at < end;) {
-    const vma = find_vma(k, mm, at)
-    if (vma === 0 || k.vma.vm_start[vma]! > at) return -ENOMEM
-    const to = Math.min(end, k.vma.vm_end[vma]!)
-    const ret = faultin_vma_page_range(k, vma, at, to, write)
-    if (ret < 0) return ret === -EINVAL || ret === -ENOMEM ? ret : -EFAULT
-    at = to
-  }
-  return 0
+function madvise_populate(k: Kernel, vma: number, start: number, end: number, write: boolean): number {
+  const ret = faultin_vma_page_range(k, vma, start, end, write)
+  return ret < 0 && ret !== -EINVAL && ret !== -ENOMEM ? -EFAULT : Math.min(ret, 0)
 }
 
 function madvise_willneed(k: Kernel, vma: number, start: number, end: number): number {
   const file = k.vma.vm_file[vma]!
   if (file === 0) {
-    if (!vma_is_anonymous(k, vma)) return -EBADF
     swapin_walk(k, vma, start, end)
+    lru_add_drain(k)
     return 0
   }
   const first = linear_page_index(k, vma, start)
   const nr = (end - start) / 4096
-  if (!is_shmem(k, k.file.inode[file]!)) force_page_cache_ra(k, file, first, nr)
+  const inode = k.file.inode[file]!
+  if (is_shmem(k, inode)) force_shm_swapin_readahead(k, inode, first, first + nr)
+  else force_page_cache_ra(k, file, first, nr)
   return 0
+}
+
+/** Starts the reads of what a file of shared memory has in swap; the index of the range's end is looked at, too. */
+function force_shm_swapin_readahead(k: Kernel, inode: number, from: number, to: number): void {
+  for (let index = xa_find(k, inode, from, to); index >= 0; index = xa_find(k, inode, index + 1, to)) {
+    const entry = xa_load(k, inode, index)
+    if (entry < 0) read_swap_cache_async(k, -entry)
+  }
+  lru_add_drain(k)
 }
 
 /** Starts the reads of what is in swap; the faults will find it in the cache. */
@@ -251,44 +259,48 @@ function swapin_walk(k: Kernel, vma: number, start: number, end: number): void {
     vma,
     start,
     end,
-    () => undefined,
+    () => false,
     (_slot, entry) => {
-      if ((entry & PTE_SWAP) === 0) return
-      const slot = entry >>> PTE_SHIFT
-      if (lookup_swap_cache(k, slot, 0, 0) === 0) swapin_readahead(k, slot, vma, start)
+      if ((entry & PTE_SWAP) !== 0) read_swap_cache_async(k, entry >>> PTE_SHIFT)
+      return true
     },
   )
 }
 
 // ---------------------------------------------------------------- walking the pages of an area
 
-/** Calls `visit(slot, entry, addr)` for every entry in use of a range, `huge(pmd, addr)` for a whole huge page. */
+/**
+ * Calls `visit(slot, entry)` for every entry in use of a range, until it says no: then the next table comes. `huge(pmd, whole)`
+ * has a huge page, all or a part of it in the range, and says whether it is small pages now.
+ */
 function walk_range(
   k: Kernel,
   vma: number,
   start: number,
   end: number,
-  huge: (pmd: number, addr: number) => void,
-  visit: (slot: number, entry: number) => void,
+  huge: (pmd: number, whole: boolean) => boolean,
+  visit: (slot: number, entry: number) => boolean,
 ): void {
   const mm = k.vma.mm[vma]!
   for (let addr = start; addr < end;) {
     const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const pmd = pmd_offset(k, mm, addr)
-    if (pmd !== 0 && (k.pt.entry[pmd]! & PTE_PS) !== 0) {
-      if (next - addr === PMD_SIZE) huge(pmd, addr)
-      else __split_huge_pmd(k, vma, pmd, Math.floor(addr / PMD_SIZE) * PMD_SIZE)
-    }
-    const entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
-    if (entry !== 0 && (entry & PTE_PS) === 0) {
+    const small = pmd !== 0 && ((k.pt.entry[pmd]! & PTE_PS) === 0 || huge(pmd, next - addr === PMD_SIZE))
+    const entry = small ? k.pt.entry[pmd]! : 0
+    if (entry !== 0) {
       const base = (entry >>> PTE_SHIFT) * PTRS
       for (let at = addr; at < next; at += 4096) {
         const slot = base + (Math.floor(at / 4096) & 511)
-        if (k.pt.entry[slot] !== 0) visit(slot, k.pt.entry[slot]!)
+        if (k.pt.entry[slot] !== 0 && !visit(slot, k.pt.entry[slot]!)) break
       }
     }
     addr = next
   }
+}
+
+/** A frame of a huge page that small entries map. */
+function is_part(k: Kernel, pfn: number): boolean {
+  return (k.page.flags[pfn]! & (PG_head | PG_tail)) !== 0
 }
 
 /** MADV_FREE: the content may go; pages that are clean until reclaim looks are dropped then. */
@@ -302,30 +314,40 @@ function madvise_free_single_vma(k: Kernel, vma: number, start: number, end: num
     vma,
     start,
     end,
-    (pmd) => free_huge_pmd(k, pmd),
+    (pmd, whole) => free_huge_pmd(k, pmd, whole),
     (slot, entry) => {
       if ((entry & PTE_SWAP) !== 0) {
         sync_mm_rss(k, mm)
         k.mm.swapents[mm]!--
         set_entry(k, slot, 0)
         free_swap_and_cache(k, entry >>> PTE_SHIFT)
-        return
+        return true
       }
-      if ((entry & PTE_P) === 0 || (entry & PTE_SPECIAL) !== 0) return
+      // Entries without rights are present, too (pte_present).
+      if ((entry & (PTE_P | PTE_PROTNONE)) === 0 || (entry & PTE_SPECIAL) !== 0) return true
       const pfn = entry >>> PTE_SHIFT
-      const flags = k.page.flags[pfn]!
-      if ((flags & PG_anon) === 0) return
-      if ((flags & (PG_swapcache | PG_dirty)) !== 0) {
-        if (page_mapcount(k, pfn) !== 1) return
-        if ((flags & PG_swapcache) !== 0 && !try_to_free_swap(k, pfn)) return
-        k.page.flags[pfn]! &= ~PG_dirty
-      }
-      k.pt.entry[slot] = entry & ~(PTE_A | PTE_D)
-      mark_page_lazyfree(k, pfn)
+      if (
+        is_part(k, pfn) &&
+        (page_mapcount(k, compound_head(k, pfn)) !== 1 || !split_huge_page(k, compound_head(k, pfn)))
+      )
+        return false
+      madvise_free_page(k, slot, pfn)
+      return true
     },
   )
   flush_tlb_range(k, mm, start, end)
   return 0
+}
+
+function madvise_free_page(k: Kernel, slot: number, pfn: number): void {
+  const flags = k.page.flags[pfn]!
+  if ((flags & (PG_swapcache | PG_dirty)) !== 0) {
+    if (page_mapcount(k, pfn) !== 1) return
+    if ((flags & PG_swapcache) !== 0 && !try_to_free_swap(k, pfn)) return
+    k.page.flags[pfn]! &= ~PG_dirty
+  }
+  k.pt.entry[slot]! &= ~(PTE_A | PTE_D)
+  mark_page_lazyfree(k, pfn)
 }
 
 /** MADV_COLD: to the inactive list; MADV_PAGEOUT: reclaimed at once. Pages that others map too are left alone. */
@@ -338,11 +360,12 @@ function madvise_cold_or_pageout(k: Kernel, vma: number, start: number, end: num
     vma,
     start,
     end,
-    (pmd) => deactivate_huge_pmd(k, pmd, pageout, taken),
+    (pmd, whole) => deactivate_huge_pmd(k, pmd, pageout, whole),
     (slot, entry) => {
-      if ((entry & PTE_P) === 0 || (entry & PTE_SPECIAL) !== 0) return
+      if ((entry & (PTE_P | PTE_PROTNONE)) === 0 || (entry & PTE_SPECIAL) !== 0) return true
       const pfn = entry >>> PTE_SHIFT
-      if (page_mapcount(k, pfn) !== 1 || (k.page.flags[pfn]! & PG_lru) === 0) return
+      if (is_part(k, pfn) && (page_mapcount(k, pfn) !== 1 || !split_huge_page(k, compound_head(k, pfn)))) return false
+      if (page_mapcount(k, pfn) !== 1 || (k.page.flags[pfn]! & PG_lru) === 0) return true
       k.pt.entry[slot] = entry & ~PTE_A
       k.page.flags[pfn]! &= ~PG_referenced
       if (!pageout) deactivate_page(k, pfn)
@@ -350,6 +373,7 @@ function madvise_cold_or_pageout(k: Kernel, vma: number, start: number, end: num
         k.page.flags[pfn]! &= ~PG_active
         taken.push(pfn)
       }
+      return true
     },
   )
   flush_tlb_range(k, k.vma.mm[vma]!, start, end)

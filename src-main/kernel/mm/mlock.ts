@@ -6,10 +6,14 @@
  */
 import { C } from '@shared/counters'
 import {
+  PG_head,
   PG_lru,
   PG_mlocked,
+  PG_tail,
   PG_unevictable,
   PTE_P,
+  PTE_PROTNONE,
+  PTE_PS,
   PTE_SPECIAL,
   PTE_SHIFT,
   VM_DONTEXPAND,
@@ -85,12 +89,16 @@ function relist(k: Kernel, pfn: number): void {
 }
 
 function mlock_vma_pages_range(k: Kernel, vma: number, start: number, end: number, lock: boolean): void {
+  lru_add_drain(k)
   for (let addr = start; addr < end; addr += 4096) {
     const entry = mapped_entry(k, k.vma.mm[vma]!, addr)
-    if ((entry & PTE_P) === 0 || (entry & PTE_SPECIAL) !== 0) continue
+    if ((entry & (PTE_P | PTE_PROTNONE)) === 0 || (entry & PTE_SPECIAL) !== 0) continue
+    // Parts of a huge page are left alone.
+    if ((entry & PTE_PS) === 0 && (k.page.flags[entry >>> PTE_SHIFT]! & (PG_head | PG_tail)) !== 0) continue
     if (lock) mlock_page(k, entry >>> PTE_SHIFT)
     else munlock_page(k, entry >>> PTE_SHIFT, vma)
   }
+  lru_add_drain(k)
 }
 
 // ---------------------------------------------------------------- areas

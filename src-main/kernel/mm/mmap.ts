@@ -158,6 +158,7 @@ export function do_mmap(
     if (file === 0) pgoff = 0
   } else if ((flags & MAP_PRIVATE) !== 0) {
     if (file !== 0 && !file_may_read(k, file)) return -EACCES
+    if ((file !== 0 || huge) && (vm_flags & VM_GROWSDOWN) !== 0) return -EINVAL
     if (file === 0) pgoff = at / 4096
   } else return -EINVAL
   if ((flags & MAP_NORESERVE) !== 0 && (huge || overcommit_memory(k) !== OVERCOMMIT_NEVER)) vm_flags |= VM_NORESERVE
@@ -222,6 +223,7 @@ function mmap_region(
     }
     vma = made
   }
+  k.vma.soft_clean[vma] = 0
   khugepaged_enter_vma(k, vma)
   vm_stat_account(k, mm, flags, len / 4096)
   if ((flags & VM_LOCKED) !== 0) k.mm.locked_vm[mm]! += len / 4096

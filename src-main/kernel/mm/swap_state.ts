@@ -183,6 +183,11 @@ function swap_use_vma_readahead(k: Kernel): boolean {
   return true
 }
 
+/** Starts the read of a slot that is not cached; its page, or 0. */
+export function read_swap_cache_async(k: Kernel, slot: number): number {
+  return read_one(k, slot, true)
+}
+
 function read_one(k: Kernel, slot: number, target: boolean): number {
   const { pfn, fresh } = __read_swap_cache_async(k, slot)
   if (!fresh) return pfn

@@ -214,7 +214,8 @@ function remove_vma_node(k: Kernel, mm: number, vma: number): void {
 export function __split_vma(k: Kernel, mm: number, vma: number, addr: number, new_below: boolean): number {
   const v = k.vma
   assert(v.vm_start[vma]! < addr && addr < v.vm_end[vma]!, 'split_vma: not inside')
-  if (!hugetlb_vma_split_ok(k, vma, addr)) return -EINVAL
+  // [vvar] and [vdso] stay whole (special_mapping_split).
+  if (v.special[vma] !== 0 || !hugetlb_vma_split_ok(k, vma, addr)) return -EINVAL
   charge(k, COST.vma_split)
   const part = vm_area_dup(k, vma, mm)
   if (part === 0) return -ENOMEM
@@ -269,8 +270,13 @@ export function vma_modify(
 ): number {
   const { anon_vma, vm_file, vm_start, vm_end } = k.vma
   const pgoff = linear_page_index(k, vma, start)
+  const soft_clean = k.vma.soft_clean[vma]!
   const merged = vma_merge(k, mm, prev, start, end, newflags, anon_vma[vma]!, vm_file[vma]!, pgoff)
-  if (merged !== 0) return merged
+  if (merged !== 0) {
+    // VM_SOFTDIRTY keeps nobody from merging; the caller gives the whole the flags of the range.
+    k.vma.soft_clean[merged] = soft_clean
+    return merged
+  }
   const below = start === vm_start[vma] ? 0 : split_vma(k, mm, vma, start, true)
   if (below < 0) return below
   const above = end === vm_end[vma] ? 0 : split_vma(k, mm, vma, end, false)

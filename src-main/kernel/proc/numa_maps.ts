@@ -19,6 +19,7 @@ import { PMD_SIZE, pmd_offset, PTRS } from '../arch/x86/pgtable'
 import { mapped_entry } from '../mm/gup'
 import { vma_kernel_pagesize } from '../mm/hugetlb'
 import { is_vm_hugetlb_page } from '../mm/vma'
+import { compound_head } from '../mm/page_alloc'
 import { page_mapcount } from '../mm/rmap'
 import { inode_path } from './names'
 import { area_name } from './smaps'
@@ -87,7 +88,7 @@ function gather(k: Kernel, mm: number, vma: number): NumaMaps {
 function add(k: Kernel, md: NumaMaps, entry: number, nr: number): void {
   if ((entry & PTE_P) === 0 || (entry & PTE_SPECIAL) !== 0) return
   const pfn = entry >>> PTE_SHIFT
-  const flags = k.page.flags[pfn]!
+  const flags = k.page.flags[compound_head(k, pfn)]!
   md.pages += nr
   if ((entry & PTE_D) !== 0 || (flags & PG_dirty) !== 0) md.dirty += nr
   if ((flags & PG_swapcache) !== 0) md.swapcache += nr

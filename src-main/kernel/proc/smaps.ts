@@ -28,6 +28,7 @@ import {
 import { PMD_SIZE, PTRS, pmd_offset } from '../arch/x86/pgtable'
 import { thp } from '../mm/thp'
 import { vma_kernel_pagesize, walk_hugetlb_range } from '../mm/hugetlb'
+import { compound_head } from '../mm/page_alloc'
 import { page_mapcount } from '../mm/rmap'
 import { SWAP_COUNT_MASK } from '../mm/swapfile'
 import { vma_is_anonymous } from '../mm/vma'
@@ -128,7 +129,7 @@ function table_account(k: Kernel, table: number, from: number, to: number, locke
 /** smaps_account for one page. */
 function page_account(k: Kernel, pte: number, locked: boolean, mss: MemSizeStats): void {
   const pfn = pte >>> PTE_SHIFT
-  const flags = k.page.flags[pfn]!
+  const flags = k.page.flags[compound_head(k, pfn)]!
   const dirty = (pte & PTE_D) !== 0 || (flags & PG_dirty) !== 0
   if ((flags & PG_anon) !== 0) {
     mss.anonymous += PAGE
@@ -166,7 +167,6 @@ function huge_account(k: Kernel, pmd: number, locked: boolean, mss: MemSizeStats
   if ((pmd & PTE_SPECIAL) !== 0) return
   const pfn = pmd >>> PTE_SHIFT
   const flags = k.page.flags[pfn]!
-  const mapcount = k.page.mapcount[pfn]!
   const dirty = (pmd & PTE_D) !== 0 || (flags & PG_dirty) !== 0
   if ((flags & PG_anon) !== 0) {
     mss.anonymous += PMD_SIZE
@@ -176,7 +176,8 @@ function huge_account(k: Kernel, pmd: number, locked: boolean, mss: MemSizeStats
   else mss.file_thp += PMD_SIZE
   mss.resident += PMD_SIZE
   if ((pmd & PTE_A) !== 0 || (flags & (PG_referenced | PG_active)) !== 0) mss.referenced += PMD_SIZE
-  accumulate(mss, flags, PMD_SIZE, mapcount, dirty, locked)
+  // Others may map parts of it only.
+  for (let part = pfn; part < pfn + PTRS; part++) accumulate(mss, flags, PAGE, page_mapcount(k, part), dirty, locked)
 }
 
 function swap_account(k: Kernel, slot: number, mss: MemSizeStats): void {
@@ -296,7 +297,7 @@ function thp_eligible(k: Kernel, vma: number): 0 | 1 {
   const first = Math.ceil(k.vma.vm_start[vma]! / PMD_SIZE) * PMD_SIZE
   return first + PMD_SIZE <= k.vma.vm_end[vma]! ? 1 : 0
 }
-/** show_smap_vma_flags: two letters a flag, in the order of the bits; "soft-dirty" is on for every area. */
+/** show_smap_vma_flags: two letters a flag, in the order of the bits; VM_LOCKONFAULT has none. */
 const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [0x1, 'rd'],
   [0x2, 'wr'],
@@ -314,7 +315,7 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [0x10000, 'rr'],
   [0x20000, 'dc'],
   [0x40000, 'de'],
-  [0x80000, 'lf'],
+  [0x80000, '??'],
   [0x100000, 'ac'],
   [0x200000, 'nr'],
   [0x400000, 'ht'],
@@ -328,6 +329,6 @@ const LATE_FLAG_NAMES: readonly (readonly [number, string])[] = [
 function vm_flag_names(flags: number, soft_clean: boolean): string {
   const names = (table: typeof FLAG_NAMES): string =>
     table.map(([bit, name]) => ((flags & bit) !== 0 ? `${name} ` : '')).join('')
-  const soft_dirty = (flags & 0x100) !== 0 || soft_clean ? '' : 'sd '
+  const soft_dirty = soft_clean ? '' : 'sd '
   return names(FLAG_NAMES) + soft_dirty + names(LATE_FLAG_NAMES)
 }

@@ -148,6 +148,8 @@ function setup_stack(k: Kernel, t: number, mm: number, top: number, args: string
   v.vm_start[vma] = top - 4096
   v.vm_end[vma] = top
   v.vm_flags[vma] = VM_STACK_FLAGS
+  // setup_arg_pages gives it its flags anew, without VM_SOFTDIRTY.
+  v.soft_clean[vma] = 1
   v.vm_pgoff[vma] = (top - 4096) / 4096
   vma_link(k, mm, vma)
   vm_stat_account(k, mm, VM_STACK_FLAGS, 1)

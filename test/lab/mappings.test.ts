@@ -1,0 +1,167 @@
+/**
+ * What calls on mappings leave behind in /proc/PID/smaps and in the page tables, where the measured machine and a first
+ * guess differ: flags that have no name, parts of huge pages, holes, tables without pages.
+ */
+import { expect, test } from 'vitest'
+import { parseLab } from '@shared/lab'
+import { runLab, type LabResult } from '../../src-main/lab/runner'
+
+function lab(steps: string, machine = '{ ram: 256MiB }'): LabResult['lines'] {
+  const loaded = parseLab(`memscope: lab/1\nmachine: ${machine}\nsteps:\n${steps}`, 'p.yaml')
+  if (!loaded.ok) throw new Error(loaded.error)
+  const { lines } = runLab(loaded.value, { verify: true })
+  expect(lines.flatMap((line) => line.failed ?? [])).toEqual([])
+  return lines
+}
+
+/** A row of the smaps of a line's text, of the area that starts at an address or has a name. */
+function row(line: LabResult['lines'][number], area: string, name: string): string {
+  const areas = (line.text ?? '').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+  const found = areas.find((text) => text.startsWith(area) || text.split('\n', 1)[0]!.endsWith(area)) ?? ''
+  return new RegExp(`^${name}: +(.*)$`, 'm').exec(found)?.[1]?.trim() ?? ''
+}
+const SMAPS = '- readFile: { path: /proc/self/smaps }'
+const HUGE = '{ ram: 1GiB, thp: always }'
+const huge = (steps: string): LabResult['lines'] =>
+  lab(
+    `
+  - mmap: { as: a, at: "0x400000000", length: 4MiB, flags: [private, anonymous, fixed] }
+  - { touch: { area: a, access: write }, expect: { minflt: 2 } }
+${steps}`,
+    HUGE,
+  )
+
+test('a lock on fault has no letters; only the stack that exec made is not soft-dirty', () => {
+  const lines = lab(`
+  - mmap: { as: a, at: "0x200000000", length: 8KiB, flags: [private, anonymous, fixed] }
+  - mlock: { area: a, onFault: true }
+  - mmap: { as: g, at: "0x300000000", length: 8KiB, flags: [private, anonymous, fixed, growsdown] }
+  ${SMAPS}
+`)
+  expect(row(lines[3]!, '200000000', 'VmFlags')).toBe('rd wr mr mw me lo ?? ac sd')
+  expect(row(lines[3]!, '300000000', 'VmFlags')).toBe('rd wr mr mw me gd ac sd')
+  expect(row(lines[3]!, '[stack]', 'VmFlags')).toBe('rd wr mr mw me gd ac')
+})
+
+test('an area takes soft-dirty or not from the one that joins it; a new mapping makes the whole of it so', () => {
+  const lines = lab(`
+  - mmap: { as: a, at: "0x200000000", length: 8KiB, flags: [private, anonymous, fixed] }
+  - writeFile: { path: /proc/self/clear_refs, text: 4 }
+  ${SMAPS}
+  - mmap: { as: b, at: "0x200002000", length: 8KiB, flags: [private, anonymous, fixed] }
+  ${SMAPS}
+`)
+  expect(row(lines[2]!, '200000000', 'VmFlags')).toBe('rd wr mr mw me ac')
+  expect(row(lines[4]!, '200000000-200004000', 'VmFlags')).toBe('rd wr mr mw me ac sd')
+})
+
+test('files do not grow downwards, [vvar] is not split, and a range without a whole huge page is not collapsed', () => {
+  lab(`
+  - createFile: { as: f, size: 16KiB, fs: tmpfs }
+  - { mmap: { as: b, length: 8KiB, flags: [private, growsdown], file: f }, expect: { result: EINVAL } }
+  - mmap: { as: a, length: 8KiB }
+  - { munmap: { area: a, from: 8KiB, length: 4KiB }, expect: { result: EINVAL } }
+  - mmap: { as: t, at: "0x400000000", length: 4MiB, flags: [private, anonymous, fixed] }
+  - { madvise: { area: t, advice: collapse, length: 0 }, expect: { result: ok } }
+  - { madvise: { area: t, advice: collapse, length: 4KiB }, expect: { result: EINVAL } }
+  - touch: { area: t, access: write, length: 16KiB }
+  - { madvise: { area: t, advice: collapse, length: 4KiB }, expect: { result: ok } }
+  - { madvise: { area: t, advice: collapse, from: 4KiB, length: 4KiB }, expect: { result: EINVAL } }
+  - { madvise: { area: t, advice: collapse, length: 2MiB }, expect: { result: ok, thp_collapse_alloc: 1 } }
+`)
+})
+
+test('populating goes on behind a hole and says ENOMEM; for writing it makes clean pages dirty', () => {
+  const lines = lab(`
+  - mmap: { as: a, at: "0x200000000", length: 64KiB, flags: [private, anonymous, fixed] }
+  - munmap: { area: a, from: 16KiB, length: 8KiB }
+  - { madvise: { area: a, advice: populate_write }, expect: { result: ENOMEM, minflt: 14 } }
+  - madvise: { area: a, length: 16KiB, advice: free }
+  - { madvise: { area: a, length: 16KiB, advice: willneed }, expect: { pglazyfree: 4 } }
+  ${SMAPS}
+  - { madvise: { area: a, length: 8KiB, advice: populate_write }, expect: { result: ok, minflt: 0 } }
+  ${SMAPS}
+`)
+  expect(['LazyFree', 'Private_Clean', 'Private_Dirty'].map((name) => row(lines[5]!, '200000000', name))).toEqual([
+    '16 kB',
+    '16 kB',
+    '0 kB',
+  ])
+  expect(['LazyFree', 'Private_Clean', 'Private_Dirty'].map((name) => row(lines[7]!, '200000000', name))).toEqual([
+    '8 kB',
+    '8 kB',
+    '8 kB',
+  ])
+})
+
+test('a fault beyond the end of a file makes no page table, but a fork copies the middle table it left', () => {
+  const lines = lab(`
+  - createFile: { as: f, size: 4KiB, fs: tmpfs }
+  - mmap: { as: a, at: "0x200000000", length: 128KiB, flags: [private, fixed], file: f }
+  - { accessAt: { area: a, offset: 68KiB, access: read }, expect: { signal: 7, si_code: 2 } }
+  - { accessAt: { area: a, offset: 68KiB, access: write }, expect: { signal: 7, si_code: 2 } }
+  - fork: { as: c }
+  - in: { task: c, steps: [ { munlockall: {} }, { exit: 0 } ] }
+  - wait: { task: c }
+  - { accessAt: { area: a, offset: 0, access: read } }
+`)
+  expect(lines[2]!.VmPTE - lines[1]!.VmPTE).toBe(4)
+  expect(lines[3]!.VmPTE).toBe(lines[2]!.VmPTE)
+  expect(lines[5]!.VmPTE).toBe(lines[4]!.VmPTE)
+  expect(lines[8]!.VmPTE - lines[7]!.VmPTE).toBe(4)
+})
+
+test('advice on a part of a huge page splits it, except to read ahead', () => {
+  const lines = huge(`
+  - { madvise: { area: a, from: 512KiB, length: 512KiB, advice: willneed }, expect: { thp_split_pmd: 0 } }
+  - { madvise: { area: a, from: 512KiB, length: 512KiB, advice: free }, expect: { thp_split_pmd: 1, thp_split_page: 1 } }
+  - madvise: { area: a, advice: willneed }
+  ${SMAPS}
+  - { madvise: { area: a, from: 3MiB, length: 4KiB, advice: cold }, expect: { thp_split_page: 1 } }
+  ${SMAPS}
+`)
+  expect(['LazyFree', 'AnonHugePages', 'Private_Clean'].map((name) => row(lines[5]!, '400000000', name))).toEqual([
+    '512 kB',
+    '2048 kB',
+    '512 kB',
+  ])
+  expect(row(lines[7]!, '400000000', 'AnonHugePages')).toBe('0 kB')
+  expect(row(lines[7]!, '400000000', 'Private_Dirty')).toBe('3584 kB')
+})
+
+test('the small entries of a split huge page are clean: made read-only and writable again, each write faults', () => {
+  huge(`
+  - { mprotect: { area: a, length: 1MiB, prot: r }, expect: { thp_split_pmd: 1 } }
+  - mprotect: { area: a, length: 1MiB, prot: rw }
+  - { touch: { area: a, access: write, length: 1MiB }, expect: { minflt: 256 } }
+  - mprotect: { area: a, length: 1MiB, prot: r }
+  - mprotect: { area: a, length: 1MiB, prot: rw }
+  - { touch: { area: a, access: write, length: 1MiB }, expect: { minflt: 0 } }
+`)
+})
+
+test('of a huge page each small page counts by who maps it', () => {
+  const lines = huge(`
+  - fork: { as: c }
+  - in: { task: c, steps: [ { munmap: { area: a, length: 1MiB } } ] }
+  ${SMAPS}
+  - in: { task: c, steps: [ { exit: 0 } ] }
+  - wait: { task: c }
+`)
+  expect(['Pss', 'Private_Dirty', 'Shared_Dirty'].map((name) => row(lines[4]!, '400000000', name))).toEqual([
+    `${1024 + 3072 / 2} kB`,
+    '1024 kB',
+    '3072 kB',
+  ])
+})
+
+test('locking part of what is mapped leaves parts of huge pages out, and takes pages without rights in', () => {
+  huge(`
+  - { mprotect: { area: a, length: 1MiB, prot: none }, expect: { thp_split_pmd: 1 } }
+  - { mlock: { area: a, length: 1MiB, onFault: true }, expect: { result: ok, unevictable_pgs_mlocked: 0 } }
+  - mmap: { as: b, at: "0x300000000", length: 16KiB, flags: [private, anonymous, fixed] }
+  - touch: { area: b, access: write }
+  - mprotect: { area: b, prot: none }
+  - { mlock: { area: b, onFault: true }, expect: { result: ok, unevictable_pgs_mlocked: 4 } }
+`)
+})
