@@ -33,8 +33,8 @@ const ONLY_THEMSELVES = ['src-main/app/', 'src-main/serve/', 'src-main/preload/'
 
 /** Within the kernel a file imports its own rank and those below it. Types may come from anywhere. */
 const KERNEL_RANKS: readonly (readonly string[])[] = [
-  ['lib/', 'kernel.ts', 'constants.ts', 'tables/', 'uapi.ts', 'limits.ts'],
-  ['task.ts', 'pid.ts', 'psi_task.ts', 'costs.ts', 'arch/', 'block/'],
+  ['lib/', 'kernel.ts', 'constants.ts', 'tables/', 'uapi.ts', 'limits.ts', 'e820.ts'],
+  ['task.ts', 'pid.ts', 'psi_task.ts', 'costs.ts', 'cmdline.ts', 'arch/', 'block/'],
   ['mm/', 'rcu/', 'drivers/'],
   ['sched/'],
   ['entry/'],

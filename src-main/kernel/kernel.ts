@@ -28,6 +28,8 @@ import { KMEM_CACHE, KMEM_CACHE_CPU, SLAB } from './tables/slab'
 import { SWAP, ZBUD, SWAP_INFO, SWAP_CLUSTER, SWAP_SLOTS } from './tables/swap'
 import { TASK } from './tables/task'
 
+import { spanned_bytes } from './e820'
+
 export * from './constants'
 
 export interface SwapConfig {
@@ -251,10 +253,4 @@ function initial_vars(): Vars {
     lru_gen_caps: 0,
     panic: null,
   }
-}
-
-/** Bytes of physical address space that hold RAM: above 3 GiB RAM continues at 4 GiB (PCI hole). */
-export function spanned_bytes(ram: number): number {
-  const hole = 3 * 2 ** 30
-  return ram <= hole ? ram : 4 * 2 ** 30 + (ram - hole)
 }

@@ -17,7 +17,7 @@ import {
   PG_table,
   type Kernel,
 } from '../../src-main/kernel/kernel'
-import { memory_map } from '../../src-main/kernel/mm/mm_init'
+import { memory_map } from '../../src-main/kernel/e820'
 import { proc_list, proc_read, proc_write } from '../../src-main/kernel/proc'
 import { find_task_by_pid, first_task, next_task, send_signal } from '../../src-main/kernel/task'
 import { verify } from '../../src-main/kernel/verify'
@@ -52,7 +52,7 @@ function frames(k: Kernel): Frames {
   const caches = (k.var.mod['cached_stacks'] as number[][] | undefined) ?? []
   for (const cache of caches) for (const first of cache ?? []) chain(first, cached)
   sum.cached_stacks = cached.size
-  const map = memory_map(k.config.ram)
+  const map = memory_map(k.config)
   const is_ram = (pfn: number): boolean => map.some(({ start, end }) => pfn >= start && pfn < end)
   for (let pfn = 1; pfn < k.var.max_pfn; pfn++) {
     const flags = k.page.flags[pfn]!

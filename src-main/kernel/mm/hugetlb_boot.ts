@@ -22,7 +22,8 @@ import {
   publish,
   set_max_huge_pages,
 } from './hugetlb_pool'
-import { memblock_try_alloc, type Memblock } from './memblock'
+import { PAGE_SIZE } from '../constants'
+import { memblock_find, memblock_reserve, type Memblock } from './memblock'
 
 interface Request {
   readonly h: number
@@ -78,9 +79,11 @@ export function hugetlb_hstate_alloc_bootmem(k: Kernel, block: Memblock): void {
     if (!hstate_is_gigantic(hstate_of(k, h))) continue
     let got = 0
     for (; got < count; got++) {
-      const pfn = memblock_try_alloc(block, pages, pages, k.var.max_pfn)
-      if (pfn === 0) break
-      boot.push(pfn)
+      const bytes = pages * PAGE_SIZE
+      const start = memblock_find(block, bytes, bytes, 0, Infinity)
+      if (start === 0) break
+      memblock_reserve(block, start, start + bytes)
+      boot.push(start / PAGE_SIZE)
     }
     if (got < count) report_failed(k, h, count, got)
   }

@@ -5,12 +5,14 @@
  *   0 ──── 640 KiB   1 MiB ──── 16 MiB ──── 3 GiB ∙∙∙ PCI hole ∙∙∙ 4 GiB ────
  *   (reserved)       DMA         DMA32: kernel image … initrd        Normal: struct pages, hash tables
  *
- * Linux: arch/x86/kernel/{e820,setup}.c, mm/page_alloc.c (free_area_init, init_per_zone_wmark_min),
- * mm/memblock.c (memblock_free_all), fs/dcache.c and fs/inode.c (hash tables), kernel/dma/{swiotlb,pool}.c.
+ * Linux: mm/page_alloc.c (free_area_init, init_per_zone_wmark_min),
+ * mm/memblock.c (memblock_free_all), fs/dcache.c and fs/inode.c (hash tables), kernel/dma/pool.c.
  * Simplified: the deferred part of memory is there from the start; the sizes of the kernel image, initrd and of what
  * drivers take at boot are those of the Debian kernel 6.1.192 that the reference measurements used.
  */
 import { assert } from '@shared/assert'
+import { LOWMEM_END, memory_map, type FrameRange } from '../e820'
+import { reserve_boot_memory, SECTION_PAGES } from './setup_arch'
 import { get_order, int_div, roundup_pow_of_two } from '../lib/math'
 import { row_touch } from '../lib/arena'
 import {
@@ -22,25 +24,23 @@ import {
   MIGRATE_MOVABLE,
   PAGEBLOCK_ORDER,
   PG_reserved,
-  spanned_bytes,
   ZONE_DMA,
   ZONE_NORMAL,
   type Kernel,
 } from '../kernel'
 import { printk } from '../task'
 import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL, PAGEBLOCK_NR_PAGES, set_pageblock_migratetype } from './buddy'
-import { hugetlb_hstate_alloc_bootmem, hugetlb_init } from './hugetlb_boot'
+import { hugetlb_init } from './hugetlb_boot'
 import { lru_gen_init_lruvec } from './lru_gen'
 import { initrd_pages } from '../drivers/initrd'
-import { memblock_alloc, memblock_free, memblock_reserve, type Memblock, type Range } from './memblock'
+import { memblock_free_frames, memblock_of } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
-import { later_chunk_pages, setup_per_cpu_areas } from './percpu'
+import { later_chunk_pages } from './percpu'
 import { writeback_set_ratelimit } from './page_writeback'
 import { kmem_cache_init, slab_boot_objects } from './slab_common'
 import {
   e820_print_table,
   mem_init_print_info,
-  print_hash,
   print_workingset,
   print_zone_ranges,
   print_zonelists,
@@ -51,36 +51,15 @@ import { init_per_zone_wmark_min, set_recommended_min_free_kbytes } from './wate
 
 const KiB = 1024
 const MiB = 1024 * KiB
-const GiB = 1024 * MiB
-/** Frames below 640 KiB that the firmware leaves, and where memory goes on. */
-const LOWMEM_END = 0x9f
-const HIGH_START = 0x100
-/** ACPI tables at the end of the memory below the PCI hole. */
-const ACPI_PAGES = 32
-/** Frames whose struct pages are one allocation: a sparse section of 128 MiB. */
-const SECTION_PAGES = 0x8000
-
-/** The kernel image from 16 MiB: text, gaps, read-only data, data, init, bss (52 MiB with its alignment). */
-const KERNEL_START = 0x1000
-const KERNEL_PAGES = 13312
-const NODE_DATA_PAGES = 43
-/** Early page tables and firmware tables, in the image's brk area. */
-const BRK_PAGES = 17
-/** Section maps, resources, per-node arrays: small early allocations. */
-const EARLY_PAGES = 17
-/** Bounce buffers for devices that reach 4 GiB only: 64 MiB, 24 bytes for each 2 KiB of them, and the areas. */
-const SWIOTLB_PAGES = 16384
-const SWIOTLB_SLOT_PAGES = 192
-const SWIOTLB_AREA_PAGES = 3
 
 /** Freed while the kernel boots, before the watermarks are computed: SMP alternatives (36 KiB). */
-const EARLY_FREED: readonly Range[] = [{ start: 0x3307, end: 0x3310 }]
+const EARLY_FREED: readonly FrameRange[] = [{ start: 0x3307, end: 0x3310 }]
 /**
  * Freed at the end of boot, with the initrd: what the image needs no longer. Rights of the kernel's own mapping change
  * first, and where a range begins or ends inside a 2-MiB entry that takes a page table: for the entry of the image, and
  * for its alias in the direct map where write access changes (not for execute, arch/x86/mm/pat/set_memory.c).
  */
-const LATE_FREED: readonly (Range & { readonly splits: number; readonly what: string })[] = [
+const LATE_FREED: readonly (FrameRange & { readonly splits: number; readonly what: string })[] = [
   { start: 0x3403, end: 0x3600, splits: 1, what: 'unused decrypted' }, // not executable
   { start: 0x3045, end: 0x3307, splits: 2, what: 'unused kernel image (initmem)' }, // not executable
   { start: 0x1e02, end: 0x2000, splits: 2, what: 'unused kernel image (text/rodata gap)' }, // not executable and writable
@@ -113,8 +92,9 @@ export function mm_init(k: Kernel): void {
 /** Opens the zones, reserves what boot needs, frees the rest to the buddy system and computes the watermarks. */
 export function init_zones(k: Kernel): void {
   init_sysctls(k)
-  const block: Memblock = { memory: memory_map(k.config.ram), reserved: [] }
-  const max_pfn = block.memory.at(-1)!.end
+  const map = memory_map(k.config)
+  const block = memblock_of(map)
+  const max_pfn = map.at(-1)!.end
   k.var.max_pfn = max_pfn
   row_touch(k.page, max_pfn)
   row_touch(k.pageblock, (max_pfn - 1) >> 9)
@@ -122,12 +102,13 @@ export function init_zones(k: Kernel): void {
   row_touch(k.free_area, k.free_area.meta.capacity - 1)
   row_touch(k.pcp, k.config.cpus * MAX_NR_ZONES * 16)
   row_touch(k.pcp_set, k.config.cpus * MAX_NR_ZONES)
-  calculate_zone_sizes(k, block)
-  e820_print_table(k, block.memory)
-  print_zone_ranges(k, block.memory)
+  calculate_zone_sizes(k, map)
+  e820_print_table(k, map)
+  print_zone_ranges(k, map)
   print_zonelists(k, nr_kernel_pages(k))
-  reserve_boot_memory(k, block)
-  memblock_free_all(k, block)
+  const initrd = reserve_boot_memory(k, block, nr_kernel_pages(k))
+  k.var.mod['boot_map'] = { initrd } satisfies BootMap
+  memblock_free_all(k, map, memblock_free_frames(block))
   free_reserved_area(k, EARLY_FREED, 'SMP alternatives')
   init_per_zone_wmark_min(k)
   hugetlb_init(k, (start, end) => count_managed(k, start, end))
@@ -142,19 +123,8 @@ function init_sysctls(k: Kernel): void {
   k.var.sysctl['vm.percpu_pagelist_high_fraction'] ??= 0
 }
 
-/** RAM as the firmware tells it (e820), in whole frames; frame 0 stays out. */
-export function memory_map(ram: number): Range[] {
-  const low_end = int_div(Math.min(ram, 3 * GiB), 4096)
-  const map = [
-    { start: 1, end: LOWMEM_END },
-    { start: HIGH_START, end: low_end - ACPI_PAGES },
-  ]
-  if (ram > 3 * GiB) map.push({ start: DMA32_PFN_END, end: int_div(spanned_bytes(ram), 4096) })
-  return map
-}
-
 /** Spanned: from the first to the last frame. Present: without holes. */
-function calculate_zone_sizes(k: Kernel, block: Memblock): void {
+function calculate_zone_sizes(k: Kernel, map: readonly FrameRange[]): void {
   const zone = k.zone
   const max_pfn = k.var.max_pfn
   const borders = [1, DMA_PFN_END, DMA32_PFN_END, Infinity]
@@ -164,65 +134,14 @@ function calculate_zone_sizes(k: Kernel, block: Memblock): void {
     if (start >= end) continue
     zone.start_pfn[z + 1] = start
     zone.spanned_pages[z + 1] = end - start
-    zone.present_pages[z + 1] = block.memory.reduce((sum, r) => sum + overlap(r, start, end), 0)
+    zone.present_pages[z + 1] = map.reduce((sum, r) => sum + overlap(r, start, end), 0)
   }
 }
-function overlap(range: Range, start: number, end: number): number {
+function overlap(range: FrameRange, start: number, end: number): number {
   return Math.max(0, Math.min(range.end, end) - Math.max(range.start, start))
 }
 
 // ---------------------------------------------------------------- what the kernel takes
-
-function reserve_boot_memory(k: Kernel, block: Memblock): void {
-  const top = k.var.max_pfn
-  const low_top = block.memory[1]!.end
-  // The first MiB is left to firmware and real-mode code.
-  memblock_reserve(block, 1, LOWMEM_END)
-  memblock_reserve(block, KERNEL_START, KERNEL_START + KERNEL_PAGES + BRK_PAGES)
-  const initrd = low_top - initrd_pages(k)
-  memblock_reserve(block, initrd, low_top)
-  const map = (k.var.mod['boot_map'] ??= { initrd: 0 }) as BootMap
-  map.initrd = initrd
-
-  memblock_alloc(block, NODE_DATA_PAGES, 1, top)
-  memblock_alloc(block, EARLY_PAGES, 1, top)
-  // Struct pages of all sections in one piece, aligned to the 2 MiB pages that map them.
-  memblock_alloc(block, nr_sections(block) * (SECTION_PAGES >> 6), 512, top)
-  setup_per_cpu_areas(k, block, top)
-  hugetlb_hstate_alloc_bootmem(k, block)
-  for (const [name, scale] of SYSTEM_HASHES) {
-    memblock_alloc(block, hash_pages(k, scale), 1, top)
-    print_hash(k, name, hash_pages(k, scale))
-  }
-  if (!needs_swiotlb(k)) return
-  memblock_alloc(block, SWIOTLB_PAGES, 1, DMA32_PFN_END)
-  memblock_alloc(block, SWIOTLB_SLOT_PAGES, 1, top)
-  memblock_alloc(block, SWIOTLB_AREA_PAGES, 1, top)
-}
-
-const SYSTEM_HASHES = [
-  ['Dentry cache', 13],
-  ['Inode-cache', 14],
-] as const
-
-/** RAM above 4 GiB cannot be reached by 32-bit devices. */
-function needs_swiotlb(k: Kernel): boolean {
-  return k.var.max_pfn > DMA32_PFN_END
-}
-
-/** Sections that hold any RAM. */
-function nr_sections(block: Memblock): number {
-  const sections = new Set<number>()
-  for (const { start, end } of block.memory)
-    for (let s = int_div(start, SECTION_PAGES); s * SECTION_PAGES < end; s++) sections.add(s)
-  return sections.size
-}
-
-/** alloc_large_system_hash: 8 bytes for each 2^scale bytes of kernel memory, rounded up to a power of two. */
-function hash_pages(k: Kernel, scale: number): number {
-  const entries = roundup_pow_of_two(int_div(Math.ceil(nr_kernel_pages(k) / 256) * 256, 2 ** (scale - 12)))
-  return Math.max(1, int_div(entries * 8, 4096))
-}
 
 /** Present pages without the struct pages of their zones and without the reserved part of DMA ("Total pages"). */
 export function nr_kernel_pages(k: Kernel): number {
@@ -239,13 +158,13 @@ export function nr_kernel_pages(k: Kernel): number {
 // ---------------------------------------------------------------- hand-over
 
 /** Frees all that is not taken, low addresses first and each block to its list's tail. */
-function memblock_free_all(k: Kernel, block: Memblock): void {
+function memblock_free_all(k: Kernel, map: readonly FrameRange[], ranges: readonly FrameRange[]): void {
   const flags = k.page.flags
   const deferred = first_deferred_pfn(k)
   // memmap_init_range sets the type at pageblock borders: the first range starts at frame 1, so block 0 stays unmovable.
   k.pageblock.migratetype.fill(MIGRATE_MOVABLE, 1, Math.ceil(Math.min(deferred, k.var.max_pfn) / PAGEBLOCK_NR_PAGES))
-  for (const { start, end } of block.memory) flags.fill(PG_reserved, start, end)
-  for (const { start, end } of memblock_free(block)) {
+  for (const { start, end } of map) flags.fill(PG_reserved, start, end)
+  for (const { start, end } of ranges) {
     flags.fill(0, start, end)
     free_early_range(k, start, Math.min(end, deferred))
     deferred_free_pages(k, Math.max(start, deferred), end)
@@ -253,7 +172,7 @@ function memblock_free_all(k: Kernel, block: Memblock): void {
   }
   // page_writeback_init: of what is free before the deferred part comes.
   let free = 0
-  for (const { start, end } of memblock_free(block)) free += Math.max(0, Math.min(end, deferred) - start)
+  for (const { start, end } of ranges) free += Math.max(0, Math.min(end, deferred) - start)
   writeback_set_ratelimit(k, free)
   mem_init_print_info(k, free)
 }
@@ -288,7 +207,7 @@ function deferred_free_pages(k: Kernel, start: number, end: number): void {
 }
 
 /** Frees reserved frames one by one (free_reserved_page) and counts them as managed. */
-function free_reserved_area(k: Kernel, ranges: readonly Range[], what: string): void {
+function free_reserved_area(k: Kernel, ranges: readonly FrameRange[], what: string): void {
   for (const { start, end } of ranges) {
     for (let pfn = start; pfn < end; pfn++) {
       assert(k.page.flags[pfn] === PG_reserved, 'free_reserved_area: the frame is not reserved')

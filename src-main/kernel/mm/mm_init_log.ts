@@ -66,8 +66,7 @@ export function print_zonelists(k: Kernel, total_pages: number): void {
 }
 
 /** alloc_large_system_hash. */
-export function print_hash(k: Kernel, name: string, pages: number): void {
-  const bytes = pages * 4096
+export function print_hash(k: Kernel, name: string, bytes: number): void {
   printk(k, `${name} hash table entries: ${bytes / 8} (order: ${get_order(bytes)}, ${bytes} bytes, linear)`)
 }
 

@@ -4,7 +4,7 @@
  * all interrupts only the timers' and the disks' are modelled.
  */
 import type { Kernel } from '../kernel'
-import { memory_map } from '../mm/mm_init'
+import { memory_map } from '../e820'
 import { first_task, next_task } from '../task'
 import { DISK_IRQ } from './system'
 import { hex } from './text'
@@ -96,7 +96,7 @@ export function iomem_text(k: Kernel): string {
     [0xfee00000, 0xfee00fff, 'Local APIC', 0],
     [0xfffc0000, 0xffffffff, 'Reserved', 0],
   ]
-  for (const [i, { start, end }] of memory_map(k.config.ram).entries()) {
+  for (const [i, { start, end }] of memory_map(k.config).entries()) {
     const last = i === 0 ? 0x9fbff : end * 4096 - 1
     rows.push([start * 4096, last, 'System RAM', 0])
     if (i === 1) rows.push([end * 4096, Math.ceil(end / 256) * 2 ** 20 - 1, 'Reserved', 0])

@@ -45,7 +45,7 @@ import { mapped_entry } from '../mm/gup'
 import { thp } from '../mm/thp'
 import { vma_kernel_pagesize } from '../mm/hugetlb'
 import { ZERO_PFN } from '../mm/memory'
-import { memory_map } from '../mm/mm_init'
+import { memory_map } from '../e820'
 import { compound_head } from '../mm/page_alloc'
 import { page_mapcount, page_mapped } from '../mm/rmap'
 import { swap_area_of } from '../mm/swapfile'
@@ -135,7 +135,7 @@ function page_bits(k: Kernel, vma: number, pte: number, pfn: number): number {
 const SECTION_PAGES = 2 ** 15
 function pfn_valid(k: Kernel): (pfn: number) => boolean {
   const sections = new Set<number>()
-  for (const { start, end } of memory_map(k.config.ram))
+  for (const { start, end } of memory_map(k.config))
     for (let s = Math.floor(start / SECTION_PAGES); s * SECTION_PAGES < end; s++) sections.add(s)
   return (pfn) => sections.has(Math.floor(pfn / SECTION_PAGES))
 }
@@ -159,7 +159,7 @@ function frames(
 
 /** Is a frame RAM, not a hole of the map? */
 function ram_of(k: Kernel): (pfn: number) => boolean {
-  const map = memory_map(k.config.ram)
+  const map = memory_map(k.config)
   return (pfn) => map.some(({ start, end }) => pfn >= start && pfn < end)
 }
 /** How often a frame is mapped. */

@@ -1,4 +1,5 @@
 /** The files and folders directly below /proc, but for those of processes. Linux: fs/proc/root.c and who registers there. */
+import { cmdline_text } from '../cmdline'
 import type { Kernel } from '../kernel'
 import { modules_text } from '../drivers/modules'
 import { psi_show } from '../sched/psi'
@@ -24,7 +25,6 @@ import { kpagecgroup_read, kpagecount_read, kpageflags_read } from './pagemap'
 import { sysctl_folder } from './sysctl_folder'
 import { sysrq_write } from './sysrq'
 import {
-  cmdline_text,
   cpuinfo_text,
   loadavg_file,
   meminfo_text,

@@ -1,12 +1,10 @@
 /** The machine's files directly under /proc (fs/proc/*.c, kernel/, mm/): meminfo, stat, loadavg, uptime and others. */
 import { C, M, MEMINFO, VMSTAT } from '@shared/counters'
 import { HZ, JIFFY_NS, PF_KTHREAD, type Kernel } from '../kernel'
-import { next_device_name } from '../block/device'
 import { meminfo } from '../mm/vmstat'
 import { global_dirty_limits } from '../mm/page_writeback'
 import { loadavg_text, nr_iowait, nr_running } from '../sched/loadavg'
 import { first_task, next_task } from '../task'
-import { device_name } from './block'
 import { row24, kB, ticks } from './text'
 
 /** Seconds since 1970 when every machine boots. */
@@ -83,16 +81,6 @@ export function version_text(): string {
     'Linux version 6.1.0-56-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0, ' +
     'GNU ld (GNU Binutils for Debian) 2.40) #1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)\n'
   )
-}
-
-/** A lab machine boots as the measured ones did, another one as an installed system. */
-export function cmdline_text(k: Kernel): string {
-  const thp = `transparent_hugepage=${k.config.thp}`
-  const bare = ['console=ttyS0', 'nokaslr', 'norandmaps', 'numa=off', 'panic=-1', 'loglevel=4', thp]
-  const disk = next_device_name(k, k.config.disk)
-  const root = `root=/dev/${k.device.meta.high > 1 ? device_name(k, 1) : disk}`
-  const params = k.config.bare ? bare : [root, 'ro', 'quiet', thp]
-  return `${[...params, ...(k.config.psi ? ['psi=1'] : []), ...k.config.bootParams].join(' ')}\n`
 }
 
 /**

@@ -1,0 +1,59 @@
+/**
+ * The memory map that the firmware of a PC hands over: RAM below the PCI hole, of which ACPI tables take the end, and the
+ * rest of it from 4 GiB up. The hole begins at 3.5 GiB where all RAM ends below that, else at 3 GiB.
+ *
+ * Linux: arch/x86/kernel/e820.c (e820__memory_setup, parse_memopt). A PC's firmware says so: an i440FX with its RAM split
+ * on GiB borders.
+ */
+const GiB = 2 ** 30
+const PAGE = 4096
+/** Frames below 640 KiB that the firmware leaves, and where memory goes on. */
+export const LOWMEM_END = 0x9f
+export const HIGH_START = 0x100
+/** ACPI tables at the end of the memory below the PCI hole. */
+const ACPI_PAGES = 32
+const FRAME_4G = 2 ** 20
+
+/** Ranges of frames, ascending and apart. */
+export interface FrameRange {
+  readonly start: number
+  readonly end: number
+}
+/** What of a machine's configuration the map depends on. */
+export interface MapConfig {
+  readonly ram: number
+  readonly bootParams: readonly string[]
+}
+
+/** Bytes of RAM below 4 GiB. */
+function below_4g(ram: number): number {
+  return ram >= 3.5 * GiB ? 3 * GiB : ram
+}
+
+/** Where memory ends, hole included. */
+export function spanned_bytes(ram: number): number {
+  const low = below_4g(ram)
+  return low === ram ? ram : 4 * GiB + (ram - low)
+}
+
+/** RAM in whole frames; frame 0 stays out. `mem=` on the command line cuts it off. */
+export function memory_map({ ram, bootParams }: MapConfig): FrameRange[] {
+  const low_end = Math.floor(below_4g(ram) / PAGE)
+  const map = [
+    { start: 1, end: LOWMEM_END },
+    { start: HIGH_START, end: low_end - ACPI_PAGES },
+  ]
+  if (spanned_bytes(ram) > ram) map.push({ start: FRAME_4G, end: Math.floor(spanned_bytes(ram) / PAGE) })
+  const limit = mem_limit(bootParams)
+  return map.filter(({ start }) => start < limit).map(({ start, end }) => ({ start, end: Math.min(end, limit) }))
+}
+
+/** Frames that `mem=` leaves; Infinity without it. A machine's kernel needs what it lies in itself. */
+function mem_limit(params: readonly string[]): number {
+  const found = params.flatMap((p) => p.split(/\s+/)).findLast((param) => /^mem=\d+[KMGkmg]?$/.test(param))
+  if (found === undefined) return Infinity
+  const unit = { k: 2 ** 10, m: 2 ** 20, g: GiB }[found.at(-1)!.toLowerCase()] ?? 1
+  return Math.max(SMALLEST, Math.floor((parseInt(found.slice(4), 10) * unit) / PAGE))
+}
+/** 64 MiB and the image. */
+const SMALLEST = 0x8000
