@@ -13,8 +13,8 @@ import { add_device, next_device_name } from './block/device'
 import { cmdline_text } from './cmdline'
 import { add_disk, driver_modules } from './drivers/gendisk'
 import { sysctl_init } from './entry/sysctl'
+import { size_limits } from './entry/sysctl_more'
 import { start_fs_threads, start_kernel_threads } from './kthreads'
-import { default_max_threads } from './limits'
 import { FS_EXT4 } from './mm/inode'
 import { mount_ext4 } from './mm/super'
 import { vfs_create } from './mm/dcache'
@@ -53,7 +53,7 @@ export function boot(config: MachineConfig): Kernel {
   banner(k)
   tlb_init(k)
   mm_init(k)
-  k.var.sysctl['kernel.threads-max'] = default_max_threads(k.var.totalram_pages - hugetlb_boot_pages(k))
+  size_limits(k, k.var.totalram_pages - hugetlb_boot_pages(k))
   block_init(k)
   // Made now, so that the first look at its figures changes nothing.
   khugepaged(k)

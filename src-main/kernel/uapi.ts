@@ -26,6 +26,7 @@ export const EFBIG = 27
 export const ENOSPC = 28
 export const ESPIPE = 29
 export const EROFS = 30
+export const ERANGE = 34
 export const ENAMETOOLONG = 36
 export const ENOSYS = 38
 export const ENOTEMPTY = 39
@@ -62,6 +63,7 @@ const NAMES: Readonly<Record<number, string>> = {
   28: 'ENOSPC',
   29: 'ESPIPE',
   30: 'EROFS',
+  34: 'ERANGE',
   36: 'ENAMETOOLONG',
   38: 'ENOSYS',
   39: 'ENOTEMPTY',

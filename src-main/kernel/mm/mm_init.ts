@@ -11,6 +11,7 @@
  * drivers take at boot are those of the Debian kernel 6.1.192 that the reference measurements used.
  */
 import { assert } from '@shared/assert'
+import { C } from '@shared/counters'
 import { LOWMEM_END, memory_map, type FrameRange } from '../e820'
 import { reserve_boot_memory, SECTION_PAGES } from './setup_arch'
 import { get_order, int_div, roundup_pow_of_two } from '../lib/math'
@@ -81,12 +82,20 @@ export function mm_init(k: Kernel): void {
   init_zones(k)
   kmem_cache_init(k)
   slab_boot_objects(k, 'early')
+  k.var.mod['files_max'] = files_maxfiles(k)
   alloc_pages_of(k, EARLY_INIT_PAGES + BPF_PACK_PAGES)
   dma_atomic_pool_init(k)
   init_reserves(k)
   print_workingset(k)
   slab_boot_objects(k, 'late')
   mm_init_late(k)
+}
+
+/** fs/file_table.c, files_maxfiles_init: a tenth of memory, by KiB, without half as much again as is taken already. */
+function files_maxfiles(k: Kernel): number {
+  const total = k.var.totalram_pages
+  const taken = Math.min(int_div((total - k.vmstat[C.nr_free_pages]!) * 3, 2), total - 1)
+  return Math.max(8192, int_div((total - taken) * 4, 10))
 }
 
 /** Opens the zones, reserves what boot needs, frees the rest to the buddy system and computes the watermarks. */

@@ -103,6 +103,6 @@ function frames(k: Kernel, pread: Pread): FileNode {
 
 /** Made where the kernel was started with psi=1. */
 function pressure_folder(k: Kernel): Node {
-  const show = (name: 'cpu' | 'io' | 'memory'): FileNode => file(() => psi_show(k, name))
+  const show = (name: 'cpu' | 'io' | 'memory'): FileNode => file(() => psi_show(k, name), { mode: 0o666 })
   return folder({ io: show('io'), cpu: show('cpu'), memory: show('memory') })
 }

@@ -24,6 +24,7 @@ function sysctl_file(k: Kernel, name: string, effects: boolean): Node {
   const read = (): string | number => {
     if ((mode & 0o400) === 0) return -EACCES
     const value = sysctl_read(k, name, effects)
+    if (name === 'vm.stat_refresh') return ''
     return typeof value === 'string' ? `${value}\n` : value
   }
   const writable = (mode & 0o200) !== 0
