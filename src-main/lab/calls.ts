@@ -42,8 +42,8 @@ export function mlock(k: Kernel, part: Part, flags: number): number {
 export function munlock(k: Kernel, part: Part): number {
   return s.sys_munlock(k, part.start, part.length)
 }
-export function mincore(k: Kernel, part: Part): number {
-  return s.sys_mincore(k, part.start, part.length)
+export function mincore(k: Kernel, part: Part, vec: number[]): number {
+  return s.sys_mincore(k, part.start, part.length, vec)
 }
 export function msync(k: Kernel, part: Part): number {
   return s.sys_msync(k, part.start, part.length)

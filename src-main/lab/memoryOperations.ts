@@ -86,6 +86,7 @@ function* mmap({ k, task }: Context, a: ArgumentsOf<'mmap'>): Running {
     flags = [...flags, 'fixed']
   }
   const addr = sys.mmap(k, at, a.length, protOf(a.prot), kindOf(flagsOf(flags), file), fd, a.offset)
+  if (fd >= 0 && file !== undefined && fd !== task.files.get(file)?.fd) sys.close(k, fd)
   yield* settle(k)
   if (addr < 0) return outcome(addr)
   task.areas.set(a.as, { start: addr, length: a.length })
@@ -98,7 +99,7 @@ function kindOf(flags: number, file?: string): number {
   return flags | u.MAP_PRIVATE | (file === undefined ? u.MAP_ANONYMOUS : 0)
 }
 
-/** The descriptor of an open file, or of one opened for this mapping. */
+/** The descriptor of an open file, or of one opened for this mapping alone. */
 // eslint-disable-next-line require-yield
 function* openOnce(task: LabTask, k: Kernel, name: string): Generator<undefined, number, undefined> {
   const open = task.files.get(name)
@@ -248,7 +249,7 @@ export const memoryOperations = {
   mlockall: ({ k }, a) => call(k, () => sys.mlockall(k, mclOf(a.flags))),
   munlockall: ({ k }) => call(k, () => sys.munlockall(k)),
   setrlimit: ({ k }, a) => call(k, () => sys.setrlimit(k, RESOURCE[a.resource], a.soft)),
-  mincore: ({ k, task }, a) => once(() => resident(sys.mincore(k, rangeOf(task, a)))),
+  mincore: ({ k, task }, a) => once(() => resident(k, rangeOf(task, a))),
 } satisfies {
   readonly [
     K in
@@ -272,8 +273,18 @@ export const memoryOperations = {
   ]: Implementation<K>
 }
 
-function resident(ret: number): Outcome {
-  return ret < 0 ? outcome(ret) : { value: ret }
+/** How many pages, and which: runs of page numbers, counted from the start of the range. */
+function resident(k: Kernel, range: { start: number; length: number }): Outcome {
+  const pages: number[] = []
+  const ret = sys.mincore(k, range, pages)
+  if (ret < 0) return outcome(ret)
+  const runs: string[] = []
+  for (let i = 0; i < pages.length; i++) {
+    const first = pages[i]!
+    while (pages[i + 1] === pages[i]! + 1) i++
+    runs.push(pages[i] === first ? String(first) : `${first}-${pages[i]!}`)
+  }
+  return { value: ret, text: runs.join(',') }
 }
 
 function mclOf(flags: readonly string[]): number {

@@ -121,10 +121,10 @@ export function sys_munlockall(k: Kernel): number {
   return do_munlockall(k, current_mm(k))
 }
 
-/** How many pages of the range are resident (mincore's vector summed up), or -errno. */
-export function sys_mincore(k: Kernel, addr: number, length: number): number {
+/** How many pages of the range are resident, or -errno; their numbers go into `vec`. */
+export function sys_mincore(k: Kernel, addr: number, length: number, vec: number[] = []): number {
   enter(k)
-  return do_mincore(k, current_mm(k), addr, length)
+  return do_mincore(k, current_mm(k), addr, length, vec)
 }
 
 // ---------------------------------------------------------------- limits and identity

@@ -26,6 +26,7 @@ import {
   PG_swapbacked,
   PG_swapcache,
   PG_tail,
+  PG_unevictable,
   PG_uptodate,
   PTE_A,
   PTE_D,
@@ -49,7 +50,14 @@ import { tlb_remove_entry, tlb_remove_page, type MmuGather } from './mmu_gather'
 import { alloc_pages, compound_head, free_page, free_pages } from './page_alloc'
 import { pmd_populate, pt_alloc, pt_release } from './pgalloc'
 import { page_mapcount } from './rmap'
-import { deactivate_page, lru_add_drain, lru_cache_add_inactive_or_unevictable, mark_page_lazyfree } from './swap'
+import {
+  deactivate_page,
+  isolate_lru_page,
+  lru_add_drain,
+  lru_cache_add_inactive_or_unevictable,
+  mark_page_lazyfree,
+  putback_lru_page,
+} from './swap'
 import { split_huge_page } from './huge_split'
 import { thp, vma_thp_gfp_mask } from './thp'
 import { FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_OOM, type VmFault } from './vm_fault'
@@ -340,29 +348,41 @@ export function copy_huge_pmd(k: Kernel, child: number, src: number, dst: number
 
 // ---------------------------------------------------------------- what madvise and reclaim ask
 
-/** MADV_FREE of a huge page, or of a part of it: then it is split (true), and the part's pages are to be looked at. */
-export function free_huge_pmd(k: Kernel, pmd: number, whole: boolean): boolean {
+/**
+ * MADV_FREE of a PMD entry (madvise_free_huge_pmd): a whole huge page that nobody else maps may go; of which only a part is
+ * given up is split, and the caller goes on with its small pages.
+ */
+export function free_huge_pmd(k: Kernel, pmd: number, whole: boolean): void {
   const entry = k.pt.entry[pmd]!
   const pfn = entry >>> PTE_SHIFT
-  if ((entry & PTE_SPECIAL) !== 0 || compound_ref_count(k, pfn) !== 1) return false
-  if (!whole) return split_huge_page(k, pfn)
+  if ((entry & PTE_SPECIAL) !== 0 || compound_ref_count(k, pfn) !== 1) return
+  if (!whole) {
+    split_huge_page(k, pfn)
+    return
+  }
   k.page.flags[pfn]! &= ~PG_dirty
   k.pt.entry[pmd] = entry & ~(PTE_A | PTE_D)
   mark_page_lazyfree(k, pfn)
-  return false
 }
 
-/** MADV_COLD of a whole huge page; of a part of it, and for MADV_PAGEOUT, it is split (true) and its pages are looked at. */
-export function deactivate_huge_pmd(k: Kernel, pmd: number, pageout: boolean, whole: boolean): boolean {
+/**
+ * MADV_COLD and MADV_PAGEOUT of a PMD entry (madvise_cold_or_pageout_pte_range): the huge page of which a part is meant is
+ * split, and the caller goes on with its small pages; a whole one is deactivated, or isolated into `taken`.
+ */
+export function deactivate_huge_pmd(k: Kernel, pmd: number, whole: boolean, pageout: boolean, taken: number[]): void {
   const entry = k.pt.entry[pmd]!
-  if ((entry & PTE_SPECIAL) !== 0) return false
   const pfn = entry >>> PTE_SHIFT
-  if (page_mapcount(k, pfn) !== 1) return false
-  if (pageout || !whole) return split_huge_page(k, pfn)
+  if ((entry & PTE_SPECIAL) !== 0 || page_mapcount(k, pfn) !== 1) return
+  if (!whole) {
+    split_huge_page(k, pfn)
+    return
+  }
   k.pt.entry[pmd] = entry & ~PTE_A
   k.page.flags[pfn]! &= ~PG_referenced
-  deactivate_page(k, pfn)
-  return false
+  if (!pageout) return deactivate_page(k, pfn)
+  if (!isolate_lru_page(k, pfn)) return
+  if ((k.page.flags[pfn]! & PG_unevictable) !== 0) putback_lru_page(k, pfn)
+  else taken.push(pfn)
 }
 
 /** Was the huge page used through this area's PMD entry? 1, 0; -1 when it has none. The accessed bit is cleared. */

@@ -22,7 +22,13 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset } from '../arch/x86/pgtable'
-import { __split_huge_pmd, HPAGE_PMD_NR, undo_deferred_split } from './huge_memory'
+import {
+  __split_huge_pmd,
+  compound_ref_count,
+  deferred_split_huge_page,
+  HPAGE_PMD_NR,
+  undo_deferred_split,
+} from './huge_memory'
 import { thp } from './thp'
 import { mem_cgroup_split } from './memcontrol'
 import { rmap_walk } from './rmap'
@@ -48,6 +54,8 @@ export function split_huge_page(k: Kernel, pfn: number): boolean {
     if ((entry & PTE_PS) !== 0 && entry >>> PTE_SHIFT === pfn) __split_huge_pmd(k, vma, pmd, addr)
     return true
   })
+  // unmap_folio: the first of its entries to be replaced queues it, as any that goes does; then it leaves the queue.
+  if (compound_ref_count(k, pfn) > 0) deferred_split_huge_page(k, pfn)
   undo_deferred_split(k, pfn)
   const isolated = (flags & PG_lru) === 0 && (flags & PG_isolated) !== 0
   if (!isolated) isolate_lru_page(k, pfn)

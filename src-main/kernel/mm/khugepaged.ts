@@ -8,14 +8,13 @@
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import {
-  __GFP_DIRECT_RECLAIM,
   GFP_KERNEL,
   GFP_TRANSHUGE,
   GFP_TRANSHUGE_LIGHT,
   PG_anon,
   PG_locked,
   PG_lru,
-  PG_writeback,
+  PG_referenced,
   PTE_A,
   PTE_D,
   PTE_P,
@@ -34,21 +33,41 @@ import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { EAGAIN, EBUSY, EINVAL, ENOMEM } from '../uapi'
 import { anon_vma_prepare } from './anon_vma'
 import { alloc_huge_page, free_huge_page, deposit, HPAGE_PMD_NR, map_new_huge_page } from './huge_memory'
-import { hugepage_vma_check, thp, transhuge_vma_suitable } from './thp'
+import { hugepage_vma_check, thp, thp_small_machine, transhuge_vma_suitable } from './thp'
 import { handle_mm_fault, maybe_mkwrite, vm_page_prot } from './memory'
 import { put_unmapped_page } from './mmu_gather'
+import { compound_head } from './page_alloc'
 import { page_mapcount, page_remove_rmap } from './rmap'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
 import { lru_add_drain, lru_add_drain_all } from './swap'
 import { FAULT_FLAG_REMOTE, VM_FAULT_ERROR } from './vm_fault'
 import { find_vma, vma_is_anonymous } from './vma'
 
-const MAX_PTES_NONE = 511
-const MAX_PTES_SWAP = 64
-const MAX_PTES_SHARED = 256
-const PAGES_TO_SCAN = 4096
-const SCAN_SLEEP_NS = 10_000_000_000
-const ALLOC_SLEEP_NS = 60_000_000_000
+const NS_PER_MS = 1_000_000
+
+/** The knobs of /sys/kernel/mm/transparent_hugepage/khugepaged, with what boot sets (hugepage_init, khugepaged_init). */
+const KNOBS = {
+  pages_to_scan: 4096,
+  scan_sleep_millisecs: 10_000,
+  alloc_sleep_millisecs: 60_000,
+  max_ptes_none: 511,
+  max_ptes_swap: 64,
+  max_ptes_shared: 256,
+} as const
+export type Knob = keyof typeof KNOBS
+
+export function khugepaged_knob(k: Kernel, name: Knob): number {
+  return k.var.sysctl[`khugepaged.${name}`] ?? KNOBS[name]
+}
+/** scan_sleep_millisecs_store, alloc_sleep_millisecs_store: a new pause begins with a round at once. */
+export function set_khugepaged_knob(k: Kernel, name: Knob, value: number): void {
+  k.var.sysctl[`khugepaged.${name}`] = value
+  if (name.endsWith('_sleep_millisecs')) wake_kthread(k, 'khugepaged')
+}
+/** khugepaged_defrag: may it reclaim and compact for a huge page? */
+export function khugepaged_defrag(k: Kernel): number {
+  return k.var.sysctl['khugepaged.defrag'] ?? (thp_small_machine(k) ? 0 : 1)
+}
 
 // ---------------------------------------------------------------- which address spaces
 
@@ -58,7 +77,7 @@ interface Slot {
 }
 interface Khugepaged {
   readonly slots: Slot[]
-  /** Where the walk is: slot and address. */
+  /** Where the walk is: slot (-1: at the head of the list) and address. */
   slot: number
   address: number
   pages_collapsed: number
@@ -67,7 +86,7 @@ interface Khugepaged {
 export function khugepaged(k: Kernel): Khugepaged {
   return (k.var.mod['khugepaged'] ??= {
     slots: [],
-    slot: 0,
+    slot: -1,
     address: 0,
     pages_collapsed: 0,
     full_scans: 0,
@@ -109,65 +128,76 @@ export function khugepaged_exit(k: Kernel, mm: number): void {
   kmem_cache_free(k, CACHES(k).khugepaged_mm_slot, state.slots[at]!.obj)
   state.slots.splice(at, 1)
   if (at < state.slot) state.slot--
-  else if (at === state.slot) state.address = 0
+  else if (at === state.slot) next_slot(state, at)
 }
 
 // ---------------------------------------------------------------- the thread
 
-/** One round of up to 4096 pages; then khugepaged sleeps for 10 s (60 s when no huge page was to be had). */
+/**
+ * One round (khugepaged_do_scan): up to pages_to_scan pages, at most once past the head of the list; then khugepaged sleeps.
+ * The first time that no huge page is to be had it sleeps for longer, and tries again from where it was.
+ */
 export function khugepaged_step(k: Kernel): boolean {
   const state = khugepaged(k)
   if (state.slots.length === 0 || thp(k).enabled === 'never') return true
-  let budget = PAGES_TO_SCAN
-  let sleep = SCAN_SLEEP_NS
+  const pages = khugepaged_knob(k, 'pages_to_scan')
+  let sleep: Knob = 'scan_sleep_millisecs'
   lru_add_drain_all(k)
-  for (let passes = 0; budget > 0 && state.slots.length > 0 && passes < 2;) {
-    if (state.slot >= state.slots.length) {
-      state.slot = 0
-      state.full_scans++
-      passes++
-      continue
-    }
-    const before = budget
-    const result = scan_mm_slot(k, state, state.slots[state.slot]!.mm, budget)
-    budget = result.budget
+  for (let progress = 0, passes = 0; progress < pages && state.slots.length > 0;) {
+    if (state.slot < 0 && ++passes > 1) break
+    const result = scan_mm_slot(k, state, pages - progress)
+    progress += result.progress
     if (result.failed) {
-      sleep = ALLOC_SLEEP_NS
+      sleep = 'alloc_sleep_millisecs'
       break
     }
-    if (result.done) {
-      state.slot++
-      state.address = 0
-    }
-    if (budget === before) budget--
   }
-  if (k.var.current !== 0 && k.var.current === threads(k).khugepaged) kthread_sleep(k, k.var.current, k.var.now + sleep)
+  // Without a pause (0) the next round still comes with the next tick: nothing runs for ever here.
+  const ns = Math.max(4, khugepaged_knob(k, sleep)) * NS_PER_MS
+  if (k.var.current !== 0 && k.var.current === threads(k).khugepaged) kthread_sleep(k, k.var.current, k.var.now + ns)
   return true
 }
 
-/** Walks one address space from where the last round stopped. */
-function scan_mm_slot(
-  k: Kernel,
-  state: Khugepaged,
-  mm: number,
-  budget: number,
-): { budget: number; done: boolean; failed: boolean } {
+interface Progress {
+  progress: number
+  failed: boolean
+}
+/** Walks one address space from where the last round stopped (khugepaged_scan_mm_slot); a collapse ends the walk for now. */
+function scan_mm_slot(k: Kernel, state: Khugepaged, pages: number): Progress {
+  if (state.slot < 0) {
+    state.slot = 0
+    state.address = 0
+  }
+  const mm = state.slots[state.slot]!.mm
+  let progress = 1
   for (let vma = find_vma(k, mm, state.address); vma !== 0; vma = k.vma.next[vma]!) {
     const start = aligned_start(k, vma)
-    if (k.vma.anon_vma[vma] === 0 || !hugepage_vma_check(k, vma, start)) continue
     const end = Math.floor(k.vma.vm_end[vma]! / PMD_SIZE) * PMD_SIZE
-    for (let haddr = Math.max(start, Math.floor(state.address / PMD_SIZE) * PMD_SIZE); haddr < end;) {
-      if (budget <= 0) return { budget, done: false, failed: false }
-      const result = scan_pmd(k, vma, haddr, true)
-      haddr += PMD_SIZE
-      state.address = haddr
-      budget -= HPAGE_PMD_NR
+    if (k.vma.anon_vma[vma] === 0 || !hugepage_vma_check(k, vma, start) || state.address > end) {
+      progress++
+      continue
+    }
+    state.address = Math.max(state.address, start)
+    while (state.address < end) {
+      const result = scan_pmd(k, vma, state.address, true)
       charge(k, COST.khugepaged_scan_page * HPAGE_PMD_NR)
+      state.address += PMD_SIZE
+      progress += HPAGE_PMD_NR
       if (result === SCAN_SUCCEED) state.pages_collapsed++
-      if (result === SCAN_ALLOC_FAIL) return { budget, done: false, failed: true }
+      if (result === SCAN_SUCCEED || result === SCAN_ALLOC_FAIL) return { progress, failed: result !== SCAN_SUCCEED }
+      if (progress >= pages) return { progress, failed: false }
     }
   }
-  return { budget, done: true, failed: false }
+  next_slot(state, state.slot + 1)
+  return { progress, failed: false }
+}
+/** The walk goes on with the next address space; past the last one a full scan is done. */
+function next_slot(state: Khugepaged, slot: number): void {
+  state.address = 0
+  state.slot = slot
+  if (slot < state.slots.length) return
+  state.slot = -1
+  state.full_scans++
 }
 
 // ---------------------------------------------------------------- collapsing
@@ -206,6 +236,9 @@ function scan_pmd(k: Kernel, vma: number, haddr: number, daemon: boolean): numbe
   if (entry === 0) return SCAN_FAIL
   if ((entry & PTE_PS) !== 0) return SCAN_PMD_MAPPED
   const base = (entry >>> PTE_SHIFT) * PTRS
+  const max_none = daemon ? khugepaged_knob(k, 'max_ptes_none') : PTRS
+  const max_swap = daemon ? khugepaged_knob(k, 'max_ptes_swap') : PTRS
+  const max_shared = daemon ? khugepaged_knob(k, 'max_ptes_shared') : PTRS
   let none = 0
   let swapped = 0
   let shared = 0
@@ -214,23 +247,24 @@ function scan_pmd(k: Kernel, vma: number, haddr: number, daemon: boolean): numbe
   for (let slot = base; slot < base + PTRS; slot++) {
     const pte = k.pt.entry[slot]!
     if ((pte & PTE_SWAP) !== 0) {
-      if (++swapped > MAX_PTES_SWAP && daemon) return exceed(k, C.thp_scan_exceed_swap_pte)
+      if (++swapped > max_swap) return exceed(k, C.thp_scan_exceed_swap_pte)
       continue
     }
     if (pte === 0 || (pte & PTE_SPECIAL) !== 0) {
-      if (++none > MAX_PTES_NONE && daemon) return exceed(k, C.thp_scan_exceed_none_pte)
+      if (++none > max_none) return exceed(k, C.thp_scan_exceed_none_pte)
       continue
     }
     if ((pte & PTE_P) === 0) return SCAN_FAIL
     if ((pte & PTE_W) !== 0) writable = true
     const pfn = pte >>> PTE_SHIFT
-    const flags = k.page.flags[pfn]!
-    if (page_mapcount(k, pfn) > 1 && ++shared > MAX_PTES_SHARED && daemon) return exceed(k, C.thp_scan_exceed_share_pte)
+    if (page_mapcount(k, pfn) > 1 && ++shared > max_shared) return exceed(k, C.thp_scan_exceed_share_pte)
+    // The parts of a huge page that is mapped by small entries are judged by their head.
+    const flags = k.page.flags[compound_head(k, pfn)]!
     if ((flags & PG_anon) === 0) return SCAN_FAIL
-    if ((flags & PG_lru) === 0 || (flags & (PG_locked | PG_writeback)) !== 0) return SCAN_AGAIN
-    if ((pte & PTE_A) !== 0) referenced++
+    if ((flags & PG_lru) === 0 || (flags & PG_locked) !== 0) return SCAN_AGAIN
+    if ((pte & PTE_A) !== 0 || (flags & PG_referenced) !== 0) referenced++
   }
-  if (none === PTRS || !writable) return SCAN_FAIL
+  if (!writable) return SCAN_FAIL
   if (daemon && (referenced === 0 || (swapped > 0 && referenced < HPAGE_PMD_NR / 2))) return SCAN_FAIL
   return collapse_huge_page(k, vma, haddr, pmd, daemon)
 }
@@ -242,7 +276,7 @@ function exceed(k: Kernel, counter: number): number {
 
 function collapse_huge_page(k: Kernel, vma: number, haddr: number, pmd: number, daemon: boolean): number {
   const mm = k.vma.mm[vma]!
-  const gfp = daemon ? GFP_TRANSHUGE_LIGHT | __GFP_DIRECT_RECLAIM : GFP_TRANSHUGE
+  const gfp = !daemon || khugepaged_defrag(k) !== 0 ? GFP_TRANSHUGE : GFP_TRANSHUGE_LIGHT
   const pfn = alloc_huge_page(k, mm, gfp)
   k.vmstat[pfn === 0 ? C.thp_collapse_alloc_failed : C.thp_collapse_alloc]!++
   if (pfn === 0) return SCAN_ALLOC_FAIL

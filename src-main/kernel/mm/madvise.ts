@@ -5,20 +5,7 @@
  * Linux: mm/madvise.c.
  */
 import {
-  PG_active,
-  PG_dirty,
-  PG_head,
-  PG_lru,
-  PG_referenced,
-  PG_swapcache,
-  PG_tail,
-  PTE_A,
-  PTE_D,
-  PTE_P,
-  PTE_PROTNONE,
-  PTE_PS,
   PTE_SHIFT,
-  PTE_SPECIAL,
   PTE_SWAP,
   VM_DONTCOPY,
   VM_DONTDUMP,
@@ -39,8 +26,6 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { xa_find, xa_load } from '../lib/xarray'
-import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
-import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import {
   EAGAIN,
   EFAULT,
@@ -69,21 +54,16 @@ import {
 import { force_page_cache_ra } from './readahead'
 import { faultin_vma_page_range } from './gup'
 import { vma_kernel_pagesize } from './hugetlb'
-import { deactivate_huge_pmd, free_huge_pmd, split_huge_page } from './huge_memory'
 import { khugepaged_enter_vma, madvise_collapse } from './khugepaged'
 import { __ksm_enter } from './ksm'
 import { unmerge_ksm_pages } from './ksm_merge'
+import { madvise_cold_or_pageout, madvise_free_single_vma, walk_range } from './madvise_pages'
 import { page_align } from './mmap'
 import { is_shmem } from './inode'
-import { compound_head } from './page_alloc'
-import { page_mapcount } from './rmap'
-import { sync_mm_rss, update_hiwater_rss } from './rss_stat'
-import { deactivate_page, isolate_lru_page, lru_add_drain, mark_page_lazyfree } from './swap'
-import { free_swap_and_cache, try_to_free_swap } from './swapfile'
+import { lru_add_drain } from './swap'
 import { read_swap_cache_async } from './swap_state'
-import { find_vma, linear_page_index, vma_is_anonymous } from './vma'
+import { find_vma, linear_page_index } from './vma'
 import { vma_modify } from './vma_merge'
-import { reclaim_page_list } from './vmscan'
 import { zap_page_range } from './zap'
 
 /** 0 or -errno. Unmapped parts are skipped and reported as ENOMEM at the end. */
@@ -254,129 +234,7 @@ function force_shm_swapin_readahead(k: Kernel, inode: number, from: number, to: 
 
 /** Starts the reads of what is in swap; the faults will find it in the cache. */
 function swapin_walk(k: Kernel, vma: number, start: number, end: number): void {
-  walk_range(
-    k,
-    vma,
-    start,
-    end,
-    () => false,
-    (_slot, entry) => {
-      if ((entry & PTE_SWAP) !== 0) read_swap_cache_async(k, entry >>> PTE_SHIFT)
-      return true
-    },
-  )
-}
-
-// ---------------------------------------------------------------- walking the pages of an area
-
-/**
- * Calls `visit(slot, entry)` for every entry in use of a range, until it says no: then the next table comes. `huge(pmd, whole)`
- * has a huge page, all or a part of it in the range, and says whether it is small pages now.
- */
-function walk_range(
-  k: Kernel,
-  vma: number,
-  start: number,
-  end: number,
-  huge: (pmd: number, whole: boolean) => boolean,
-  visit: (slot: number, entry: number) => boolean,
-): void {
-  const mm = k.vma.mm[vma]!
-  for (let addr = start; addr < end;) {
-    const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
-    const pmd = pmd_offset(k, mm, addr)
-    const small = pmd !== 0 && ((k.pt.entry[pmd]! & PTE_PS) === 0 || huge(pmd, next - addr === PMD_SIZE))
-    const entry = small ? k.pt.entry[pmd]! : 0
-    if (entry !== 0) {
-      const base = (entry >>> PTE_SHIFT) * PTRS
-      for (let at = addr; at < next; at += 4096) {
-        const slot = base + (Math.floor(at / 4096) & 511)
-        if (k.pt.entry[slot] !== 0 && !visit(slot, k.pt.entry[slot]!)) break
-      }
-    }
-    addr = next
-  }
-}
-
-/** A frame of a huge page that small entries map. */
-function is_part(k: Kernel, pfn: number): boolean {
-  return (k.page.flags[pfn]! & (PG_head | PG_tail)) !== 0
-}
-
-/** MADV_FREE: the content may go; pages that are clean until reclaim looks are dropped then. */
-function madvise_free_single_vma(k: Kernel, vma: number, start: number, end: number): number {
-  if (!vma_is_anonymous(k, vma)) return -EINVAL
-  const mm = k.vma.mm[vma]!
-  update_hiwater_rss(k, mm)
-  lru_add_drain(k)
-  walk_range(
-    k,
-    vma,
-    start,
-    end,
-    (pmd, whole) => free_huge_pmd(k, pmd, whole),
-    (slot, entry) => {
-      if ((entry & PTE_SWAP) !== 0) {
-        sync_mm_rss(k, mm)
-        k.mm.swapents[mm]!--
-        set_entry(k, slot, 0)
-        free_swap_and_cache(k, entry >>> PTE_SHIFT)
-        return true
-      }
-      // Entries without rights are present, too (pte_present).
-      if ((entry & (PTE_P | PTE_PROTNONE)) === 0 || (entry & PTE_SPECIAL) !== 0) return true
-      const pfn = entry >>> PTE_SHIFT
-      if (
-        is_part(k, pfn) &&
-        (page_mapcount(k, compound_head(k, pfn)) !== 1 || !split_huge_page(k, compound_head(k, pfn)))
-      )
-        return false
-      madvise_free_page(k, slot, pfn)
-      return true
-    },
-  )
-  flush_tlb_range(k, mm, start, end)
-  return 0
-}
-
-function madvise_free_page(k: Kernel, slot: number, pfn: number): void {
-  const flags = k.page.flags[pfn]!
-  if ((flags & (PG_swapcache | PG_dirty)) !== 0) {
-    if (page_mapcount(k, pfn) !== 1) return
-    if ((flags & PG_swapcache) !== 0 && !try_to_free_swap(k, pfn)) return
-    k.page.flags[pfn]! &= ~PG_dirty
-  }
-  k.pt.entry[slot]! &= ~(PTE_A | PTE_D)
-  mark_page_lazyfree(k, pfn)
-}
-
-/** MADV_COLD: to the inactive list; MADV_PAGEOUT: reclaimed at once. Pages that others map too are left alone. */
-function madvise_cold_or_pageout(k: Kernel, vma: number, start: number, end: number, pageout: boolean): number {
-  if ((k.vma.vm_flags[vma]! & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB)) !== 0) return -EINVAL
-  lru_add_drain(k)
-  const taken: number[] = []
-  walk_range(
-    k,
-    vma,
-    start,
-    end,
-    (pmd, whole) => deactivate_huge_pmd(k, pmd, pageout, whole),
-    (slot, entry) => {
-      if ((entry & (PTE_P | PTE_PROTNONE)) === 0 || (entry & PTE_SPECIAL) !== 0) return true
-      const pfn = entry >>> PTE_SHIFT
-      if (is_part(k, pfn) && (page_mapcount(k, pfn) !== 1 || !split_huge_page(k, compound_head(k, pfn)))) return false
-      if (page_mapcount(k, pfn) !== 1 || (k.page.flags[pfn]! & PG_lru) === 0) return true
-      k.pt.entry[slot] = entry & ~PTE_A
-      k.page.flags[pfn]! &= ~PG_referenced
-      if (!pageout) deactivate_page(k, pfn)
-      else if (isolate_lru_page(k, pfn)) {
-        k.page.flags[pfn]! &= ~PG_active
-        taken.push(pfn)
-      }
-      return true
-    },
-  )
-  flush_tlb_range(k, k.vma.mm[vma]!, start, end)
-  if (taken.length > 0) reclaim_page_list(k, taken)
-  return 0
+  walk_range(k, vma, start, end, (_slot, entry) => {
+    if ((entry & PTE_SWAP) !== 0) read_swap_cache_async(k, entry >>> PTE_SHIFT)
+  })
 }

@@ -1,4 +1,4 @@
-/** mincore: which pages of a range are in memory (mm/mincore.c), summed up. */
+/** mincore: which pages of a range are in memory. Linux: mm/mincore.c. */
 import { PTE_P, PTE_PROTNONE, PTE_PS, PTE_SHIFT, PTE_SWAP, type Kernel } from '../kernel'
 import { EINVAL, ENOMEM } from '../uapi'
 import { find_page } from './filemap'
@@ -6,18 +6,20 @@ import { mapped_entry } from './gup'
 import { page_align } from './mmap'
 import { find_vma, linear_page_index } from './vma'
 
-/** Pages resident, or -errno. Of a file, cached pages count whether they are mapped or not. */
-export function do_mincore(k: Kernel, mm: number, start: number, length: number): number {
+/**
+ * How many pages are resident, or -errno; `vec` gets the number of each, counted from `start`. Of a file, cached pages count
+ * whether they are mapped or not.
+ */
+export function do_mincore(k: Kernel, mm: number, start: number, length: number, vec: number[] = []): number {
   if (start % 4096 !== 0) return -EINVAL
   const end = start + page_align(length)
-  let resident = 0
   for (let at = start; at < end;) {
     const vma = find_vma(k, mm, at)
     if (vma === 0 || k.vma.vm_start[vma]! > at) return -ENOMEM
     const to = Math.min(end, k.vma.vm_end[vma]!)
-    for (; at < to; at += 4096) if (page_resident(k, mm, vma, at)) resident++
+    for (; at < to; at += 4096) if (page_resident(k, mm, vma, at)) vec.push((at - start) / 4096)
   }
-  return resident
+  return vec.length
 }
 
 function page_resident(k: Kernel, mm: number, vma: number, addr: number): boolean {

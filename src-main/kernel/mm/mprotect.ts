@@ -115,7 +115,8 @@ export function change_protection(k: Kernel, vma: number, start: number, end: nu
     let entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
     if ((entry & PTE_PS) !== 0) {
       if (next - addr === PMD_SIZE) {
-        k.pt.entry[pmd] = new_protection(k, vma, entry, prot)
+        // change_huge_pmd: what becomes writable is left to the next write, which faults.
+        k.pt.entry[pmd] = modified(entry, prot)
         changed += 512
         entry = 0
       } else {
@@ -139,10 +140,13 @@ export function change_protection(k: Kernel, vma: number, start: number, end: nu
   charge(k, changed * 10)
 }
 
-/** pte_modify: accessed, dirty and the frame stay; write comes back where it would fault for nothing. */
+/** pte_modify, pmd_modify: accessed, dirty and the frame stay. */
+function modified(old: number, prot: number): number {
+  return (old & ~(PTE_P | PTE_W | PTE_PROTNONE)) | (prot & ~PTE_A)
+}
+/** Write comes back where it would fault for nothing. */
 function new_protection(k: Kernel, vma: number, old: number, prot: number): number {
-  const kept = old & ~(PTE_P | PTE_W | PTE_PROTNONE)
-  const entry = kept | (prot & ~PTE_A)
+  const entry = modified(old, prot)
   return can_change_pte_writable(k, vma, entry) ? entry | PTE_W : entry
 }
 

@@ -9,6 +9,7 @@
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
 import {
+  PAGE_SIZE,
   PG_anon,
   PG_anon_exclusive,
   PG_dirty,
@@ -22,6 +23,7 @@ import {
   PTE_D,
   PTE_P,
   PTE_PROTNONE,
+  PTE_PS,
   PTE_SHIFT,
   PTE_SPECIAL,
   PTE_SWAP,
@@ -35,9 +37,15 @@ import {
 } from '../kernel'
 import { COST } from '../costs'
 import { charge } from '../task'
-import { pte_offset, set_entry } from '../arch/x86/pgtable'
+import { pmd_offset, pte_offset, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_page } from '../arch/x86/tlb_flush'
-import { compound_mapcount, deferred_split_huge_page, huge_page_referenced } from './huge_memory'
+import {
+  __split_huge_pmd,
+  compound_mapcount,
+  deferred_split_huge_page,
+  HPAGE_PMD_NR,
+  huge_page_referenced,
+} from './huge_memory'
 import { rmap_walk_ksm } from './ksm_stable'
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_look_around } from './lru_gen_walk'
@@ -216,7 +224,9 @@ export function page_referenced(k: Kernel, pfn: number): number {
  */
 export function try_to_unmap(k: Kernel, pfn: number): boolean {
   let walked = 0
+  const huge = (k.page.flags[pfn]! & PG_head) !== 0
   rmap_walk(k, pfn, (vma, addr) => {
+    if (huge) return try_to_unmap_huge(k, pfn, vma, addr)
     const slot = page_vma_mapped(k, pfn, vma, addr)
     if (slot === 0) return true
     if ((k.vma.vm_flags[vma]! & VM_LOCKED) !== 0) return false
@@ -227,14 +237,29 @@ export function try_to_unmap(k: Kernel, pfn: number): boolean {
   return !page_mapped(k, pfn)
 }
 
+/** TTU_SPLIT_HUGE_PMD: the PMD entry becomes 512 small ones, which go one by one; the page stays whole. */
+function try_to_unmap_huge(k: Kernel, head: number, vma: number, addr: number): boolean {
+  if ((k.vma.vm_flags[vma]! & VM_LOCKED) !== 0) return false
+  const pmd = pmd_offset(k, k.vma.mm[vma]!, addr)
+  const entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
+  if ((entry & PTE_PS) !== 0 && entry >>> PTE_SHIFT === head) __split_huge_pmd(k, vma, pmd, addr)
+  for (let i = 0; i < HPAGE_PMD_NR; i++) {
+    const slot = page_vma_mapped(k, head + i, vma, addr + i * PAGE_SIZE)
+    if (slot !== 0 && !try_to_unmap_one(k, head + i, vma, addr + i * PAGE_SIZE, slot)) return false
+  }
+  return true
+}
+
 function try_to_unmap_one(k: Kernel, pfn: number, vma: number, addr: number, slot: number): boolean {
   const mm = k.vma.mm[vma]!
   const entry = k.pt.entry[slot]!
   set_entry(k, slot, 0)
   flush_tlb_page(k, mm, addr)
   update_hiwater_rss(k, mm)
-  const flags = k.page.flags[pfn]!
-  if ((entry & PTE_D) !== 0) set_page_dirty(k, pfn)
+  // What is asked of the whole page is in its head's flags.
+  const head = compound_head(k, pfn)
+  const flags = k.page.flags[head]!
+  if ((entry & PTE_D) !== 0) set_page_dirty(k, head)
   if ((flags & PG_anon) === 0) {
     mm_counter(k, pfn)[mm]!--
     page_remove_rmap(k, pfn, vma)
@@ -242,9 +267,9 @@ function try_to_unmap_one(k: Kernel, pfn: number, vma: number, addr: number, slo
   }
   if ((flags & PG_swapbacked) === 0) {
     // MADV_FREE: written again since means it is kept.
-    if ((k.page.flags[pfn]! & PG_dirty) !== 0) {
+    if ((k.page.flags[head]! & PG_dirty) !== 0) {
       set_entry(k, slot, entry)
-      k.page.flags[pfn]! |= PG_swapbacked
+      k.page.flags[head]! |= PG_swapbacked
       return false
     }
     k.mm.rss_anon[mm]!--

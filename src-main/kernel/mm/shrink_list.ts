@@ -31,8 +31,10 @@ import {
 import { COST } from '../costs'
 import { charge, fatal_signal_pending } from '../task'
 import { try_to_free_buffers } from './buffer'
+import { compound_mapcount } from './huge_memory'
 import { split_huge_page } from './huge_split'
 import { count_memcg_events, count_reclaim_events, mem_cgroup_swap_full } from './memcontrol'
+import { memcg_event, MEMCG_SWAP_FAIL } from './memcg_stat'
 import { lru_gen_enabled } from './lru_gen'
 import { blk_poll } from './page_io'
 import { wakeup_flusher_threads } from './page_writeback'
@@ -278,12 +280,17 @@ function shrink_folio(
 
   const anon = (flags[pfn]! & PG_anon) !== 0
   const swapbacked = (flags[pfn]! & PG_swapbacked) !== 0
-  if ((flags[pfn]! & PG_head) !== 0 && swapbacked) {
-    if (!split_isolated(k, pfn, list)) return Verdict.Activate
-    sc.nr_scanned -= nr - 1
-  }
   if (anon && swapbacked && (flags[pfn]! & PG_swapcache) === 0) {
     if ((sc.gfp & __GFP_IO) === 0) return Verdict.Keep
+    if ((flags[pfn]! & PG_head) !== 0) {
+      // Without a PMD entry some of its parts may be free already; with one it is a whole that no run of slots is for.
+      const entire = compound_mapcount(k, pfn) > 0
+      if (entire) memcg_event(k, k.page.memcg[pfn]!, MEMCG_SWAP_FAIL)
+      if (!split_isolated(k, pfn, list)) return Verdict.Activate
+      if (entire) k.vmstat[C.thp_swpout_fallback]!++
+      sc.nr_scanned -= nr - 1
+      nr = 1
+    }
     if (!add_to_swap(k, pfn)) return Verdict.Activate
   }
   if (page_mapcount(k, pfn) !== 0 && !try_to_unmap(k, pfn)) return Verdict.Activate

@@ -1,5 +1,5 @@
 /**
- * Clusters of 256 slots on solid-state swap: each CPU fills a cluster of its own, so that writes stay sequential
+ * Clusters of 512 slots on solid-state swap: each CPU fills a cluster of its own, so that writes stay sequential
  * without a search. Free clusters are a list, at first in an order that spreads the CPUs over the device.
  *
  * Linux: mm/swapfile.c (cluster_info). Simplified: no discard list.

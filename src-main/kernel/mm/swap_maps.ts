@@ -10,9 +10,9 @@ import { kfree, kmalloc } from './slab_common'
 import { alloc_single_pages, vfree, vmalloc } from './vmalloc'
 
 const PAGE_SIZE = 4096
-/** struct swap_cluster_info, for 256 slots each. */
+/** struct swap_cluster_info, for 512 slots each. */
 const CLUSTER_BYTES = 8
-const CLUSTER_SLOTS = 256
+const CLUSTER_SLOTS = 512
 /** struct address_space, for 64 MiB each. */
 const SPACE_BYTES = 192
 const SPACE_SLOTS = 16384

@@ -5,7 +5,7 @@
  *
  * A slot is named by its row in k.swap; an area owns the rows start … start + pages (its first page is the header, bad).
  *
- * Linux: mm/swapfile.c, mm/swap_slots.c. Kept: next-fit with clusters of 256 on rotating disks, one cluster per CPU on
+ * Linux: mm/swapfile.c, mm/swap_slots.c. Kept: next-fit with clusters of 512 on rotating disks, one cluster per CPU on
  * solid-state ones, per-CPU caches of 64 slots for taking and giving back, vm_swap_full. Simplified: counts are 14 bits
  * wide, so there are no continuation pages; no discard.
  */
@@ -25,7 +25,7 @@ export const SWAP_HAS_CACHE = 0x4000
 export const SWAP_COUNT_MASK = 0x3fff
 /** The header page and what lies past the end. */
 export const SWAP_MAP_BAD = 0x3fff
-export const SWAPFILE_CLUSTER = 256
+export const SWAPFILE_CLUSTER = 512
 /** swap_info.flags */
 export const SWP_USED = 1
 export const SWP_WRITEOK = 2
@@ -215,7 +215,7 @@ function scan_swap_map_slots(k: Kernel, area: number, n: number, out: number[]):
   }
 }
 
-/** Rotating disks: after 256 slots look for 256 free ones in a row, from the start of the area. */
+/** Rotating disks: after 512 slots (HPAGE_PMD_NR) look for 512 free ones in a row, from the start of the area. */
 function find_cluster(k: Kernel, area: number): number {
   const si = k.swap_info
   if (si.cluster_nr[area]! > 0) {

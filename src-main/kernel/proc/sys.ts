@@ -5,8 +5,8 @@
 import type { Kernel } from '../kernel'
 import { device_rotational } from '../block/device'
 import { EACCES, EINVAL, EPERM } from '../uapi'
-import { thp, thp_small_machine } from '../mm/thp'
-import { khugepaged } from '../mm/khugepaged'
+import { thp } from '../mm/thp'
+import { khugepaged, khugepaged_defrag, khugepaged_knob, set_khugepaged_knob, type Knob } from '../mm/khugepaged'
 import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { buddyinfo_nodes, node_meminfo } from './node'
 import { block_stat, dev_block_folder, dev_numbers, device_name } from './block'
@@ -173,6 +173,9 @@ function kept(key: string, initial: number, limits: { min?: number; max?: number
     ...limits,
   }
 }
+function knob(name: Knob, limits: Partial<Setting> = {}): Setting {
+  return { get: (k) => khugepaged_knob(k, name), set: (k, value) => set_khugepaged_knob(k, name, value), ...limits }
+}
 const NUMBERS: Readonly<Record<string, Setting>> = {
   [`${THP}/use_zero_page`]: {
     get: (k) => thp(k).use_zero_page,
@@ -181,16 +184,13 @@ const NUMBERS: Readonly<Record<string, Setting>> = {
     },
     max: 1,
   },
-  [`${THP}/khugepaged/defrag`]: {
-    ...kept('khugepaged.defrag', 1, { max: 1 }),
-    get: (k) => k.var.sysctl['khugepaged.defrag'] ?? (thp_small_machine(k) ? 0 : 1),
-  },
-  [`${THP}/khugepaged/pages_to_scan`]: kept('khugepaged.pages_to_scan', 4096, { min: 1 }),
-  [`${THP}/khugepaged/scan_sleep_millisecs`]: kept('khugepaged.scan_sleep_millisecs', 10000),
-  [`${THP}/khugepaged/alloc_sleep_millisecs`]: kept('khugepaged.alloc_sleep_millisecs', 60000),
-  [`${THP}/khugepaged/max_ptes_none`]: kept('khugepaged.max_ptes_none', 511, { max: 511 }),
-  [`${THP}/khugepaged/max_ptes_swap`]: kept('khugepaged.max_ptes_swap', 64, { max: 511 }),
-  [`${THP}/khugepaged/max_ptes_shared`]: kept('khugepaged.max_ptes_shared', 256, { max: 511 }),
+  [`${THP}/khugepaged/defrag`]: { ...kept('khugepaged.defrag', 1, { max: 1 }), get: khugepaged_defrag },
+  [`${THP}/khugepaged/pages_to_scan`]: knob('pages_to_scan', { min: 1 }),
+  [`${THP}/khugepaged/scan_sleep_millisecs`]: knob('scan_sleep_millisecs'),
+  [`${THP}/khugepaged/alloc_sleep_millisecs`]: knob('alloc_sleep_millisecs'),
+  [`${THP}/khugepaged/max_ptes_none`]: knob('max_ptes_none', { max: 511 }),
+  [`${THP}/khugepaged/max_ptes_swap`]: knob('max_ptes_swap', { max: 511 }),
+  [`${THP}/khugepaged/max_ptes_shared`]: knob('max_ptes_shared', { max: 511 }),
 }
 
 function choice_attribute({ values, get, set }: Choice): Attribute {

@@ -96,6 +96,8 @@ it('nodes that only hold shadows go when they are more than the cgroup’s pages
 it('a huge page that lost parts is split when its cgroup is reclaimed', () => {
   const r = lab(
     machine(1024, 'always') +
+      // khugepaged would make it whole again.
+      `  - writeFile: { path: /sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none, text: '0' }\n` +
       group('/a') +
       group('/b') +
       '  - fork: { as: a }\n  - cgroup: { path: /a, attach: [a] }\n' +
