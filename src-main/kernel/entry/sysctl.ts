@@ -22,7 +22,7 @@ import {
   set_max_huge_pages,
   set_overcommit_huge_pages,
 } from '../mm/hugetlb_pool'
-import { writeback_set_ratelimit } from '../mm/page_writeback'
+import { wakeup_flusher_threads, writeback_set_ratelimit } from '../mm/page_writeback'
 import { printk } from '../task'
 import {
   INT_MAX,
@@ -128,7 +128,13 @@ export const SYSCTLS: readonly Sysctl[] = [
     'Dirty share of available memory at which writers are throttled.',
     instead('vm.dirty_ratio', 'vm.dirty_bytes'),
   ),
-  row('vm.dirty_writeback_centisecs', 500, INT_MIN, INT_MAX, 'How often the flusher wakes.'),
+  row('vm.dirty_writeback_centisecs', 500, INT_MIN, INT_MAX, 'How often the flusher wakes.', (k, value) => {
+    const old = k.var.sysctl['vm.dirty_writeback_centisecs'] ?? 500
+    k.var.sysctl['vm.dirty_writeback_centisecs'] = value
+    // A change takes effect at once: the flusher writes everything, and sleeps by the new interval after it.
+    if (value !== 0 && value !== old) wakeup_flusher_threads(k)
+    return 0
+  }),
   row('vm.dirtytime_expire_seconds', 43200, 0, INT_MAX, 'Age at which dirty inode times are written.'),
   trigger('vm.drop_caches', 1, 4, '1 drops clean page cache, 2 dentries and inodes, 3 both.', (k, value) => {
     if ((value & 3) !== 0) drop_caches(k, value & 3)

@@ -222,11 +222,14 @@ function wait_writeback(k: Kernel, pfn: number): void {
 
 // ---------------------------------------------------------------- sync
 
-/** fsync: writes a file's dirty pages and waits for all its writes. */
+/**
+ * filemap_write_and_wait: writes a file's dirty pages and waits for all its writes. The inode stays where it stands among the
+ * dirty ones, with its time: only the flusher's next visit finds that nothing is left to do.
+ */
 export function filemap_write_and_wait(k: Kernel, inode: number): void {
-  while (k.inode.nr_dirty[inode]! > 0) if (writeback_single_inode(k, inode, MAX_INDEX) === 0) break
-  while (k.inode.nr_writeback[inode]! > 0) {
-    const index = xa_find(k, inode, 0, MAX_INDEX, 'writeback')
+  if (k.inode.nr_dirty[inode]! > 0) do_writepages(k, inode, 0, MAX_INDEX)
+  for (let index = 0; k.inode.nr_writeback[inode]! > 0; index++) {
+    index = xa_find(k, inode, index, MAX_INDEX, 'writeback')
     if (index < 0) return
     wait_writeback(k, xa_load(k, inode, index))
   }
@@ -234,11 +237,8 @@ export function filemap_write_and_wait(k: Kernel, inode: number): void {
 /** __filemap_fdatawrite_range: begins to write pages `first` … `last`; where its turns of writeback go on stays. */
 export function file_write_range(k: Kernel, inode: number, first: number, last: number): void {
   const turn = k.inode.writeback_index[inode]!
-  if (k.inode.nr_dirty[inode]! === 0 || do_writepages(k, inode, first, MAX_INDEX, last) === 0) return
-  k.inode.writeback_index[inode] = turn
-  if (k.inode.nr_dirty[inode] !== 0) return
-  wb_remove(k, inode)
-  inode_add_lru(k, inode)
+  if (k.inode.nr_dirty[inode]! > 0 && do_writepages(k, inode, first, MAX_INDEX, last) > 0)
+    k.inode.writeback_index[inode] = turn
 }
 /** file_write_and_wait_range. */
 export function file_write_and_wait_range(k: Kernel, inode: number, first: number, last: number): void {

@@ -18,12 +18,13 @@ import {
 import { fatal_signal_pending } from '../task'
 import { pmd_offset, PTRS, pud_offset } from '../arch/x86/pgtable'
 import { EFAULT, EINTR, EINVAL, ENOMEM } from '../uapi'
+import { hugetlb_fault } from './hugetlb'
 import { handle_mm_fault } from './memory'
 import { compound_head } from './page_alloc'
 import { set_page_dirty } from './page_writeback'
 import { lru_add_drain, mark_page_accessed } from './swap'
 import { FAULT_FLAG_REMOTE, FAULT_FLAG_WRITE, VM_FAULT_ERROR, VM_FAULT_OOM } from './vm_fault'
-import { find_vma, vma_is_accessible } from './vma'
+import { find_vma, is_vm_hugetlb_page, vma_is_accessible } from './vma'
 
 /** Faults every page of [start, start + len) in as far as it goes; errors are ignored, as mmap(2) does. */
 export function mm_populate(k: Kernel, mm: number, start: number, len: number): void {
@@ -75,7 +76,11 @@ function get_user_pages(k: Kernel, vma: number, start: number, end: number, writ
   for (let addr = start; addr < end; addr += 4096) {
     if (!follow_page(k, k.vma.mm[vma]!, addr, write)) {
       if (fatal_signal_pending(k, k.var.current)) return -EINTR
-      const ret = handle_mm_fault(k, vma, addr, FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0))
+      const flags = FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0)
+      // follow_hugetlb_page goes past handle_mm_fault: what it faults in is nobody's fault.
+      const ret = is_vm_hugetlb_page(k, vma)
+        ? hugetlb_fault(k, k.vma.mm[vma]!, vma, addr, flags)
+        : handle_mm_fault(k, vma, addr, flags)
       if ((ret & VM_FAULT_ERROR) !== 0) return (ret & VM_FAULT_OOM) !== 0 ? -ENOMEM : -EFAULT
       follow_page(k, k.vma.mm[vma]!, addr, write)
     }

@@ -24,7 +24,7 @@ import {
   type Kernel,
 } from '../kernel'
 import { COST } from '../costs'
-import { charge } from '../task'
+import { charge, printk } from '../task'
 import { PMD_SIZE, pmd_offset, pud_offset, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { ENOMEM, MAP_HUGE_1GB, MAP_HUGE_2MB, MAP_HUGE_MASK } from '../uapi'
@@ -47,6 +47,7 @@ import { maybe_mkwrite, vm_page_prot } from './memory'
 import { tlb_remove_entry, type MmuGather } from './mmu_gather'
 import { pmd_alloc, pud_alloc } from './pgalloc'
 import { FAULT_FLAG_WRITE, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './vm_fault'
+import { is_vm_hugetlb_page, linear_page_index, vma_address } from './vma'
 
 // ---------------------------------------------------------------- mappings
 
@@ -84,7 +85,7 @@ export function hugetlb_reserve_pages(k: Kernel, vma: number, index: number): nu
   if (reserved && !hugetlb_acct_memory(k, h, pages)) return -ENOMEM
   k.vma.vm_pgoff[vma] = 0
   k.vma.swap_ra[vma] = s.next
-  s.maps[s.next++] = { h: index, shared: (flags & VM_SHARED) !== 0, reserved, users: 1, used: {} }
+  s.maps[s.next++] = { h: index, shared: (flags & VM_SHARED) !== 0, reserved, users: 1, used: {}, unmapped: false }
   publish(k, s)
   return 0
 }
@@ -95,7 +96,7 @@ export function hugetlb_dup(k: Kernel, vma: number, from: number, child: boolean
   const map = map_of(s, k, from)
   if (child && !map.shared) {
     k.vma.swap_ra[vma] = s.next
-    s.maps[s.next++] = { h: map.h, shared: false, reserved: false, users: 1, used: {} }
+    s.maps[s.next++] = { h: map.h, shared: false, reserved: false, users: 1, used: {}, unmapped: false }
     return
   }
   k.vma.swap_ra[vma] = k.vma.swap_ra[from]!
@@ -167,6 +168,10 @@ function hugetlb_no_page(k: Kernel, mm: number, vma: number, haddr: number, slot
   const s = huge_state(k)
   const map = map_of(s, k, vma)
   const h = s.hstates[map.h]!
+  if (map.unmapped) {
+    printk(k, `PID ${k.task.pid[k.var.current]!} killed due to inadequate hugepage pool`)
+    return VM_FAULT_SIGBUS
+  }
   const offset = huge_offset(k, vma, h, haddr)
   let pfn = map.shared ? (map.used[offset] ?? 0) : 0
   if (pfn === 0) {
@@ -203,17 +208,17 @@ function hugetlb_wp(k: Kernel, mm: number, vma: number, haddr: number, slot: num
   const entry = k.pt.entry[slot]!
   const old = entry >>> PTE_SHIFT
   flush_tlb_range(k, mm, haddr, haddr + 4096)
-  if (k.page.mapcount[old] === 1 || (k.vma.vm_flags[vma]! & VM_SHARED) !== 0) {
-    k.page.flags[old]! |= PG_anon_exclusive
-    k.page.mapping[old] = k.vma.anon_vma[vma]!
-    k.pt.entry[slot] = maybe_mkwrite(k, vma, entry | PTE_A | PTE_D)
-    return 0
-  }
+  if (k.page.mapcount[old] === 1 || (k.vma.vm_flags[vma]! & VM_SHARED) !== 0) return hugetlb_reuse(k, vma, slot)
   const map = map_of(s, k, vma)
   const h = s.hstates[map.h]!
   if (!anon_vma_prepare(k, vma)) return VM_FAULT_OOM
   const pfn = alloc_huge_page(k, h, map, huge_offset(k, vma, h, haddr), false)
-  if (pfn === 0) return VM_FAULT_SIGBUS
+  if (pfn === 0) {
+    // Who reserved the pages does not die for lack of one: those it shares the page with since a fork lose theirs.
+    if (!map.reserved) return VM_FAULT_SIGBUS
+    unmap_ref_private(k, vma, haddr, old)
+    return k.page.mapcount[old] === 1 ? hugetlb_reuse(k, vma, slot) : VM_FAULT_SIGBUS
+  }
   charge(k, COST.copy_page * pages_per_huge_page(h))
   k.page.mapcount[old]!--
   k.mm.hugetlb_pages[mm]! -= pages_per_huge_page(h)
@@ -222,6 +227,37 @@ function hugetlb_wp(k: Kernel, mm: number, vma: number, haddr: number, slot: num
   map_page(k, mm, vma, slot, pfn, h, true)
   publish(k, s)
   return 0
+}
+
+function hugetlb_reuse(k: Kernel, vma: number, slot: number): number {
+  const entry = k.pt.entry[slot]!
+  const pfn = entry >>> PTE_SHIFT
+  k.page.flags[pfn]! |= PG_anon_exclusive
+  k.page.mapping[pfn] = k.vma.anon_vma[vma]!
+  k.pt.entry[slot] = maybe_mkwrite(k, vma, entry | PTE_A | PTE_D)
+  return 0
+}
+
+/** The page goes from the other areas that map it without a reservation; a later fault of theirs is their end. */
+function unmap_ref_private(k: Kernel, owner: number, haddr: number, pfn: number): void {
+  const s = huge_state(k)
+  const size = huge_page_size(hstate_vma(k, owner))
+  const pgoff = linear_page_index(k, owner, haddr)
+  for (let link = k.anon_vma.head[k.page.mapping[pfn]!]!; link !== 0; link = k.avc.anon_next[link]!) {
+    const vma = k.avc.vma[link]!
+    const addr = vma_address(k, vma, pgoff)
+    if (vma === owner || addr < 0 || !is_vm_hugetlb_page(k, vma)) continue
+    const map = map_of(s, k, vma)
+    if (map.shared || map.reserved) continue
+    const mm = k.vma.mm[vma]!
+    const slot = huge_pte_offset(k, mm, addr, size)
+    if (slot === 0 || k.pt.entry[slot] === 0 || k.pt.entry[slot]! >>> PTE_SHIFT !== pfn) continue
+    set_entry(k, slot, 0)
+    flush_tlb_range(k, mm, addr, addr + 4096)
+    k.page.mapcount[pfn]!--
+    k.mm.hugetlb_pages[mm]! -= size / 4096
+    map.unmapped = true
+  }
 }
 
 /** fork: private pages become read-only on both sides, shared ones are mapped again. */

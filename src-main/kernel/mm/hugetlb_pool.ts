@@ -50,6 +50,8 @@ export interface HugeMap {
   users: number
   /** Offsets whose reservation is used up; for shared memory also their frames. */
   readonly used: Record<number, number>
+  /** It lost a page to who had reserved it (HPAGE_RESV_UNMAPPED). */
+  unmapped: boolean
 }
 export interface HugeState {
   readonly hstates: readonly Hstate[]
