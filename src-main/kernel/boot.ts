@@ -11,7 +11,7 @@ import { timer_del, timer_first } from './lib/timer'
 import { tlb_init } from './arch/x86/tlb'
 import { add_device, next_device_name } from './block/device'
 import { cmdline_text } from './cmdline'
-import { add_disk, driver_modules } from './drivers/gendisk'
+import { add_disks, driver_modules } from './drivers/gendisk'
 import { sysctl_init } from './entry/sysctl'
 import { size_limits } from './entry/sysctl_more'
 import { start_fs_threads, start_kernel_threads } from './kthreads'
@@ -27,7 +27,7 @@ import { bio_end_io } from './mm/page_io'
 import { swap_init } from './mm/swapon'
 import { zswap_init } from './mm/zswap'
 import { do_execve } from './sched/exec'
-import { EXT4_MODULES, load_modules } from './drivers/modules'
+import { EXT4_MODULES, free_module_init, load_modules } from './drivers/modules'
 import { kernel_thread } from './sched/fork'
 import { LD_SO_PATH, LIBC_PATH } from './sched/image'
 import { unpack_initramfs } from './sched/initramfs'
@@ -81,8 +81,9 @@ function block_init(k: Kernel): void {
 function load_drivers(k: Kernel): void {
   const { disk, swap } = k.config
   for (const kind of [disk, ...swap.map(({ device }) => device)]) load_modules(k, driver_modules(k, kind))
-  add_disk(k, disk)
+  add_disks(k)
   load_modules(k, EXT4_MODULES)
+  free_module_init(k)
   mount_ext4(k)
   start_fs_threads(k)
 }

@@ -6,8 +6,8 @@
  * Simplified: every tool touches the same pages, whatever it does; nothing else runs meanwhile.
  */
 import { assert } from '@shared/assert'
-import { add_disk, disk_modules } from './drivers/gendisk'
-import { EXT4_MODULES, load_modules } from './drivers/modules'
+import { add_disks, disk_modules } from './drivers/gendisk'
+import { EXT4_MODULES, free_module_init, load_modules } from './drivers/modules'
 import { own_pages, run_on } from './entry/run'
 import { exit_to_user_mode, sys_execve, sys_exit, sys_fork, sys_wait4 } from './entry/syscall'
 import type { Kernel } from './kernel'
@@ -30,7 +30,7 @@ function script(k: Kernel): Command[] {
   return [
     ...[tool, tool, tool, tool, tool], // mount devtmpfs, proc and sysfs; mkdir; stty
     ...drivers(k),
-    ...(k.config.swap.length > 0 ? [tool, swap_init] : []), // mkswap, swapon
+    ...(k.config.swap.length > 0 ? [tool, swap_init, tool] : []), // mkswap, swapon, cat swaps
     ...(k.config.ext4 === true ? [...EXT4_MODULES.map(insmod), mount] : []),
     ...[tool, tool, tool, tool], // cat meminfo, vmstat, zoneinfo and buddyinfo
   ]
@@ -41,14 +41,14 @@ const insmod =
   (k) =>
     load_modules(k, [name])
 
-/** The last driver finds the disk. */
+/** The last driver finds the disks. */
 function drivers(k: Kernel): Command[] {
   const commands = disk_modules(k).map(insmod)
   const last = commands.pop()
   if (last !== undefined)
     commands.push((k) => {
       last(k)
-      if (k.config.ext4 === true) add_disk(k, k.config.disk)
+      add_disks(k)
     })
   return commands
 }
@@ -75,6 +75,7 @@ function run_command(k: Kernel, command: Command): void {
   k.var.current = shell
   release_dead_tasks(k)
   assert(sys_wait4(k, pid, 0) === pid, 'run_command: the tool did not end')
+  free_module_init(k)
   exit_to_user_mode(k)
   compute(k)
 }

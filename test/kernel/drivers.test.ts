@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { proc_read } from '../../src-main/kernel/proc'
 import { boot } from '../../src-main/kernel/boot'
 import { add_disk, driver_modules } from '../../src-main/kernel/drivers/gendisk'
-import { load_modules } from '../../src-main/kernel/drivers/modules'
+import { free_module_init, load_modules } from '../../src-main/kernel/drivers/modules'
 import { drain_all_pages } from '../../src-main/kernel/mm/pcp'
 import type { Kernel, MachineConfig } from '../../src-main/kernel/kernel'
 import { meminfo } from '../../src-main/kernel/mm/vmstat'
@@ -50,6 +50,19 @@ describe('modules', () => {
     expect(split).toBeGreaterThan(0)
     expect(split % 2048).toBe(0)
     expect(ext4.DirectMap2M + split).toBe(without.DirectMap2M)
+  })
+
+  it('hold their init sections and symbols until RCU lets go of them', () => {
+    const k = machine({})
+    const used = (): number => meminfo(k).VmallocUsed
+    const before = used()
+    load_modules(k, ['jbd2'])
+    expect(used() - before).toBe(167936 / 1024 + 48)
+    free_module_init(k)
+    expect(used() - before).toBe(167936 / 1024)
+    free_module_init(k)
+    expect(used() - before).toBe(167936 / 1024)
+    verify(k)
   })
 
   it('bring six files in tracefs for each trace event, of inodes that nothing frees', () => {

@@ -43,7 +43,9 @@ test('every command has come and gone: init is the only process, and its numbers
 test('what a large module was copied through lies on the list of unmovable pages, and movable ones went for it', () => {
   const [plain, ext4] = [machine({ swap: SWAP }), machine({ swap: SWAP, ext4: true })]
   expect(listed(ext4, MIGRATE_UNMOVABLE)).toBeGreaterThan(3 * listed(plain, MIGRATE_UNMOVABLE))
-  expect(listed(ext4, MIGRATE_MOVABLE)).toBeLessThan(listed(plain, MIGRATE_MOVABLE))
+  // The lists overflowed while a module went, and with the next page directory all of them were given back.
+  expect(listed(plain, MIGRATE_MOVABLE)).toBeGreaterThan(300)
+  expect(listed(ext4, MIGRATE_MOVABLE)).toBeLessThan(30)
 })
 
 test('the packed image is as large as what it holds, and its frames become memory', () => {

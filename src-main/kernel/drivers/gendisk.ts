@@ -68,6 +68,12 @@ export function disk_modules(k: Kernel): readonly string[] {
   return [...new Set(kinds.flatMap((kind) => driver_modules(k, kind)))]
 }
 
+/** The driver finds the disks of the configuration: those of swap areas, and that of the files. */
+export function add_disks(k: Kernel): void {
+  for (const { device, file } of k.config.swap) if (file !== true) add_disk(k, device)
+  if (!k.config.bare || k.config.ext4 === true) add_disk(k, k.config.disk)
+}
+
 export function add_disk(k: Kernel, kind: DeviceKind): void {
   const { tags, scheduled, command, ring, per_cpu } = QUEUES[driver_of(k, kind)]
   const bytes = Math.ceil((REQUEST_BYTES + command) / CACHE_LINE) * CACHE_LINE

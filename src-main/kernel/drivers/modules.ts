@@ -4,7 +4,7 @@
  * trace event that it defines.
  *
  * Linux: kernel/module/{main,sysfs}.c, kernel/bpf/btf.c (btf_module_notify), kernel/trace/{ftrace,trace_events}.c.
- * Simplified: no init sections, no addresses. Sizes of images are those that lsmod shows on Debian 12, those of files
+ * Simplified: no addresses. Sizes of images are those that lsmod shows on Debian 12, those of files
  * add up to what the initramfs of the measured machine holds. BTF and trace events are reckoned back from that machine's
  * /proc/slabinfo and Slab, with the modules and without; the other objects are the rest of that difference.
  */
@@ -70,19 +70,41 @@ const MODULES: Readonly<Record<string, Module>> = {
   sd_mod: { size: 65536, file: 120, btf: 10, needs: ['scsi_mod'] },
   nvme_core: { size: 163840, file: 320, btf: 40, events: 4, fields: 34 },
   nvme: { size: 57344, file: 108, btf: 16, needs: ['nvme_core'], objects: ACPI_ROUTING },
-  crc16: { size: 16384, file: 8, btf: 1 },
-  mbcache: { size: 16384, file: 20, btf: 2 },
-  crc32c_generic: { size: 16384, file: 12, btf: 1 },
-  jbd2: { size: 167936, file: 344, btf: 24, events: 21, fields: 92, caches: 4, objects: { jbd2_revoke_table_s: 256 } },
+  crc16: { size: 16384, file: 6, btf: 1 },
+  mbcache: { size: 16384, file: 25, btf: 2 },
+  crc32c_generic: { size: 16384, file: 10, btf: 1 },
+  jbd2: { size: 167936, file: 357, btf: 24, events: 21, fields: 92, caches: 4, objects: { jbd2_revoke_table_s: 256 } },
   ext4: {
     size: 983040,
-    file: 2040,
+    file: 2016,
     btf: 200,
     needs: ['jbd2', 'crc16', 'mbcache'],
     events: 136,
     fields: 419,
     caches: 8,
   },
+}
+/**
+ * Of what only a module's start needs, KiB: its init sections and, until the few that stay are picked, all its symbols
+ * (layout_symtab), as in the files of Debian 12; a page where nothing is said.
+ */
+const INIT: Readonly<Record<string, number>> = {
+  virtio_ring: 16,
+  virtio: 8,
+  virtio_pci_modern_dev: 8,
+  virtio_pci_legacy_dev: 8,
+  virtio_pci: 8,
+  virtio_blk: 8,
+  scsi_mod: 72,
+  libata: 112,
+  libahci: 16,
+  ahci: 24,
+  sd_mod: 16,
+  nvme_core: 48,
+  nvme: 20,
+  mbcache: 8,
+  jbd2: 48,
+  ext4: 176,
 }
 /** Bytes of image for each function that ftrace may patch, and of the record of one. */
 const BYTES_PER_FUNCTION = 400
@@ -110,7 +132,8 @@ function load_module(k: Kernel, name: string): void {
   const { size, file, btf, events = 0, fields = 0, caches = 0, objects = {} } = MODULES[name]!
   const copy = vmalloc(k, file * 1024)
   const image = vmalloc(k, size)
-  assert(copy !== null && image !== null, 'load_module: no memory')
+  const start = vmalloc(k, (INIT[name] ?? 4) * 1024)
+  assert(copy !== null && image !== null && start !== null, 'load_module: no memory')
   set_memory_ro(k, image)
   const records = Math.ceil(((size / BYTES_PER_FUNCTION) * FTRACE_RECORD) / 4096)
   for (let i = 0; i < records; i++) assert(alloc_pages(k, GFP_KERNEL, 0) !== 0, 'load_module: no memory')
@@ -122,7 +145,17 @@ function load_module(k: Kernel, name: string): void {
   vfree(k, copy)
   hold_each(k, CACHE_FOLDER, caches)
   hold_each(k, objects)
+  init_free_list(k).push(start)
   k.var.mod['modules'] = [...loaded(k), name]
+}
+
+/** What modules that have started need no more. */
+function init_free_list(k: Kernel): number[][] {
+  return (k.var.mod['init_free_list'] ??= []) as number[][]
+}
+/** do_free_init: a work item, which first waits for RCU; by then the process that loaded the module has ended. */
+export function free_module_init(k: Kernel): void {
+  for (const start of init_free_list(k).splice(0)) vfree(k, start)
 }
 
 /** Size of a module's file, bytes. */

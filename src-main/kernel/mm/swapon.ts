@@ -7,7 +7,6 @@
 import { assert } from '@shared/assert'
 import { string_id, type Kernel } from '../kernel'
 import { add_device, device_rotational, next_device_name, type DeviceKind } from '../block/device'
-import { add_disk } from '../drivers/gendisk'
 import { prng_below } from '../lib/prng'
 import { printk } from '../task'
 import { EINVAL, ENOMEM, EPERM } from '../uapi'
@@ -33,12 +32,9 @@ import { exit_swap_address_space, init_swap_address_space } from './swap_space'
 import { unuse_mm } from './unuse'
 import { folio_wait_nested } from './page_io'
 
-/** The areas of the configuration, at boot: their disks come with them. */
+/** The areas of the configuration, at boot. */
 export function swap_init(k: Kernel): void {
-  for (const swap of k.config.swap) {
-    if (swap.file !== true) add_disk(k, swap.device)
-    swapon(k, swap.bytes, swap.device, swap.priority, swap.file === true)
-  }
+  for (const swap of k.config.swap) swapon(k, swap.bytes, swap.device, swap.priority, swap.file === true)
 }
 
 /** Puts a device (or file) of a size into use; the area's number, or a negative errno. */
