@@ -7,6 +7,7 @@ import { verify_rss_stat } from './mm/rss_stat'
 import { verify_slub } from './mm/verify_slub'
 import { verify_filemap } from './mm/verify_filemap'
 import { verify_lru } from './mm/verify_lru'
+import { verify_deferred_split } from './mm/deferred_split'
 import { verify_memcg } from './mm/verify_memcg'
 import { verify_swap } from './mm/verify_swap'
 import { verify_zswap } from './mm/zswap'
@@ -26,4 +27,5 @@ export function verify(k: Kernel): void {
   verify_swap(k)
   verify_zswap(k)
   verify_memcg(k)
+  verify_deferred_split(k)
 }

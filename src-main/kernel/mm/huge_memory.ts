@@ -5,7 +5,7 @@
  *   fault ─> huge page (or the huge zero page) ─ partial unmap, fork + write ─> split PMD: 512 PTEs, same frames
  *                                               ─ reclaim, deferred split ────> split page: 512 separate frames
  *
- * In the first tail of a huge page `index` holds the number of PMD entries, `private` its place in the deferred queue + 1.
+ * In the first tail of a huge page `index` holds the number of PMD entries, `private` whether it is queued (deferred_split.ts).
  *
  * Linux: mm/huge_memory.c. Simplified: no file huge pages, no migration entries, no PUD-sized pages.
  */
@@ -43,6 +43,7 @@ import { charge } from '../task'
 import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { anon_vma_prepare } from './anon_vma'
+import { queue_deferred_split } from './deferred_split'
 import { khugepaged_enter_vma } from './khugepaged'
 import { mem_cgroup_charge, mem_cgroup_uncharge } from './memcontrol'
 import { maybe_mkwrite, mem_cgroup_of_mm, vm_page_prot, ZERO_PFN } from './memory'
@@ -86,22 +87,7 @@ export function compound_ref_count(k: Kernel, head: number): number {
 
 /** Queues a huge page that lost some of its entries: reclaim may split it. */
 export function deferred_split_huge_page(k: Kernel, pfn: number): void {
-  const head = compound_head(k, pfn)
-  const { deferred } = thp(k)
-  if (k.page.private[head + 1] !== 0) return
-  k.page.private[head + 1] = deferred.push(head)
-  k.vmstat[C.thp_deferred_split_page]!++
-}
-export function undo_deferred_split(k: Kernel, head: number): void {
-  const place = k.page.private[head + 1]!
-  if (place === 0) return
-  const { deferred } = thp(k)
-  const last = deferred.pop()!
-  if (last !== head) {
-    deferred[place - 1] = last
-    k.page.private[last + 1] = place
-  }
-  k.page.private[head + 1] = 0
+  queue_deferred_split(k, compound_head(k, pfn))
 }
 
 // ---------------------------------------------------------------- deposited tables

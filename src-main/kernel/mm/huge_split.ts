@@ -1,8 +1,8 @@
 /**
  * Splitting a huge page into 512 pages of their own: reclaim does it before it swaps, and to huge pages that lost parts
- * (deferred split). The PMD entries are split first; frames that nobody maps go back at once.
+ * (deferred_split.ts). The PMD entries are split first; frames that nobody maps go back at once.
  *
- * Linux: mm/huge_memory.c (split_huge_page_to_list, __split_huge_page, deferred_split_scan).
+ * Linux: mm/huge_memory.c (split_huge_page_to_list, __split_huge_page).
  */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
@@ -22,14 +22,8 @@ import {
 import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset } from '../arch/x86/pgtable'
-import {
-  __split_huge_pmd,
-  compound_ref_count,
-  deferred_split_huge_page,
-  HPAGE_PMD_NR,
-  undo_deferred_split,
-} from './huge_memory'
-import { thp } from './thp'
+import { undo_deferred_split } from './deferred_split'
+import { __split_huge_pmd, compound_ref_count, deferred_split_huge_page, HPAGE_PMD_NR } from './huge_memory'
 import { mem_cgroup_split } from './memcontrol'
 import { rmap_walk } from './rmap'
 import { isolate_lru_page, lru_cache_add, release_page } from './swap'
@@ -81,20 +75,4 @@ export function split_huge_page(k: Kernel, pfn: number): boolean {
   k.vmstat[C.thp_split_page]!++
   charge(k, COST.zap_table)
   return true
-}
-
-/** The shrinker of a cgroup's deferred queue: splits up to `nr` huge pages that lost parts; returns how many. */
-export function deferred_split_scan(k: Kernel, nr: number, memcg = 0): number {
-  let split = 0
-  const queue = thp(k).deferred.filter((head) => k.page.memcg[head] === memcg)
-  for (const head of queue.slice(0, nr)) {
-    // Whoever isolated it holds a reference.
-    if ((k.page.flags[head]! & PG_isolated) === 0 && split_huge_page(k, head)) split++
-  }
-  return split
-}
-export function deferred_split_count(k: Kernel, memcg: number): number {
-  let nr = 0
-  for (const head of thp(k).deferred) if (k.page.memcg[head] === memcg) nr++
-  return nr
 }

@@ -6,7 +6,8 @@
  */
 import { __GFP_NOWARN, GFP_NOWAIT, PG_anon, PG_head, PG_hugetlb, PG_tail, type Kernel } from '../kernel'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
-import { compound_ref_count, undo_deferred_split } from './huge_memory'
+import { undo_deferred_split } from './deferred_split'
+import { compound_ref_count } from './huge_memory'
 import { memcg_uncharge_table } from './memcg_kmem'
 import { alloc_page, compound_head, free_page } from './page_alloc'
 import { free_page_and_swap_cache, lru_add_drain } from './swap'

@@ -24,7 +24,6 @@ export interface ThpSettings {
   /** Frame of the huge zero page, 0 while nobody uses it. */
   huge_zero: number
   huge_zero_users: number
-  deferred: number[]
 }
 export function thp(k: Kernel): ThpSettings {
   return (k.var.mod['thp'] ??= {
@@ -33,7 +32,6 @@ export function thp(k: Kernel): ThpSettings {
     use_zero_page: thp_small_machine(k) ? 0 : 1,
     huge_zero: 0,
     huge_zero_users: 0,
-    deferred: [],
   }) as ThpSettings
 }
 

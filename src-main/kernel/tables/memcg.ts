@@ -10,6 +10,10 @@ export const MEMCG = {
   next_sibling: 'i32',
   prev_sibling: 'i32',
   name: 'i32',
+  /** Its queue of huge pages that lost parts: heads of the first and the last, how many. */
+  split_first: 'i32',
+  split_last: 'i32',
+  split_len: 'i32',
   /** Charged pages of the cgroup and all below it: memory, swap; the most it ever was. */
   usage: 'f64',
   swap: 'f64',

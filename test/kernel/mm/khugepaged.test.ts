@@ -2,9 +2,13 @@
 import { expect, test } from 'vitest'
 import { access_range } from '../../../src-main/kernel/entry/access'
 import * as sys from '../../../src-main/kernel/entry/syscall'
-import type { Kernel } from '../../../src-main/kernel/kernel'
-import { thp } from '../../../src-main/kernel/mm/thp'
-import { deferred_split_scan } from '../../../src-main/kernel/mm/huge_split'
+import { pte_offset } from '../../../src-main/kernel/arch/x86/pgtable'
+import { PG_head, PG_isolated, PTE_SHIFT, type Kernel } from '../../../src-main/kernel/kernel'
+import {
+  deferred_split_count,
+  deferred_split_scan,
+  verify_deferred_split,
+} from '../../../src-main/kernel/mm/deferred_split'
 import { khugepaged_step } from '../../../src-main/kernel/mm/khugepaged'
 import { verify_mm } from '../../../src-main/kernel/mm/mm_verify'
 import { lru_add_drain_all } from '../../../src-main/kernel/mm/swap'
@@ -18,6 +22,9 @@ const HUGE = 2 * MiB
 
 function machine(): Kernel {
   return bare_machine({ ram: 640 * MiB, thp: 'always' })
+}
+function frame(k: Kernel, addr: number): number {
+  return k.pt.entry[pte_offset(k, k.task.mm[k.var.current]!, addr)]! >>> PTE_SHIFT
 }
 function map(k: Kernel, at: number, n: number): number {
   const flags = u.MAP_PRIVATE | u.MAP_ANONYMOUS | u.MAP_FIXED
@@ -80,11 +87,30 @@ test('pages that lost a part wait for their split; one that goes meanwhile leave
   const p = map(k, AT, 3 * HUGE)
   touch(k, p, 3 * 512)
   for (let i = 0; i < 3; i++) sys.sys_madvise(k, p + i * HUGE, MiB, u.MADV_DONTNEED)
-  expect(thp(k).deferred.length).toBe(3)
+  expect(deferred_split_count(k, 0)).toBe(3)
   sys.sys_munmap(k, p, HUGE)
-  expect(thp(k).deferred.length).toBe(2)
+  expect(deferred_split_count(k, 0)).toBe(2)
   expect(step(k, () => deferred_split_scan(k, 8)).vm).toMatchObject({ thp_split_page: 2, pgfree: 512 })
-  expect(thp(k).deferred).toEqual([])
+  expect(deferred_split_count(k, 0)).toBe(0)
+  verify_mm(k)
+})
+
+test('the page that lost its part first is split first; one that reclaim holds goes behind the others', () => {
+  const k = machine()
+  const p = map(k, AT, 3 * HUGE)
+  touch(k, p, 3 * 512)
+  const order = [2, 0, 1]
+  for (const i of order) sys.sys_madvise(k, p + i * HUGE, MiB, u.MADV_DONTNEED)
+  const [first, second, third] = order.map((i) => frame(k, p + i * HUGE + MiB) - 256)
+  k.page.flags[first!]! |= PG_isolated
+  expect(deferred_split_scan(k, 1)).toBe(0)
+  k.page.flags[first!]! &= ~PG_isolated
+  expect(k.memcg.split_first[0]).toBe(second)
+  expect(k.memcg.split_last[0]).toBe(first)
+  verify_deferred_split(k)
+  expect(deferred_split_scan(k, 2)).toBe(2)
+  expect([first, second, third].map((head) => k.page.flags[head!]! & PG_head)).toEqual([PG_head, 0, 0])
+  expect(deferred_split_count(k, 0)).toBe(1)
   verify_mm(k)
 })
 
@@ -93,7 +119,7 @@ test('a huge page unmapped as a whole is gone at once', () => {
   const p = map(k, AT, HUGE)
   touch(k, p, 1)
   expect(step(k, () => sys.sys_munmap(k, p, HUGE)).vm['thp_deferred_split_page']).toBeUndefined()
-  expect(thp(k).deferred).toEqual([])
+  expect(deferred_split_count(k, 0)).toBe(0)
 })
 
 test('MADV_FREE spares what a child shares', () => {
