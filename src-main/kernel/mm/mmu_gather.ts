@@ -6,7 +6,6 @@
  */
 import { __GFP_NOWARN, GFP_NOWAIT, PG_anon, PG_head, PG_hugetlb, PG_tail, type Kernel } from '../kernel'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
-import { undo_deferred_split } from './deferred_split'
 import { compound_ref_count } from './huge_memory'
 import { memcg_uncharge_table } from './memcg_kmem'
 import { alloc_page, compound_head, free_page } from './page_alloc'
@@ -106,7 +105,6 @@ export function put_unmapped_page(k: Kernel, pfn: number): void {
   if ((flags & (PG_head | PG_tail)) === 0 || (flags & PG_hugetlb) !== 0) return free_page_and_swap_cache(k, pfn)
   const head = compound_head(k, pfn)
   if ((flags & PG_anon) === 0 || compound_ref_count(k, head) !== 0) return
-  undo_deferred_split(k, head)
   free_page_and_swap_cache(k, head)
 }
 

@@ -38,6 +38,7 @@ import {
 } from '../kernel'
 import { list_add, list_add_tail, list_del } from '../lib/list'
 import { zone_of } from './buddy'
+import { undo_deferred_split } from './deferred_split'
 import { count_memcg_events, mem_cgroup_uncharge, mod_lruvec_lru_size, parent_lruvec } from './memcontrol'
 import { free_pages, mod_zone_page_state } from './page_alloc'
 import { folio_inc_refs, lru_gen_add_folio, lru_gen_del_folio, lru_gen_enabled, lru_gen_hot } from './lru_gen'
@@ -339,6 +340,7 @@ export function release_page(k: Kernel, pfn: number): void {
 /** The same for a page that is on no list any more. */
 export function free_released(k: Kernel, pfn: number): void {
   const flags = k.page.flags[pfn]!
+  if ((flags & PG_head) !== 0) undo_deferred_split(k, pfn)
   mem_cgroup_uncharge(k, pfn)
   k.page.flags[pfn] = flags & ~(PG_lru | PG_active | PG_unevictable | PG_workingset | PG_isolated | PG_mlocked)
   k.page.lru_gen[pfn] = 0
