@@ -2,7 +2,11 @@
  * Buffer heads: one for each block of a page. A written page of an ext4 file has them while it is cached; so have the
  * pages of the disk's metadata, which are the Buffers of /proc/meminfo.
  *
- * Linux: fs/buffer.c. Simplified: metadata is read page by page, its writes are not modelled.
+ * Each CPU remembers the last sixteen that it looked up, and while it does their pages cannot go; nor can those that a
+ * mounted file system holds.
+ *
+ * Linux: fs/buffer.c (bh_lru_install, invalidate_bh_lrus, drop_buffers). Simplified: metadata is read page by page, its
+ * writes are not modelled.
  */
 import {
   __GFP_ACCOUNT,
@@ -34,12 +38,12 @@ const PER_PAGE_MAX = 4
  * Blocks of a page, by the file system's block size as mke2fs chooses it (mke2fs.conf, `small`): 1 KiB below 512 MiB,
  * as on the little disk of a lab machine, and 4 KiB above.
  */
-function blocks_per_page(k: Kernel): number {
+export function buffers_per_page(k: Kernel): number {
   return k.config.bare ? PER_PAGE_MAX : 1
 }
 
 /** Gives a page its buffer heads, one a block. */
-export function create_buffers(k: Kernel, pfn: number, blocks = blocks_per_page(k)): boolean {
+export function create_buffers(k: Kernel, pfn: number, blocks = buffers_per_page(k)): boolean {
   if ((k.page.flags[pfn]! & PG_private) !== 0) return true
   const row = row_alloc(k.buffers)
   assert(row !== 0, 'create_buffers: more pages with buffers than frames')
@@ -58,13 +62,14 @@ export function create_buffers(k: Kernel, pfn: number, blocks = blocks_per_page(
 /** Frees the buffer heads of a clean page; false when the page is busy. */
 export function try_to_free_buffers(k: Kernel, pfn: number): boolean {
   const flags = k.page.flags[pfn]!
-  if ((flags & (PG_dirty | PG_writeback)) !== 0) return false
+  if ((flags & (PG_dirty | PG_writeback)) !== 0 || buffer_busy(k, pfn)) return false
   drop_buffers(k, pfn)
   return true
 }
 export function drop_buffers(k: Kernel, pfn: number): void {
   if ((k.page.flags[pfn]! & PG_private) === 0) return
   const row = k.page.private[pfn]!
+  if (k.buffers.count[row] !== 0) forget(k, row)
   for (let at = row * PER_PAGE_MAX; at < (row + 1) * PER_PAGE_MAX; at++) {
     if (k.buffers.bh[at] !== 0) kmem_cache_free(k, CACHES(k).buffer_head, k.buffers.bh[at]!)
   }
@@ -73,23 +78,92 @@ export function drop_buffers(k: Kernel, pfn: number): void {
   k.page.flags[pfn]! &= ~PG_private
 }
 
-/** Reads a metadata block through the page cache of the disk. */
-export function bread(k: Kernel, block: number): void {
-  const bdev = bdev_inode(k)
-  let pfn = xa_load(k, bdev, block)
-  if (pfn <= 0) {
-    pfn = alloc_page(k, GFP_USER | __GFP_MOVABLE)
-    if (pfn === 0) return
-    k.page.flags[pfn]! |= PG_locked
-    if (!filemap_add_folio(k, bdev, block, pfn, GFP_USER)) {
-      k.page.flags[pfn]! &= ~PG_locked
-      return release_page(k, pfn)
-    }
-    create_buffers(k, pfn)
-    submit_file_bio(k, bdev, READ, block, 1)
-  }
+// ---------------------------------------------------------------- who holds them
+
+/** BH_LRU_SIZE. */
+const BH_LRU_SIZE = 16
+
+/** Buffer heads that each CPU looked up last, the latest first. Plain data in var.mod. */
+function bh_lrus(k: Kernel): number[][] {
+  return (k.var.mod['bh_lrus'] ??= Array.from({ length: k.config.cpus }, () => [])) as number[][]
+}
+export function buffer_busy(k: Kernel, pfn: number): boolean {
+  return (k.page.flags[pfn]! & PG_private) !== 0 && k.buffers.count[k.page.private[pfn]!] !== 0
+}
+
+function bh_lru_install(k: Kernel, bh: number): void {
+  const lru = bh_lrus(k)[k.var.cpu]!
+  const at = lru.indexOf(bh)
+  if (at >= 0) lru.splice(at, 1)
+  else k.buffers.count[Math.floor(bh / PER_PAGE_MAX)]!++
+  lru.unshift(bh)
+  if (lru.length > BH_LRU_SIZE) k.buffers.count[Math.floor(lru.pop()! / PER_PAGE_MAX)]!--
+}
+/** Of all CPUs; what a file system holds stays held. */
+export function invalidate_bh_lrus(k: Kernel): void {
+  for (const lru of bh_lrus(k)) for (const bh of lru.splice(0)) k.buffers.count[Math.floor(bh / PER_PAGE_MAX)]!--
+}
+/** The page leaves its file. */
+function forget(k: Kernel, row: number): void {
+  const lrus = bh_lrus(k)
+  for (let cpu = 0; cpu < lrus.length; cpu++)
+    lrus[cpu] = lrus[cpu]!.filter((bh) => Math.floor(bh / PER_PAGE_MAX) !== row)
+  k.buffers.count[row] = 0
+}
+
+/** How many of the references to a page's buffer heads are those of the CPUs: for verify. */
+export function bh_lru_count(k: Kernel): number {
+  return bh_lrus(k).reduce((sum, lru) => sum + lru.length, 0)
+}
+
+// ---------------------------------------------------------------- metadata
+
+/** Reads a page of metadata through the page cache of the disk; who looks for it is after the block `part` of it. */
+export function bread(k: Kernel, index: number, part = 0): void {
+  const { pfn, fresh } = getblk(k, index, GFP_USER | __GFP_MOVABLE)
+  if (pfn === 0) return
+  if (fresh) submit_file_bio(k, bdev_inode(k), READ, index, 1)
   if ((k.page.flags[pfn]! & PG_uptodate) === 0) folio_wait_nested(k, pfn)
+  touch(k, pfn, fresh, part)
+}
+
+/** The same where nobody waits for the disk. Simplified: it is there at once. */
+export function bread_ahead(k: Kernel, index: number, part = 0, gfp = GFP_USER | __GFP_MOVABLE): number {
+  const { pfn, fresh } = getblk(k, index, gfp)
+  if (pfn === 0) return 0
+  if (fresh) k.page.flags[pfn] = (k.page.flags[pfn]! | PG_uptodate) & ~PG_locked
+  touch(k, pfn, fresh, part)
+  return pfn
+}
+
+/** A file system keeps this block for as long as it is mounted. */
+export function get_bh(k: Kernel, pfn: number): void {
+  k.buffers.count[k.page.private[pfn]!]!++
+}
+
+/** Who finds a block marks its page accessed; a new page is so from the start, and found right after. */
+function touch(k: Kernel, pfn: number, fresh: boolean, part: number): void {
+  if (fresh) mark_page_accessed(k, pfn)
   mark_page_accessed(k, pfn)
+  if ((k.page.flags[pfn]! & PG_private) === 0) return
+  bh_lru_install(k, k.page.private[pfn]! * PER_PAGE_MAX + (part % buffers_per_page(k)))
+}
+
+/** grow_buffers: the page of a block, locked and to be read where it is new; 0 without memory. */
+function getblk(k: Kernel, index: number, gfp: number): { pfn: number; fresh: boolean } {
+  const bdev = bdev_inode(k)
+  const cached = xa_load(k, bdev, index)
+  if (cached > 0) return { pfn: cached, fresh: false }
+  const pfn = alloc_page(k, gfp)
+  if (pfn === 0) return { pfn, fresh: false }
+  k.page.flags[pfn]! |= PG_locked
+  if (!filemap_add_folio(k, bdev, index, pfn, GFP_USER)) {
+    k.page.flags[pfn]! &= ~PG_locked
+    release_page(k, pfn)
+    return { pfn: 0, fresh: false }
+  }
+  create_buffers(k, pfn)
+  return { pfn, fresh: true }
 }
 
 function bdev_inode(k: Kernel): number {

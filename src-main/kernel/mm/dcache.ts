@@ -11,7 +11,18 @@ import { COST } from '../costs'
 import { row_alloc, row_free } from '../lib/arena'
 import { charge } from '../task'
 import { bread } from './buffer'
-import { disk_inode, FS_EXT4, fs_vars, I_DIR, igrab, inode_read, iput, new_inode, type FS_TMPFS } from './inode'
+import {
+  disk_inode,
+  FS_EXT4,
+  fs_vars,
+  I_DIR,
+  igrab,
+  INODE_TABLE_BLOCK,
+  inode_read,
+  iput,
+  new_inode,
+  type FS_TMPFS,
+} from './inode'
 import { list_lru_add, list_lru_del, list_lru_first } from './list_lru'
 import { cond_resched_rcu } from './preempt'
 import { CACHES, kmem_cache_alloc, kmem_cache_free } from './slub'
@@ -21,8 +32,7 @@ const HASH_MASK = (1 << 14) - 1
 /** dentry.flags */
 const D_LRU = 1
 const D_REFERENCED = 2
-/** First metadata blocks of inode tables and of directories. */
-const INODE_TABLE_BLOCK = 1024
+/** Where directories lie on their disk, pages. */
 const DIRECTORY_BLOCK = 1 << 16
 
 /** The row of an entry, in the cache or not; 0 when the directory has no such name and none is remembered. */
@@ -143,7 +153,7 @@ function lookup(k: Kernel, parent: number, name: number): number {
   if (k.inode.fs[dir] === FS_EXT4) {
     charge(k, COST.path_component_miss)
     bread(k, DIRECTORY_BLOCK + k.inode.ino[dir]!)
-    if (d !== 0) bread(k, INODE_TABLE_BLOCK + Math.floor(k.inode.ino[k.dentry.inode[d]!]! / 16))
+    if (d !== 0) read_inode(k, k.inode.ino[k.dentry.inode[d]!]!)
   } else if (d === 0) return 0
   if (d === 0) d = d_alloc(k, parent, name, 0)
   if (!d_read(k, d)) {
@@ -151,6 +161,11 @@ function lookup(k: Kernel, parent: number, name: number): number {
     return 0
   }
   return d
+}
+
+/** __ext4_get_inode_loc: sixteen inodes of 256 bytes lie in a page. */
+function read_inode(k: Kernel, ino: number): void {
+  bread(k, INODE_TABLE_BLOCK + Math.floor(ino / 16), Math.floor((ino % 16) / 4))
 }
 
 /** Makes a file with its directories; its inode, or 0 when the name exists or memory is out. */

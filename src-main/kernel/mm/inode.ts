@@ -56,6 +56,9 @@ export function is_shmem(k: Kernel, inode: number): boolean {
   return fs === FS_TMPFS || fs === FS_SHMEM
 }
 
+/** Where a file system's inode table begins on its disk, pages. */
+export const INODE_TABLE_BLOCK = 1024
+
 /** A new file in memory, unlinked until it gets a name. 0 without memory. */
 export function new_inode(k: Kernel, fs: number, name: string, size: number): number {
   const inode = disk_inode(k, fs, name, size)

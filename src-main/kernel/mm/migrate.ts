@@ -24,6 +24,7 @@ import {
   PTE_SHIFT,
   type Kernel,
 } from '../kernel'
+import { buffer_busy, invalidate_bh_lrus } from './buffer'
 import { ksm_migrate_page } from './ksm_stable'
 import { free_page } from './page_alloc'
 import { page_vma_mapped, rmap_walk } from './rmap'
@@ -40,7 +41,7 @@ export function migrate_page(k: Kernel, from: number, to: number): boolean {
   const flags = page.flags[from]!
   assert((flags & PG_isolated) !== 0 && page.flags[to] === 0, 'migrate_page: not isolated, or no free target')
   charge(k, COST.migrate_page)
-  if ((flags & UNMOVABLE) !== 0 || !move_ptes(k, from, to)) {
+  if ((flags & UNMOVABLE) !== 0 || held_by_buffers(k, from) || !move_ptes(k, from, to)) {
     k.vmstat[C.pgmigrate_fail]!++
     return false
   }
@@ -61,6 +62,13 @@ export function migrate_page(k: Kernel, from: number, to: number): boolean {
   putback_lru_page(k, to)
   k.vmstat[C.pgmigrate_success]!++
   return true
+}
+
+/** buffer_migrate_folio_norefs: a page of metadata stays when somebody has its buffer heads, after the CPUs let go of theirs. */
+function held_by_buffers(k: Kernel, from: number): boolean {
+  if ((k.page.flags[from]! & PG_anon) !== 0 || !buffer_busy(k, from)) return false
+  invalidate_bh_lrus(k)
+  return buffer_busy(k, from)
 }
 
 /** Rewrites every entry that maps the frame. False when an entry is not found where the reverse map says it is. */

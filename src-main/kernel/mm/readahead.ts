@@ -13,6 +13,7 @@ import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
 import { READ } from '../block/device'
 import { roundup_pow_of_two } from '../lib/math'
 import { page_cache_next_miss, xa_load } from '../lib/xarray'
+import { ext4_map_pages } from './extents'
 import { FMODE_RANDOM } from './file_table'
 import { mapping_gfp, page_cache_alloc } from './filemap'
 import { submit_file_bio } from './page_io'
@@ -143,6 +144,8 @@ export function do_page_cache_ra(k: Kernel, inode: number, index: number, nr: nu
 }
 /** One request for pages in a row. */
 function flush(k: Kernel, inode: number, from: number, count: number): number {
-  if (count > 0) submit_file_bio(k, inode, READ, from, count)
+  if (count === 0) return 0
+  ext4_map_pages(k, inode, from, count)
+  submit_file_bio(k, inode, READ, from, count)
   return 0
 }

@@ -5,6 +5,7 @@
  */
 import { PAGE_SIZE, PG_dirty, PG_isolated, PG_locked, PG_lru, PG_writeback, type Kernel } from '../kernel'
 import { xa_find, xa_load, xa_store } from '../lib/xarray'
+import { buffer_busy } from './buffer'
 import { delete_from_page_cache, nodes_of } from './filemap'
 import { is_shmem } from './inode'
 import { folio_wait_nested } from './page_io'
@@ -60,7 +61,7 @@ export function invalidate_mapping_pages(k: Kernel, inode: number, first = 0, la
     const flags = k.page.flags[pfn]!
     if ((flags & PG_locked) !== 0) continue
     const isolated = (flags & PG_isolated) !== 0 && (flags & PG_lru) === 0
-    if ((flags & (PG_dirty | PG_writeback)) !== 0 || k.page.mapcount[pfn] !== 0 || isolated) {
+    if ((flags & (PG_dirty | PG_writeback)) !== 0 || k.page.mapcount[pfn] !== 0 || isolated || buffer_busy(k, pfn)) {
       deactivate_file_folio(k, pfn)
       continue
     }

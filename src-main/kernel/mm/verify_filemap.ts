@@ -13,9 +13,11 @@ import {
   type Kernel,
 } from '../kernel'
 import { xa_count_nodes, xa_find, xa_get_mark, xa_load } from '../lib/xarray'
+import { bh_lru_count } from './buffer'
 import { FS_BDEV, FS_SWAP, I_LRU, inode_cached, is_shmem } from './inode'
 import { list_lru_count, list_lru_count_one, list_lru_first, list_lru_row } from './list_lru'
 import { mem_cgroup_from_slab_obj } from './memcg_kmem'
+import { super_pages } from './super'
 
 /** Indexes of tmpfs and of the swap cache keep their shadow nodes to themselves. */
 function is_listed_kind(k: Kernel, inode: number): boolean {
@@ -25,7 +27,7 @@ function is_listed_kind(k: Kernel, inode: number): boolean {
 const MAX_INDEX = 2 ** 31 - 1
 
 export function verify_filemap(k: Kernel): void {
-  const sum = { pages: 0, shmem: 0, dirty: 0, writeback: 0, bdev: 0, nodes: 0, lru: 0, buffers: 0 }
+  const sum = { pages: 0, shmem: 0, dirty: 0, writeback: 0, bdev: 0, nodes: 0, lru: 0, buffers: 0, held: 0 }
   for (let inode = 1; inode < k.inode.meta.high; inode++) {
     if (k.inode.fs[inode] === 0) continue
     if (k.inode.fs[inode] === FS_SWAP) sum.nodes += xa_count_nodes(k, inode)
@@ -38,6 +40,7 @@ export function verify_filemap(k: Kernel): void {
   assert(k.xa.meta.nr_live === sum.nodes, 'filemap: nodes')
   assert(list_lru_count(k, INODE_LRU) === sum.lru, 'filemap: inode LRU')
   assert(k.buffers.meta.nr_live === sum.buffers, 'filemap: pages with buffer heads')
+  assert(sum.held === bh_lru_count(k) + super_pages(k), 'filemap: references to buffer heads')
   let writeback = 0
   for (let pfn = 1; pfn < k.page.meta.high; pfn++) if ((k.page.flags[pfn]! & PG_writeback) !== 0) writeback++
   assert(k.vmstat[C.nr_writeback] === writeback, 'filemap: nr_writeback')
@@ -54,6 +57,7 @@ interface Sum {
   nodes: number
   lru: number
   buffers: number
+  held: number
 }
 
 function verify_inode(k: Kernel, inode: number, sum: Sum): void {
@@ -74,7 +78,10 @@ function verify_inode(k: Kernel, inode: number, sum: Sum): void {
     assert((flags & PG_swapcache) === 0, 'filemap: a page of a file is in the swap cache')
     assert(((flags & PG_swapbacked) !== 0) === shmem, 'filemap: swap-backed pages are those of tmpfs')
     assert((flags & PG_private) !== 0 || k.page.private[pfn] === 0, 'filemap: a buffer without its mark')
-    if ((flags & PG_private) !== 0) sum.buffers++
+    if ((flags & PG_private) !== 0) {
+      sum.buffers++
+      sum.held += k.buffers.count[k.page.private[pfn]!]!
+    }
     if (shmem) continue
     if ((flags & PG_dirty) !== 0) dirty++
     if ((flags & PG_writeback) !== 0) writeback++
