@@ -64,6 +64,12 @@ const advices = [
   'dofork',
   'mergeable',
   'unmergeable',
+  'remove',
+  'dontdump',
+  'dodump',
+  'wipeonfork',
+  'keeponfork',
+  'dontneed_locked',
 ] as const
 const mapFlags = [
   'private',
@@ -124,7 +130,7 @@ export const OPERATIONS = {
   mremap: z.strictObject({
     area: name,
     newLength: size,
-    flags: z.array(z.enum(['mayMove', 'fixed'])).default([]),
+    flags: z.array(z.enum(['mayMove', 'fixed', 'dontunmap'])).default([]),
     to: z.string().optional(),
   }),
   brk: z.strictObject({ as: name.optional(), grow: size.optional(), shrink: size.optional() }),

@@ -140,6 +140,7 @@ export const VM_LOCKONFAULT = 0x80000
 export const VM_ACCOUNT = 0x100000
 export const VM_NORESERVE = 0x200000
 export const VM_HUGETLB = 0x400000
+export const VM_WIPEONFORK = 0x2000000
 export const VM_DONTDUMP = 0x4000000
 export const VM_HUGEPAGE = 0x20000000
 export const VM_NOHUGEPAGE = 0x40000000

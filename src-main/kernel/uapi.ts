@@ -100,6 +100,7 @@ export const MAP_HUGE_1GB = 30 << 26
 
 export const MREMAP_MAYMOVE = 1
 export const MREMAP_FIXED = 2
+export const MREMAP_DONTUNMAP = 4
 
 export const MADV_NORMAL = 0
 export const MADV_RANDOM = 1
@@ -107,6 +108,7 @@ export const MADV_SEQUENTIAL = 2
 export const MADV_WILLNEED = 3
 export const MADV_DONTNEED = 4
 export const MADV_FREE = 8
+export const MADV_REMOVE = 9
 export const MADV_DONTFORK = 10
 export const MADV_DOFORK = 11
 export const MADV_MERGEABLE = 12
@@ -115,10 +117,13 @@ export const MADV_HUGEPAGE = 14
 export const MADV_NOHUGEPAGE = 15
 export const MADV_DONTDUMP = 16
 export const MADV_DODUMP = 17
+export const MADV_WIPEONFORK = 18
+export const MADV_KEEPONFORK = 19
 export const MADV_COLD = 20
 export const MADV_PAGEOUT = 21
 export const MADV_POPULATE_READ = 22
 export const MADV_POPULATE_WRITE = 23
+export const MADV_DONTNEED_LOCKED = 24
 export const MADV_COLLAPSE = 25
 
 export const MCL_CURRENT = 1

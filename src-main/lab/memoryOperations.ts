@@ -64,7 +64,14 @@ const ADVICE: Readonly<Record<ArgumentsOf<'madvise'>['advice'], number>> = {
   dofork: u.MADV_DOFORK,
   mergeable: u.MADV_MERGEABLE,
   unmergeable: u.MADV_UNMERGEABLE,
+  remove: u.MADV_REMOVE,
+  dontdump: u.MADV_DONTDUMP,
+  dodump: u.MADV_DODUMP,
+  wipeonfork: u.MADV_WIPEONFORK,
+  keeponfork: u.MADV_KEEPONFORK,
+  dontneed_locked: u.MADV_DONTNEED_LOCKED,
 }
+const MREMAP = { mayMove: u.MREMAP_MAYMOVE, fixed: u.MREMAP_FIXED, dontunmap: u.MREMAP_DONTUNMAP } as const
 const RESOURCE = { stack: u.RLIMIT_STACK, as: u.RLIMIT_AS, data: u.RLIMIT_DATA, memlock: u.RLIMIT_MEMLOCK } as const
 
 export function protOf(name: string): number {
@@ -129,7 +136,7 @@ function* repeated({ k, task }: Context, a: Repeated, act: (start: number, lengt
 
 function* mremap({ k, task }: Context, a: ArgumentsOf<'mremap'>): Running {
   const area = areaOf(task, a.area)
-  const flags = (a.flags.includes('mayMove') ? u.MREMAP_MAYMOVE : 0) | (a.flags.includes('fixed') ? u.MREMAP_FIXED : 0)
+  const flags = a.flags.reduce((sum, flag) => sum | MREMAP[flag], 0)
   const to = a.to === undefined ? 0 : (task.areas.get(a.to)?.start ?? Number(a.to))
   const addr = sys.mremap(k, area.start, area.length, a.newLength, flags, to)
   yield* settle(k)

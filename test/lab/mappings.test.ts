@@ -165,3 +165,97 @@ test('locking part of what is mapped leaves parts of huge pages out, and takes p
   - { mlock: { area: b, onFault: true }, expect: { result: ok, unevictable_pgs_mlocked: 4 } }
 `)
 })
+
+test('a mapping that moves and leaves its place takes pages, lock and tables along; the old place is empty', () => {
+  const lines = lab(`
+  - mmap: { as: a, at: "0x200000000", length: 64KiB, flags: [private, anonymous, fixed] }
+  - touch: { area: a, access: write }
+  - mlock: { area: a }
+  - { mremap: { area: a, newLength: 32KiB, flags: [mayMove, dontunmap] }, expect: { result: EINVAL } }
+  - { mremap: { area: a, newLength: 64KiB, flags: [dontunmap] }, expect: { result: EINVAL } }
+  - mremap: { area: a, newLength: 64KiB, flags: [mayMove, fixed, dontunmap], to: "0x300000000" }
+  ${SMAPS}
+  - { touch: { area: a, access: write }, expect: { minflt: 0 } }
+  - { accessAt: { address: "0x200000000", access: write }, expect: { minflt: 1 } }
+`)
+  expect(row(lines[6]!, '200000000', 'VmFlags')).toBe('rd wr mr mw me ac sd')
+  expect(row(lines[6]!, '200000000', 'Rss')).toBe('0 kB')
+  expect(row(lines[6]!, '300000000', 'VmFlags')).toBe('rd wr mr mw me lo ac sd')
+  expect(lines[5]!.VmSize - lines[4]!.VmSize).toBe(64)
+  expect(lines[5]!.VmLck).toBe(lines[4]!.VmLck)
+  expect(lines[5]!.meminfo['Committed_AS']! - lines[4]!.meminfo['Committed_AS']!).toBe(64)
+})
+
+test('an untouched mapping does not become one with the copy that leaves it', () => {
+  const lines = lab(`
+  - mmap: { as: a, at: "0x200000000", length: 8KiB, flags: [private, anonymous, fixed] }
+  - mremap: { area: a, newLength: 8KiB, flags: [mayMove, fixed, dontunmap], to: "0x200002000" }
+  ${SMAPS}
+`)
+  expect(lines[2]!.text).toMatch(/^200000000-200002000 rw-p/m)
+  expect(lines[2]!.text).toMatch(/^200002000-200004000 rw-p/m)
+})
+
+test('a move is charged only for what it grows by, and never gives back what it keeps', () => {
+  const lines = lab(`
+  - mmap: { as: a, length: 60MiB }
+  - sysctl: { vm.overcommit_memory: 2 }
+  - { mremap: { area: a, newLength: 60MiB, flags: [mayMove, fixed], to: "0x200000000" }, expect: { result: ok } }
+  - { mremap: { area: a, newLength: 400MiB, flags: [mayMove] }, expect: { result: ENOMEM } }
+  - mmap: { as: b, length: 4KiB, prot: none, flags: [private, anonymous] }
+`)
+  const committed = lines.map((line) => line.meminfo['Committed_AS']!)
+  expect(committed[2]).toBe(committed[1])
+  expect(committed[4]).toBe(committed[1])
+})
+
+test('the guard of a stack counts only down to what is mapped in it', () => {
+  const lines = lab(`
+  - mmap: { as: low, length: 12KiB }
+  - mmap: { as: g, length: 32KiB, flags: [private, anonymous, fixed, growsdown], at: "0x7ffff7f00000" }
+  - mmap: { as: in, length: 4KiB, flags: [private, anonymous, fixed], at: "0x7ffff7ef5000" }
+  - mmap: { as: a, length: 2MiB }
+`)
+  expect(lines[3]!.addr).toBe('0x7ffff7cf5000')
+})
+
+test('a child finds memory that is wiped on fork as new; shared memory with a hole punched is new for all', () => {
+  const lines = lab(`
+  - mmap: { as: a, at: "0x200000000", length: 16KiB, flags: [private, anonymous, fixed] }
+  - touch: { area: a, access: write }
+  - madvise: { area: a, advice: wipeonfork }
+  - { madvise: { area: a, advice: remove }, expect: { result: EINVAL } }
+  - mmap: { as: s, at: "0x300000000", length: 16KiB, flags: [shared, anonymous, fixed] }
+  - touch: { area: s, access: write }
+  - { madvise: { area: s, advice: wipeonfork }, expect: { result: EINVAL } }
+  - fork: { as: c }
+  - in:
+      task: c
+      steps:
+        - { touch: { area: a, access: read }, expect: { minflt: 4 } }
+        - { touch: { area: s, access: read }, expect: { minflt: 1 } }
+  - { madvise: { area: s, length: 8KiB, advice: remove }, expect: { result: ok } }
+  - in: { task: c, steps: [ { touch: { area: s, access: read }, expect: { minflt: 2 } }, { exit: 0 } ] }
+  - wait: { task: c }
+  - mlock: { area: a }
+  - { madvise: { area: a, advice: dontneed }, expect: { result: EINVAL } }
+  - { madvise: { area: a, advice: dontneed_locked }, expect: { result: ok } }
+  - { touch: { area: a, access: write }, expect: { minflt: 4 } }
+`)
+  expect(lines[10]!.meminfo['Shmem']! - lines[9]!.meminfo['Shmem']!).toBe(-8)
+})
+
+test('a hole of shared memory that was only read is dropped by reclaim; the charge goes at the next change of the file', () => {
+  const lines = lab(
+    `
+  - mmap: { as: a, length: 64KiB, flags: [shared, anonymous, noreserve] }
+  - touch: { area: a, access: read, length: 32KiB }
+  - madvise: { area: a, advice: pageout }
+  - touch: { area: a, access: read, from: 32KiB, length: 4KiB }
+`,
+    '{ ram: 256MiB, swap: [{ size: 64MiB, device: virtio }] }',
+  )
+  const figure = (name: string): number[] => lines.map((line) => line.meminfo[name]! - lines[0]!.meminfo[name]!)
+  expect(figure('Shmem')).toEqual([0, 32, 0, 4])
+  expect(figure('Committed_AS')).toEqual([0, 32, 32, 4])
+})

@@ -15,18 +15,21 @@ import {
   VM_LOCKED,
   VM_DONTEXPAND,
   VM_MAYSHARE,
+  VM_MAYWRITE,
   VM_MERGEABLE,
   VM_NOHUGEPAGE,
   VM_PFNMAP,
   VM_RAND_READ,
   VM_SEQ_READ,
   VM_SHARED,
+  VM_WIPEONFORK,
   type Kernel,
 } from '../kernel'
 import { COST } from '../costs'
 import { charge } from '../task'
 import { xa_find, xa_load } from '../lib/xarray'
 import {
+  EACCES,
   EAGAIN,
   EFAULT,
   EINVAL,
@@ -38,8 +41,10 @@ import {
   MADV_DONTDUMP,
   MADV_DONTFORK,
   MADV_DONTNEED,
+  MADV_DONTNEED_LOCKED,
   MADV_FREE,
   MADV_HUGEPAGE,
+  MADV_KEEPONFORK,
   MADV_MERGEABLE,
   MADV_NOHUGEPAGE,
   MADV_NORMAL,
@@ -47,9 +52,11 @@ import {
   MADV_POPULATE_READ,
   MADV_POPULATE_WRITE,
   MADV_RANDOM,
+  MADV_REMOVE,
   MADV_SEQUENTIAL,
   MADV_UNMERGEABLE,
   MADV_WILLNEED,
+  MADV_WIPEONFORK,
 } from '../uapi'
 import { force_page_cache_ra } from './readahead'
 import { faultin_vma_page_range } from './gup'
@@ -62,7 +69,8 @@ import { page_align } from './mmap'
 import { is_shmem } from './inode'
 import { lru_add_drain } from './swap'
 import { read_swap_cache_async } from './swap_state'
-import { find_vma, linear_page_index } from './vma'
+import { punch_hole } from './truncate'
+import { find_vma, linear_page_index, vma_is_special } from './vma'
 import { vma_modify } from './vma_merge'
 import { zap_page_range } from './zap'
 
@@ -94,13 +102,7 @@ export function do_madvise(k: Kernel, mm: number, start: number, length: number,
 }
 
 function valid_advice(advice: number): boolean {
-  return (
-    (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) ||
-    advice === MADV_FREE ||
-    (advice >= MADV_DONTFORK && advice <= MADV_DODUMP) ||
-    (advice >= MADV_COLD && advice <= MADV_POPULATE_WRITE) ||
-    advice === MADV_COLLAPSE
-  )
+  return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || (advice >= MADV_FREE && advice <= MADV_COLLAPSE)
 }
 
 /** The area that holds the range afterwards, or -errno. */
@@ -121,8 +123,11 @@ function madvise_vma_behavior(
       return or_error(madvise_cold_or_pageout(k, vma, start, end, false), vma)
     case MADV_PAGEOUT:
       return or_error(madvise_cold_or_pageout(k, vma, start, end, true), vma)
-    case MADV_DONTNEED: {
-      const to = dontneed_end(k, vma, start, end)
+    case MADV_REMOVE:
+      return or_error(madvise_remove(k, vma, start, end), vma)
+    case MADV_DONTNEED:
+    case MADV_DONTNEED_LOCKED: {
+      const to = dontneed_end(k, vma, start, end, advice)
       if (to < 0) return to
       if (to > start) zap_page_range(k, vma, start, to)
       return vma
@@ -141,13 +146,14 @@ function madvise_vma_behavior(
     case MADV_UNMERGEABLE:
       if ((flags & VM_MERGEABLE) !== 0 && unmerge_ksm_pages(k, vma, start, end) < 0) return -EAGAIN
   }
-  const changed = advised_flags(flags, advice)
+  const changed = advised_flags(k, vma, advice)
   return changed < 0 ? changed : madvise_update_vma(k, mm, vma, prev, start, end, changed)
 }
-/** Locked areas stay. Of huge pages whole ones go: the start has to be one's, the end is rounded down. */
-function dontneed_end(k: Kernel, vma: number, start: number, end: number): number {
+/** Locked areas stay, but for those who say that they mean them. Of huge pages whole ones go: the start has to be one's, the end is rounded down. */
+function dontneed_end(k: Kernel, vma: number, start: number, end: number, advice: number): number {
   const flags = k.vma.vm_flags[vma]!
-  if ((flags & VM_HUGETLB) === 0) return (flags & (VM_LOCKED | VM_PFNMAP)) !== 0 ? -EINVAL : end
+  const forbidden = advice === MADV_DONTNEED_LOCKED ? VM_PFNMAP : VM_PFNMAP | VM_LOCKED
+  if ((flags & VM_HUGETLB) === 0) return (flags & forbidden) !== 0 ? -EINVAL : end
   const size = vma_kernel_pagesize(k, vma)
   return start % size !== 0 ? -EINVAL : Math.floor(end / size) * size
 }
@@ -158,7 +164,8 @@ function or_error(ret: number, vma: number): number {
 const NOT_MERGEABLE = VM_SHARED | VM_MAYSHARE | VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_HUGETLB
 
 /** The area's flags after an advice that is only a flag, or -EINVAL. */
-function advised_flags(flags: number, advice: number): number {
+function advised_flags(k: Kernel, vma: number, advice: number): number {
+  const flags = k.vma.vm_flags[vma]!
   switch (advice) {
     case MADV_NORMAL:
       return flags & ~(VM_RAND_READ | VM_SEQ_READ)
@@ -170,10 +177,14 @@ function advised_flags(flags: number, advice: number): number {
       return flags | VM_DONTCOPY
     case MADV_DOFORK:
       return (flags & VM_IO) !== 0 ? -EINVAL : flags & ~VM_DONTCOPY
+    case MADV_WIPEONFORK:
+      return k.vma.vm_file[vma] !== 0 || (flags & VM_SHARED) !== 0 ? -EINVAL : flags | VM_WIPEONFORK
+    case MADV_KEEPONFORK:
+      return flags & ~VM_WIPEONFORK
     case MADV_DONTDUMP:
       return flags | VM_DONTDUMP
     case MADV_DODUMP:
-      return flags & ~VM_DONTDUMP
+      return (flags & VM_HUGETLB) === 0 && vma_is_special(flags) ? -EINVAL : flags & ~VM_DONTDUMP
     case MADV_MERGEABLE:
       return (flags & NOT_MERGEABLE) !== 0 ? flags : flags | VM_MERGEABLE
     case MADV_UNMERGEABLE:
@@ -206,6 +217,17 @@ function madvise_update_vma(
 function madvise_populate(k: Kernel, vma: number, start: number, end: number, write: boolean): number {
   const ret = faultin_vma_page_range(k, vma, start, end, write)
   return ret < 0 && ret !== -EINVAL && ret !== -ENOMEM ? -EFAULT : Math.min(ret, 0)
+}
+
+/** A hole is made in the file that a shared mapping shows. */
+function madvise_remove(k: Kernel, vma: number, start: number, end: number): number {
+  const flags = k.vma.vm_flags[vma]!
+  const file = k.vma.vm_file[vma]!
+  if ((flags & VM_LOCKED) !== 0 || file === 0) return -EINVAL
+  if ((flags & (VM_SHARED | VM_MAYWRITE)) !== (VM_SHARED | VM_MAYWRITE)) return -EACCES
+  const first = linear_page_index(k, vma, start)
+  punch_hole(k, k.file.inode[file]!, first, first + (end - start) / 4096 - 1)
+  return 0
 }
 
 function madvise_willneed(k: Kernel, vma: number, start: number, end: number): number {

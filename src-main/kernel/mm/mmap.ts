@@ -166,7 +166,7 @@ export function do_mmap(
   return mmap_region(k, mm, at, len, vm_flags, file, pgoff, hstate)
 }
 
-function on_disk(k: Kernel, file: number): boolean {
+export function on_disk(k: Kernel, file: number): boolean {
   return file !== 0 && k.inode.fs[k.file.inode[file]!] === FS_EXT4
 }
 

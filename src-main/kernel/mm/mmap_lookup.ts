@@ -90,29 +90,38 @@ function mmap_address_hint_valid(k: Kernel, addr: number, len: number): boolean 
   return addr > DEFAULT_MAP_WINDOW === addr + len > DEFAULT_MAP_WINDOW
 }
 
-/** The highest fit in [low, high). */
+/**
+ * The highest gap in [low, high) that holds `len` bytes, and as much more as aligning may cost. Only the area right above the
+ * gap is asked for its guard gap: the guard of a stack ends where something is mapped in it.
+ */
 function unmapped_area_topdown(k: Kernel, mm: number, low: number, high: number, len: number, align: number): number {
-  let above = k.mm.vma_tail[mm]!
-  let top = high
-  while (above !== 0 && k.vma.vm_start[above]! >= high) above = k.vma.prev[above]!
-  const over = above === 0 ? k.mm.vma_head[mm]! : k.vma.next[above]!
-  if (over !== 0) top = Math.min(top, guarded_start(k, over))
-  for (let vma = above; ; vma = k.vma.prev[vma]!) {
-    const bottom = Math.max(low, vma === 0 ? 0 : k.vma.vm_end[vma]!)
-    const at = Math.floor((top - len) / align) * align
-    if (at >= bottom) return at
-    if (vma === 0 || bottom === low) return -ENOMEM
-    top = Math.min(top, guarded_start(k, vma))
+  const { vm_start, vm_end, vm_flags, prev } = k.vma
+  const length = len + align - 4096
+  let limit = high
+  let above = 0
+  for (let vma = k.mm.vma_tail[mm]!; ; above = vma, vma = prev[vma]!) {
+    const low_end = vma === 0 ? 0 : vm_end[vma]!
+    if (low_end < limit) {
+      const bottom = Math.max(low, low_end)
+      let top = above === 0 ? limit : Math.min(limit, vm_start[above]!)
+      if (top - bottom >= length && above !== 0 && (vm_flags[above]! & VM_GROWSDOWN) !== 0) {
+        limit = Math.min(limit, vm_start_gap(k, above))
+        top = Math.min(top, limit)
+      }
+      if (top - bottom >= length) return Math.floor((top - len) / align) * align
+    }
+    if (vma === 0 || low_end <= low) return -ENOMEM
   }
 }
 
-/** The lowest fit in [low, high). */
+/** The lowest gap in [low, high); as above. */
 function unmapped_area(k: Kernel, mm: number, low: number, high: number, len: number, align: number): number {
+  const length = len + align - 4096
   let bottom = low
   for (let vma = find_vma(k, mm, low); ; vma = k.vma.next[vma]!) {
+    const top = vma === 0 ? high : Math.min(high, k.vma.vm_start[vma]!)
     const at = Math.ceil(bottom / align) * align
-    const top = vma === 0 ? high : Math.min(high, guarded_start(k, vma))
-    if (at + len <= top) return at
+    if (top - bottom >= length && (vma === 0 || guarded_start(k, vma) >= at + length - 1)) return at
     if (vma === 0 || k.vma.vm_end[vma]! >= high) return -ENOMEM
     bottom = Math.max(bottom, k.vma.vm_end[vma]!)
   }

@@ -10,7 +10,9 @@ import {
   VM_DONTEXPAND,
   VM_HUGETLB,
   VM_LOCKED,
+  VM_LOCKONFAULT,
   VM_MAYSHARE,
+  VM_MERGEABLE,
   VM_PFNMAP,
   VM_SHARED,
   type Kernel,
@@ -19,19 +21,37 @@ import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset, PMD_SIZE, PTRS, set_entry, task_size } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
-import { EAGAIN, EFAULT, EINVAL, ENOMEM, MAP_FIXED, MREMAP_FIXED, MREMAP_MAYMOVE } from '../uapi'
+import { EAGAIN, EFAULT, EINVAL, ENOMEM, MAP_FIXED, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from '../uapi'
 import { anon_vma_clone, unlink_anon_vmas } from './anon_vma'
 import { get_file } from './file_table'
 import { mm_populate } from './gup'
 import { move_huge_pmd, __split_huge_pmd } from './huge_memory'
 import { mlock_future_check } from './mlock'
-import { do_munmap, may_expand_vm, page_align } from './mmap'
+import { unmerge_ksm_pages } from './ksm_merge'
+import { do_munmap, may_expand_vm, on_disk, page_align } from './mmap'
 import { i_mmap_insert } from './mmap_file'
-import { get_unmapped_area } from './mmap_lookup'
+import { get_unmapped_area, thp_get_unmapped_area } from './mmap_lookup'
 import { pmd_alloc, pt_alloc, pmd_populate } from './pgalloc'
 import { security_vm_enough_memory_mm, vm_unacct_memory } from './util'
-import { find_vma, find_vma_prev, vm_area_dup, vm_area_free, vm_stat_account, vma_link, vma_pages } from './vma'
-import { can_vma_merge_after, can_vma_merge_before, max_map_count, merge_new_range, set_bounds } from './vma_merge'
+import {
+  find_vma,
+  find_vma_prev,
+  linear_page_index,
+  vm_area_dup,
+  vm_area_free,
+  vm_stat_account,
+  vma_is_anonymous,
+  vma_link,
+  vma_pages,
+} from './vma'
+import {
+  can_vma_merge_after,
+  can_vma_merge_before,
+  max_map_count,
+  merge_new_range,
+  set_bounds,
+  split_vma,
+} from './vma_merge'
 
 /** The new address or -errno. */
 export function do_mremap(
@@ -44,14 +64,16 @@ export function do_mremap(
   new_addr: number,
 ): number {
   charge(k, COST.mmap)
-  if ((flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE)) !== 0 || addr % 4096 !== 0) return -EINVAL
-  if ((flags & MREMAP_FIXED) !== 0 && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL
+  if ((flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP)) !== 0 || addr % 4096 !== 0) return -EINVAL
+  if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0 && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL
+  if ((flags & MREMAP_DONTUNMAP) !== 0 && old_length !== new_length) return -EINVAL
   const old_len = page_align(old_length)
   const new_len = page_align(new_length)
   if (new_len === 0) return -EINVAL
   const vma = find_vma(k, mm, addr)
   if (vma === 0 || k.vma.vm_start[vma]! > addr) return -EFAULT
-  if ((flags & MREMAP_FIXED) !== 0) return mremap_to(k, mm, addr, old_len, new_addr, new_len, flags)
+  if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0)
+    return mremap_to(k, mm, addr, old_len, new_addr, new_len, flags)
   if (old_len >= new_len) {
     if (old_len > new_len) {
       const error = do_munmap(k, mm, addr + new_len, old_len - new_len)
@@ -59,13 +81,19 @@ export function do_mremap(
     }
     return addr
   }
-  const error = vma_to_resize(k, mm, vma, addr, old_len, new_len)
+  const error = vma_to_resize(k, mm, vma, addr, old_len, new_len, flags)
   if (error < 0) return error
   if (old_len === k.vma.vm_end[vma]! - addr && vma_expandable(k, vma, new_len - old_len))
     return expand_in_place(k, mm, vma, addr, old_len, new_len)
   if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM
-  const to = get_unmapped_area(k, mm, 0, new_len, 0)
-  return to < 0 ? to : move_vma(k, mm, vma, addr, old_len, new_len, to)
+  const to = place_for(k, mm, vma, addr, 0, new_len, 0)
+  return to < 0 ? to : move_vma(k, mm, vma, addr, old_len, new_len, to, flags)
+}
+
+/** Where a mapping of the area's kind may go. */
+function place_for(k: Kernel, mm: number, vma: number, addr: number, hint: number, len: number, flags: number): number {
+  if (!on_disk(k, k.vma.vm_file[vma]!)) return get_unmapped_area(k, mm, hint, len, flags)
+  return thp_get_unmapped_area(k, mm, hint, len, linear_page_index(k, vma, addr) * 4096, flags)
 }
 
 function mremap_to(
@@ -75,12 +103,12 @@ function mremap_to(
   old_len: number,
   new_addr: number,
   new_len: number,
-  _flags: number,
+  flags: number,
 ): number {
   if (new_addr % 4096 !== 0 || new_len > task_size(k) || new_addr > task_size(k) - new_len) return -EINVAL
   if (addr + old_len > new_addr && new_addr + new_len > addr) return -EINVAL
   if (k.mm.map_count[mm]! + 2 >= max_map_count(k) - 3) return -ENOMEM
-  let error = do_munmap(k, mm, new_addr, new_len)
+  let error = (flags & MREMAP_FIXED) === 0 ? 0 : do_munmap(k, mm, new_addr, new_len)
   if (error < 0) return error
   if (old_len > new_len) {
     error = do_munmap(k, mm, addr + new_len, old_len - new_len)
@@ -88,18 +116,30 @@ function mremap_to(
     old_len = new_len
   }
   const vma = find_vma(k, mm, addr)
-  error = vma_to_resize(k, mm, vma, addr, old_len, new_len)
+  error = vma_to_resize(k, mm, vma, addr, old_len, new_len, flags)
   if (error < 0) return error
-  const to = get_unmapped_area(k, mm, new_addr, new_len, MAP_FIXED)
-  return to < 0 ? to : move_vma(k, mm, vma, addr, old_len, new_len, to)
+  const keeps = (flags & MREMAP_DONTUNMAP) !== 0
+  if (keeps && !may_expand_vm(k, mm, k.vma.vm_flags[vma]!, old_len / 4096)) return -ENOMEM
+  const to = place_for(k, mm, vma, addr, new_addr, new_len, (flags & MREMAP_FIXED) === 0 ? 0 : MAP_FIXED)
+  return to < 0 ? to : move_vma(k, mm, vma, addr, old_len, new_len, to, flags)
 }
 
-function vma_to_resize(k: Kernel, mm: number, vma: number, addr: number, old_len: number, new_len: number): number {
+function vma_to_resize(
+  k: Kernel,
+  mm: number,
+  vma: number,
+  addr: number,
+  old_len: number,
+  new_len: number,
+  how: number,
+): number {
   const flags = k.vma.vm_flags[vma]!
   if (old_len === 0 && (flags & (VM_SHARED | VM_MAYSHARE)) === 0) return -EINVAL
-  if ((flags & (VM_DONTEXPAND | VM_PFNMAP | VM_HUGETLB)) !== 0) return -EINVAL
+  if ((flags & VM_HUGETLB) !== 0) return -EINVAL
+  if ((how & MREMAP_DONTUNMAP) !== 0 && (flags & (VM_DONTEXPAND | VM_PFNMAP)) !== 0) return -EINVAL
   if (old_len > k.vma.vm_end[vma]! - addr) return -EFAULT
   if (new_len === old_len) return 0
+  if ((flags & (VM_DONTEXPAND | VM_PFNMAP)) !== 0) return -EFAULT
   if (!mlock_future_check(k, mm, flags, new_len - old_len)) return -EAGAIN
   if (!may_expand_vm(k, mm, flags, (new_len - old_len) / 4096)) return -ENOMEM
   return 0
@@ -144,16 +184,27 @@ function move_vma(
   old_len: number,
   new_len: number,
   to: number,
+  how: number,
 ): number {
   const v = k.vma
-  const flags = v.vm_flags[vma]!
+  let flags = v.vm_flags[vma]!
+  const keeps = (how & MREMAP_DONTUNMAP) !== 0
   const pages = new_len / 4096
+  const more = keeps ? pages : pages - old_len / 4096
   if (k.mm.map_count[mm]! >= max_map_count(k) - 3) return -ENOMEM
-  if ((flags & VM_ACCOUNT) !== 0 && security_vm_enough_memory_mm(k, mm, pages) < 0) return -ENOMEM
-  const pgoff = v.vm_pgoff[vma]! + (addr - v.vm_start[vma]!) / 4096
-  const target = copy_vma(k, mm, vma, to, new_len, pgoff)
+  if ((flags & VM_MERGEABLE) !== 0) {
+    if (v.anon_vma[vma] !== 0 && unmerge_ksm_pages(k, vma, addr, addr + old_len) < 0) return -ENOMEM
+    flags &= ~VM_MERGEABLE
+  }
+  if (keeps && (flags & VM_LOCKED) !== 0) {
+    const error = split_around(k, mm, vma, addr, addr + old_len)
+    if (error < 0) return error
+  }
+  if ((flags & VM_ACCOUNT) !== 0 && security_vm_enough_memory_mm(k, mm, more) < 0) return -ENOMEM
+  const pgoff = linear_page_index(k, vma, addr)
+  const target = copy_vma(k, mm, vma, to, new_len, pgoff, keeps)
   if (target === 0) {
-    if ((flags & VM_ACCOUNT) !== 0) vm_unacct_memory(k, pages)
+    if ((flags & VM_ACCOUNT) !== 0) vm_unacct_memory(k, more)
     return -ENOMEM
   }
   // The area may have been merged with the new one below it.
@@ -161,21 +212,58 @@ function move_vma(
   const moved = move_page_tables(k, mm, vma, addr, target, to, old_len)
   if (moved < old_len) {
     move_page_tables(k, mm, target, to, vma, addr, moved)
+    // What the new area gives back is more than was charged for it.
+    if ((flags & VM_ACCOUNT) !== 0) vm_unacct_memory(k, more - pages)
     do_munmap(k, mm, to, new_len)
     return -ENOMEM
   }
-  // do_munmap takes the old length off again and gives its commit charge back.
   vm_stat_account(k, mm, flags, pages)
+  if (keeps) {
+    keep_empty(k, vma, addr, old_len)
+    return to
+  }
+  unmap_moved(k, mm, vma, addr, old_len)
   if ((flags & VM_LOCKED) !== 0) k.mm.locked_vm[mm]! += pages
-  do_munmap(k, mm, addr, old_len)
   if ((flags & VM_LOCKED) !== 0 && new_len > old_len) mm_populate(k, mm, to + old_len, new_len - old_len)
   return to
 }
 
-/** An area like `vma` at another place; an untouched anonymous one gets the page offsets of its new place. */
-function copy_vma(k: Kernel, mm: number, vma: number, to: number, len: number, pgoff: number): number {
+function split_around(k: Kernel, mm: number, vma: number, start: number, end: number): number {
+  const below = start === k.vma.vm_start[vma] ? 0 : split_vma(k, mm, vma, start, true)
+  if (below < 0 || end === k.vma.vm_end[vma]) return below
+  return split_vma(k, mm, vma, end, false)
+}
+
+/** MREMAP_DONTUNMAP: the old area stays, without its pages and its lock (which is counted for the new one now). */
+function keep_empty(k: Kernel, vma: number, addr: number, len: number): void {
   const v = k.vma
-  if (v.vm_file[vma] === 0 && v.anon_vma[vma] === 0) pgoff = to / 4096
+  v.vm_flags[vma]! &= ~(VM_LOCKED | VM_LOCKONFAULT)
+  if (v.vm_start[vma] !== addr || v.vm_end[vma] !== addr + len) return
+  unlink_anon_vmas(k, vma)
+  if (vma_is_anonymous(k, vma)) v.vm_pgoff[vma] = addr / 4096
+}
+
+/** Takes the old place away, but not its commit charge, which is the new one's; what is left of the area keeps its own. */
+function unmap_moved(k: Kernel, mm: number, vma: number, addr: number, len: number): void {
+  const v = k.vma
+  const accounted = (v.vm_flags[vma]! & VM_ACCOUNT) !== 0
+  const below = v.vm_start[vma]! < addr
+  const above = v.vm_end[vma]! > addr + len
+  v.vm_flags[vma]! &= ~VM_ACCOUNT
+  const failed = do_munmap(k, mm, addr, len) < 0
+  if (!accounted) return
+  if (failed) vm_unacct_memory(k, -len / 4096)
+  if (failed || below || above) v.vm_flags[vma]! |= VM_ACCOUNT
+  if (!failed && below && above) v.vm_flags[v.next[vma]!]! |= VM_ACCOUNT
+}
+
+/** An area like `vma` at another place; an untouched anonymous one gets the page offsets of its new place. */
+function copy_vma(k: Kernel, mm: number, vma: number, to: number, len: number, pgoff: number, keeps: boolean): number {
+  const v = k.vma
+  const untouched = v.vm_file[vma] === 0 && v.anon_vma[vma] === 0
+  if (untouched) pgoff = to / 4096
+  // A source that stays must not become one with its copy.
+  const beside = keeps && untouched && (to === v.vm_end[vma] || to + len === v.vm_start[vma])
   const flags = v.vm_flags[vma]!
   const file = v.vm_file[vma]!
   const anon_vma = v.anon_vma[vma]!
@@ -183,11 +271,16 @@ function copy_vma(k: Kernel, mm: number, vma: number, to: number, len: number, p
   const next = prev === 0 ? k.mm.vma_head[mm]! : v.next[prev]!
   const end = to + len
   const up =
-    next !== 0 && v.vm_start[next] === end && can_vma_merge_before(k, next, flags, anon_vma, file, pgoff + len / 4096)
+    !beside &&
+    next !== 0 &&
+    v.vm_start[next] === end &&
+    can_vma_merge_before(k, next, flags, anon_vma, file, pgoff + len / 4096)
       ? next
       : 0
   const down =
-    prev !== 0 && v.vm_end[prev] === to && can_vma_merge_after(k, prev, flags, anon_vma, file, pgoff) ? prev : 0
+    !beside && prev !== 0 && v.vm_end[prev] === to && can_vma_merge_after(k, prev, flags, anon_vma, file, pgoff)
+      ? prev
+      : 0
   if (up !== 0 || down !== 0) {
     const merged = merge_new_range(k, mm, down, up, to, end)
     if (anon_vma !== 0 && v.anon_vma[merged] === 0) {

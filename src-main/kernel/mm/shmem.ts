@@ -28,7 +28,14 @@ import { mem_cgroup_charge, mem_cgroup_from_task, mem_cgroup_try_charge_swap } f
 import { count_memcg_event_mm } from './memcg_stat'
 import { alloc_page, free_page } from './page_alloc'
 import { folio_wait_locked, folio_wait_nested, swap_writepage } from './page_io'
-import { shmem_acct_block, shmem_acct_size, shmem_mark_accounted, shmem_unacct_block } from './shmem_acct'
+import {
+  shmem_acct_block,
+  shmem_acct_size,
+  shmem_block_added,
+  shmem_mark_accounted,
+  shmem_recalc_inode,
+  shmem_unacct_block,
+} from './shmem_acct'
 import { lru_cache_add, mark_page_accessed } from './swap'
 import { free_swap_and_cache, get_swap_page, put_swap_page, swap_duplicate, swap_free } from './swapfile'
 import { add_to_swap_cache, delete_from_swap_cache, lookup_swap_cache, swap_cluster_readahead } from './swap_state'
@@ -105,6 +112,7 @@ export function shmem_get_page(k: Kernel, inode: number, index: number, sgp: num
   }
   k.page.flags[pfn]! |= PG_uptodate
   lru_cache_add(k, pfn)
+  shmem_block_added(k, inode)
   return { pfn, major: false }
 }
 
@@ -133,6 +141,7 @@ function shmem_swapin_page(k: Kernel, inode: number, index: number, slot: number
   xa_store(k, inode, index, pfn, SHMEM_NODES)
   k.inode.shm_swapped[inode]!--
   page_cache_account(k, inode, pfn, index)
+  shmem_recalc_inode(k, inode)
   k.page.flags[pfn]! |= PG_dirty
   swap_free(k, slot)
   if (sgp === SGP_WRITE) mark_page_accessed(k, pfn)
@@ -203,6 +212,7 @@ export function shmem_writepage(k: Kernel, pfn: number): boolean {
     return false
   }
   swap_duplicate(k, slot)
+  shmem_recalc_inode(k, inode)
   k.inode.shm_swapped[inode]!++
   xa_store(k, inode, index, -slot, SHMEM_NODES)
   k.inode.nrpages[inode]!--

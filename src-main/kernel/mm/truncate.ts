@@ -12,7 +12,7 @@ import { folio_wait_nested } from './page_io'
 import { cancel_dirty_page } from './page_writeback'
 import { cond_resched_rcu } from './preempt'
 import { shmem_free_swap } from './shmem'
-import { shmem_unacct_block } from './shmem_acct'
+import { shmem_recalc_inode } from './shmem_acct'
 import { deactivate_file_folio } from './swap'
 import { unmap_mapping_pages } from './zap'
 
@@ -21,9 +21,18 @@ const MAX_INDEX = 2 ** 31 - 1
 /** Drops every page (and shadow, and swap slot of tmpfs) from page `from` on, dirty or not. */
 export function truncate_inode_pages(k: Kernel, inode: number, from: number): void {
   if (k.inode.i_mmap[inode] !== 0) unmap_mapping_pages(k, inode, from, MAX_INDEX, true)
-  for (let index = xa_find(k, inode, from, MAX_INDEX); index >= 0; index = xa_find(k, inode, index + 1, MAX_INDEX)) {
+  truncate_range(k, inode, from, MAX_INDEX)
+}
+
+/** fallocate(FALLOC_FL_PUNCH_HOLE) of pages `from` … `to`; what private mappings have written stays theirs. */
+export function punch_hole(k: Kernel, inode: number, from: number, to: number): void {
+  if (k.inode.i_mmap[inode] !== 0) unmap_mapping_pages(k, inode, from, to, false)
+  truncate_range(k, inode, from, to)
+}
+
+function truncate_range(k: Kernel, inode: number, from: number, to: number): void {
+  for (let index = xa_find(k, inode, from, to); index >= 0; index = xa_find(k, inode, index + 1, to)) {
     const entry = xa_load(k, inode, index)
-    if (is_shmem(k, inode)) shmem_unacct_block(k, inode)
     if (entry < 0) {
       if (is_shmem(k, inode)) shmem_free_swap(k, inode, index, -entry)
       else {
@@ -37,6 +46,7 @@ export function truncate_inode_pages(k: Kernel, inode: number, from: number): vo
     delete_from_page_cache(k, entry)
     if ((index & 15) === 15) cond_resched_rcu(k)
   }
+  if (is_shmem(k, inode)) shmem_recalc_inode(k, inode)
 }
 
 /** Changes the size of a file; what lies beyond goes. */

@@ -319,6 +319,7 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [0x100000, 'ac'],
   [0x200000, 'nr'],
   [0x400000, 'ht'],
+  [0x2000000, 'wf'],
   [0x4000000, 'dd'],
 ]
 const LATE_FLAG_NAMES: readonly (readonly [number, string])[] = [

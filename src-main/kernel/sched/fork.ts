@@ -16,6 +16,7 @@ import {
   VM_DONTCOPY,
   VM_LOCKED,
   VM_LOCKONFAULT,
+  VM_WIPEONFORK,
   type Kernel,
 } from '../kernel'
 import { COST } from '../costs'
@@ -268,7 +269,7 @@ function dup_vmas(k: Kernel, mm: number, oldmm: number, alloc: MapleAlloc): bool
     }
     vm_stat_account(k, mm, flags, pages)
     charge(k, COST.vma_op)
-    if (!copy_page_range(k, mm, vma, from)) return false
+    if ((flags & VM_WIPEONFORK) === 0 && !copy_page_range(k, mm, vma, from)) return false
   }
   return true
 }
@@ -279,7 +280,8 @@ function dup_vma(k: Kernel, mm: number, from: number, alloc: MapleAlloc): number
   if (vma === 0) return 0
   v.vm_flags[vma]! &= ~(VM_LOCKED | VM_LOCKONFAULT)
   hugetlb_dup(k, vma, from, true)
-  if (!anon_vma_fork(k, vma, from)) {
+  // MADV_WIPEONFORK: the child's is as new.
+  if ((v.vm_flags[vma]! & VM_WIPEONFORK) === 0 && !anon_vma_fork(k, vma, from)) {
     vm_area_free(k, vma)
     return 0
   }

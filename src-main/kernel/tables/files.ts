@@ -31,6 +31,8 @@ export const INODE = {
   flags: 'i32',
   memcg: 'u16',
   shm_swapped: 'i32',
+  /** Pages of such a file that are charged: cached, in swap, or dropped by reclaim and not yet missed. */
+  shm_alloced: 'i32',
   /** Its name in the directory tree (row of `dentry`); 0 for files without one. */
   dentry: 'i32',
   obj: ['i32', 2],
