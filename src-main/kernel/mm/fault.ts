@@ -136,6 +136,9 @@ export function do_set_pte(k: Kernel, vmf: VmFault, slot: number, pfn: number, w
 /** [vdso] is a page of the kernel that counts as file memory; [vvar] is mapped by frame number and counts nowhere. */
 function special_mapping_fault(k: Kernel, vmf: VmFault, pmd: number): number {
   if ((vmf.flags & FAULT_FLAG_WRITE) !== 0) return VM_FAULT_SIGBUS
+  // Behind the first page of [vvar] are those of hypervisors and time namespaces, which are not there.
+  const further = k.vma.special[vmf.vma] !== SPECIAL_VDSO && vmf.address >= k.vma.vm_start[vmf.vma]! + 4096
+  if (further) return VM_FAULT_SIGBUS
   if (!pte_alloc_vmf(k, vmf, pmd)) return VM_FAULT_OOM
   if (k.vma.special[vmf.vma] === SPECIAL_VDSO) {
     add_mm_counter_fast(k, vmf.mm, MM_FILEPAGES, 1)
