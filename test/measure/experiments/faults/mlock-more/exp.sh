@@ -1,0 +1,3 @@
+snap before
+run maps.jsonl maps locked
+snap after

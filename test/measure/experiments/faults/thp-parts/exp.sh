@@ -1,0 +1,3 @@
+snap before
+run maps.jsonl maps parts
+snap after
