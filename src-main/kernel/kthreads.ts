@@ -68,6 +68,11 @@ export function start_kernel_threads(k: Kernel): void {
     start(k, [`kworker/${cpu}:0-events`, true, 0], cpu)
     start(k, [`kworker/${cpu}:0H-events_highpri`, true, -20], cpu)
   }
+  // Work that slept found a second worker on each CPU; of those that belong to no CPU as many came as had work at once.
+  for (let cpu = 1; cpu < k.config.cpus; cpu++) {
+    start(k, [`kworker/u%0:${cpu + 2}`, true, 0], 0)
+    start(k, [`kworker/${cpu}:1-events`, true, 0], cpu)
+  }
   for (const row of LAST) if (row[3] !== 'khugepaged' || huge_pages_possible(k)) start(k, row, 0)
 }
 

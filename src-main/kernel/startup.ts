@@ -12,6 +12,7 @@ import { own_pages, run_on } from './entry/run'
 import { exit_to_user_mode, sys_execve, sys_exit, sys_fork, sys_wait4 } from './entry/syscall'
 import type { Kernel } from './kernel'
 import { start_fs_threads } from './kthreads'
+import { use_each, type HeldObjects } from './mm/slab_common'
 import { mount_ext4 } from './mm/super'
 import { swap_init } from './mm/swapon'
 import { release_dead_tasks } from './sched/exit'
@@ -22,8 +23,14 @@ type Command = (k: Kernel) => void
 /** A tool that leaves nothing in the kernel that is not counted elsewhere. */
 const tool: Command = () => undefined
 
+/**
+ * The scheduler spreads what wakes over idle CPUs: helpers that the kernel asks for while it comes up have run on all of them
+ * before the shell starts, and the shell's tools run on one after the other.
+ */
 export function run_startup_script(k: Kernel): void {
-  for (const command of script(k)) run_command(k, command)
+  const { cpus } = k.config
+  for (let cpu = 1; cpu < cpus; cpu++) run_command(k, HELPER_OBJECTS, tool, cpu)
+  for (const [i, command] of script(k).entries()) run_command(k, TOOL_OBJECTS, command, i % cpus)
 }
 
 function script(k: Kernel): Command[] {
@@ -58,27 +65,46 @@ function mount(k: Kernel): void {
   start_fs_threads(k)
 }
 
-/** The shell, which is the running task, forks; the child becomes the tool, works and exits; the shell waits for it. */
-function run_command(k: Kernel, command: Command): void {
+/**
+ * The shell, which is the running task, forks; the child becomes the tool, works and exits; the shell waits for it. From the
+ * CPU that it runs on the child has its memory.
+ */
+function run_command(k: Kernel, objects: HeldObjects, command: Command, cpu: number): void {
   const shell = k.var.current
+  const home = k.var.cpu
   const pid = sys_fork(k)
   const child = pid > 0 ? find_task_by_pid(k, pid) : 0
   assert(child !== 0, 'run_command: no memory at boot')
   compute(k)
   k.var.current = child
+  k.var.cpu = cpu
   compute(k)
   assert(sys_execve(k, SHELL, SHELL) === 0, 'run_command: the tool cannot be run')
   compute(k)
+  use_each(k, objects)
   command(k)
   sys_exit(k, 0)
   deactivate_task(k, child)
   k.var.current = shell
+  k.var.cpu = home
   release_dead_tasks(k)
   assert(sys_wait4(k, pid, 0) === pid, 'run_command: the tool did not end')
   free_module_init(k)
   exit_to_user_mode(k)
   compute(k)
 }
+
+/**
+ * What a tool asks for and gives back: names of paths, labels of files, a text of /proc with its inode and buffer, a pipe to
+ * the shell and a signal at its end, copies of its arguments. A CPU keeps the slab that it had them from.
+ */
+const TOOL_OBJECTS: HeldObjects = {
+  ...{ names_cache: 1, lsm_file_cache: 1, seq_file: 1, proc_inode_cache: 1, sigqueue: 1 },
+  ...{ 'kmalloc-cg-4k': 1, 'kmalloc-cg-192': 1, 'kmalloc-cg-1k': 1 },
+  ...{ 'kmalloc-cg-8': 1, 'kmalloc-cg-16': 1, 'kmalloc-cg-512': 1 },
+}
+/** A helper has the name of its program, for which there is no file yet. */
+const HELPER_OBJECTS: HeldObjects = { names_cache: 1 }
 
 /** The running task goes through its code and writes to its stack and variables. */
 function compute(k: Kernel): void {

@@ -62,28 +62,17 @@ const MEMORY_BLOCK_OBJECTS = { kernfs_node_cache: 22, 'kmalloc-1k': 1, 'kmalloc-
 const MEMORY_BLOCK_PAGES = 0x8000
 const MEMORY_BLOCKS_OF_TABLE = 4
 
-/** Every further CPU: its devices in sysfs, worker pools, run queues, timers; allocated on it, so from slabs of its own. */
+/** Every further CPU: its devices in sysfs and interrupts in /proc, its sockets for ICMP; allocated on the first. */
+const CPU_DEVICE_OBJECTS = {
+  ...{ kernfs_node_cache: 200, inode_cache: 20, dentry: 24, lsm_inode_cache: 64, proc_dir_entry: 7 },
+  ...{ sock_inode_cache: 2, RAW: 1, RAWv6: 1, 'kmalloc-8k': 1, 'kmalloc-128': 20 },
+} as const
+/** What is made ready for it before it starts, by the first: worker pools, run queues, timers. */
+const CPU_PREPARED_OBJECTS = { 'kmalloc-8k': 4, 'kmalloc-4k': 7, 'kmalloc-2k': 9, 'kmalloc-1k': 32 } as const
+/** What it takes when it runs, so from slabs of its own. */
 const CPU_OBJECTS = {
-  kernfs_node_cache: 200,
-  inode_cache: 40,
-  dentry: 40,
-  lsm_inode_cache: 100,
-  proc_dir_entry: 16,
-  radix_tree_node: 24,
-  maple_node: 16,
-  'kmalloc-8k': 3,
-  'kmalloc-4k': 7,
-  'kmalloc-2k': 10,
-  'kmalloc-1k': 20,
-  'kmalloc-512': 38,
-  'kmalloc-256': 28,
-  'kmalloc-192': 12,
-  'kmalloc-128': 36,
-  'kmalloc-96': 32,
-  'kmalloc-64': 60,
-  'kmalloc-32': 100,
-  'kmalloc-16': 150,
-  'kmalloc-8': 300,
+  ...{ radix_tree_node: 24, maple_node: 12, vmap_area: 40, 'kmalloc-512': 24, 'kmalloc-256': 30, 'kmalloc-192': 30 },
+  ...{ 'kmalloc-128': 10, 'kmalloc-96': 32, 'kmalloc-64': 60, 'kmalloc-32': 100, 'kmalloc-16': 150, 'kmalloc-8': 300 },
 } as const
 /** Rows of well-known caches; `caches(k).dentry`. */
 const WELL_KNOWN = [
@@ -342,11 +331,17 @@ export function slab_boot_objects(k: Kernel, part: 'early' | 'late'): void {
     const fields = line.split(' ')
     if (EARLY_CACHES.has(fields[0]!) === early) hold(k, fields[0]!, Number(fields[5]))
   }
-  if (early) return kmalloc_boot_objects(k)
+  if (early) {
+    kmalloc_boot_objects(k)
+    // The other CPUs come up before the first initcall.
+    hold_each(k, CPU_PREPARED_OBJECTS, k.config.cpus - 1)
+    return
+  }
   for (const [bytes, nr] of KMALLOC_LARGE_BOOT)
     for (let i = 0; i < nr; i++) assert(kmalloc(k, bytes, GFP_KERNEL) !== 0, 'slab_boot_objects: no memory')
   const blocks = Math.ceil(k.var.max_pfn / MEMORY_BLOCK_PAGES)
   hold_each(k, MEMORY_BLOCK_OBJECTS, blocks - MEMORY_BLOCKS_OF_TABLE)
+  hold_each(k, CPU_DEVICE_OBJECTS, k.config.cpus - 1)
   for (k.var.cpu = 1; k.var.cpu < k.config.cpus; k.var.cpu++) hold_each(k, CPU_OBJECTS, 1)
   k.var.cpu = 0
 }
