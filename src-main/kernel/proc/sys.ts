@@ -8,15 +8,14 @@ import { EACCES, EINVAL, EPERM } from '../uapi'
 import { thp } from '../mm/thp'
 import { khugepaged, khugepaged_defrag, khugepaged_knob, set_khugepaged_knob, type Knob } from '../mm/khugepaged'
 import { set_recommended_min_free_kbytes } from '../mm/watermark'
-import { buddyinfo_nodes, node_meminfo } from './node'
+import { node_meminfo, node_numastat, node_vmstat } from './node'
 import { block_stat, dev_block_folder, dev_numbers, device_name } from './block'
 import { cgroup_folder } from './cgroup'
 import { ksm_attributes } from './sys_ksm'
 import { lru_gen_attributes } from './sys_lru_gen'
 import { zswap_attributes } from './sys_zswap'
-import { hugepages_attributes, type Attribute, type Tree } from './sys_hugepages'
+import { hugepages_attributes, kstrtoul, type Attribute, type Tree } from './sys_hugepages'
 import { slab_folder } from './slab'
-import { vmstat_text } from './system'
 import { file, folder, type DirNode, type Node } from './tree'
 import { extfrag_index_text, unusable_index_text } from './zones'
 
@@ -55,7 +54,8 @@ function branch(
 }
 
 function attribute_file(k: Kernel, { read, write, mode }: Attribute): Node {
-  const set = write === undefined ? undefined : (text: string): number => write(k, text)
+  // kernfs does not call a store function for nothing.
+  const set = write === undefined ? undefined : (text: string): number => (text === '' ? 0 : write(k, text))
   return file(() => read(k), { write: set, refusal: EACCES, ...(mode === undefined ? {} : { mode }) })
 }
 
@@ -71,12 +71,17 @@ function tree(k: Kernel): Tree {
   zswap_attributes(map)
   for (const [path, choice] of Object.entries(CHOICES)) map.set(path, choice_attribute(choice))
   for (const [path, number] of Object.entries(NUMBERS)) map.set(path, number_attribute(number))
-  map.set('devices/system/node/online', { read: () => '0\n' })
+  for (const name of ['online', 'possible', 'has_cpu', 'has_memory', 'has_normal_memory'])
+    map.set(`devices/system/node/${name}`, { read: () => '0\n' })
+  map.set('devices/system/node/has_generic_initiator', { read: () => '\n' })
+  map.set('devices/system/node/node0/distance', { read: () => '10\n' })
+  map.set('devices/system/node/node0/numastat', { read: node_numastat })
+  map.set('devices/system/memory/block_size_bytes', { read: () => '8000000\n' })
+  map.set('devices/system/memory/auto_online_blocks', { read: () => 'offline\n' })
   map.set('devices/system/node/node0/meminfo', { read: node_meminfo })
-  map.set('devices/system/node/node0/vmstat', { read: vmstat_text })
+  map.set('devices/system/node/node0/vmstat', { read: node_vmstat })
   map.set('devices/system/node/node0/cpulist', { read: cpu_list })
   map.set('devices/system/node/node0/cpumap', { read: cpu_map })
-  map.set('devices/system/node/node0/buddyinfo', { read: buddyinfo_nodes })
   map.set('kernel/mm/transparent_hugepage/hpage_pmd_size', { read: () => '2097152\n' })
   map.set('kernel/debug/extfrag/extfrag_index', { read: extfrag_index_text })
   map.set('kernel/debug/extfrag/unusable_index', { read: unusable_index_text })
@@ -103,11 +108,37 @@ function cpu_map(k: Kernel): string {
 
 function cpu_attributes(k: Kernel, map: Map<string, Attribute>): void {
   for (const name of ['online', 'possible', 'present']) map.set(`devices/system/cpu/${name}`, { read: cpu_list })
+  for (const [name, text] of Object.entries(CPU_TEXTS)) map.set(`devices/system/cpu/${name}`, { read: () => text })
   for (let cpu = 0; cpu < k.config.cpus; cpu++) {
     const at = `devices/system/cpu/cpu${cpu}`
     if (cpu > 0) map.set(`${at}/online`, { read: () => '1\n' })
-    map.set(`${at}/topology/core_id`, { read: () => `${cpu}\n` })
-    map.set(`${at}/topology/physical_package_id`, { read: () => '0\n' })
+    topology_attributes(map, `${at}/topology`, cpu)
+  }
+}
+
+const CPU_TEXTS: Readonly<Record<string, string>> = {
+  offline: '\n',
+  isolated: '\n',
+  kernel_max: '8191\n',
+  nohz_full: '(null)\n',
+  'smt/active': '0\n',
+  'smt/control': 'notsupported\n',
+}
+
+/** One package; each CPU is a core of its own. */
+function topology_attributes(map: Map<string, Attribute>, at: string, cpu: number): void {
+  const own = (1n << BigInt(cpu)).toString(16)
+  map.set(`${at}/core_id`, { read: () => `${cpu}\n` })
+  map.set(`${at}/physical_package_id`, { read: () => '0\n' })
+  map.set(`${at}/die_id`, { read: () => '0\n' })
+  map.set(`${at}/cluster_id`, { read: () => '65535\n' })
+  for (const name of ['core_cpus', 'thread_siblings', 'cluster_cpus']) {
+    map.set(`${at}/${name}`, { read: (k) => `${own.padStart(cpu_map(k).length - 1, '0')}\n` })
+    map.set(`${at}/${name}_list`, { read: () => `${cpu}\n` })
+  }
+  for (const name of ['core_siblings', 'package_cpus', 'die_cpus']) {
+    map.set(`${at}/${name}`, { read: cpu_map })
+    map.set(`${at}/${name}_list`, { read: cpu_list })
   }
 }
 
@@ -209,8 +240,9 @@ function number_attribute({ get, set, min = 0, max = 2 ** 32 - 1 }: Setting): At
   return {
     read: (k) => `${get(k)}\n`,
     write(k, text) {
-      if (!/^\d+$/.test(text.trim())) return -EINVAL
-      const value = Number(text.trim())
+      const value = kstrtoul(text)
+      // A flag tells a number too large from no number; the others do not.
+      if (value < 0) return max === 1 ? value : -EINVAL
       if (value < min || value > max) return -EINVAL
       set(k, value)
       return 0

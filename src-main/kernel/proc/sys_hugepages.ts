@@ -3,7 +3,7 @@
  * Simplified: no demote_size choice, for there is one smaller size.
  */
 import type { Kernel } from '../kernel'
-import { EACCES, EINVAL } from '../uapi'
+import { EACCES, EINVAL, ERANGE } from '../uapi'
 import {
   demote_pool_huge_pages,
   HSTATE_1G,
@@ -68,7 +68,14 @@ export function number_file(get: (k: Kernel) => number, set?: (k: Kernel, value:
   const read = (k: Kernel): string => `${get(k)}\n`
   return set === undefined ? { read } : { read, write: (k, text) => number_write(k, text, set) }
 }
-/** kstrtoul and the store function. */
 function number_write(k: Kernel, text: string, set: (k: Kernel, value: number) => number): number {
-  return /^\+?\d+$/.test(text.trim()) ? set(k, Number(text.trim())) : -EINVAL
+  const value = kstrtoul(text)
+  return value < 0 ? value : set(k, value)
+}
+
+/** lib/kstrtox.c: digits, a plus before and a newline behind at most; what 64 bits do not hold is out of range. */
+export function kstrtoul(text: string): number {
+  const digits = /^\+?(\d+)\n?$/.exec(text)?.[1]
+  if (digits === undefined) return -EINVAL
+  return BigInt(digits) >= 2n ** 64n ? -ERANGE : Number(digits)
 }

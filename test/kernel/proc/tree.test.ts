@@ -280,3 +280,43 @@ test('a machine without pressure accounting has no files of it', () => {
   expect(proc_read(quiet, '/proc/pressure/memory')).toBe(-ENOENT)
   expect(proc_list(quiet, '/sys/fs/cgroup')).not.toContain('memory.pressure')
 })
+
+describe('the node', () => {
+  test('has meminfo of its own, with what is used and in the machine’s sums', () => {
+    const lines = text('/sys/devices/system/node/node0/meminfo').trimEnd().split('\n')
+    const of = (name: string): number =>
+      Number(lines.find((line) => line.includes(` ${name}:`))!.match(/(\d+)( kB)?$/)![1])
+    expect(lines).toHaveLength(36)
+    expect(lines[3]).toMatch(/^Node 0 SwapCached: {7} *\d+ kB$/)
+    expect(lines.find((line) => line.includes('FilePmdMapped'))).toBe('Node 0 FilePmdMapped:        0 kB')
+    expect(lines.at(-1)).toBe('Node 0 HugePages_Surp:      0')
+    expect(of('MemUsed')).toBe(of('MemTotal') - of('MemFree'))
+    expect(of('Active')).toBe(of('Active(anon)') + of('Active(file)'))
+    expect(text('/proc/meminfo')).toContain(`MemFree:        ${String(of('MemFree')).padStart(8)} kB`)
+  })
+  test('has counters of its own, no events', () => {
+    const names = text('/sys/devices/system/node/node0/vmstat').match(/^\w+/gm)!
+    expect(names[0]).toBe('nr_free_pages')
+    expect(names).not.toContain('pgfault')
+    expect(text('/sys/devices/system/node/node0/numastat')).toMatch(/^numa_hit [1-9]\d*\nnuma_miss 0\n/)
+  })
+})
+
+describe('a number in /sys', () => {
+  const scan = '/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan'
+  test.each([
+    ['+5', 0, '5\n'],
+    ['7\n', 0, '7\n'],
+    ['', 0, '4096\n'],
+    [' 7', -EINVAL, '4096\n'],
+    ['0x10', -EINVAL, '4096\n'],
+    ['18446744073709551616', -EINVAL, '4096\n'],
+  ])('%j answers %i', (value, errno, now) => {
+    expect(proc_write(k, scan, value)).toBe(errno)
+    expect(text(scan)).toBe(now)
+  })
+  test('too large for 64 bits is out of range where a flag or a pool is set', () => {
+    expect(proc_write(k, '/sys/kernel/mm/transparent_hugepage/use_zero_page', '18446744073709551616')).toBe(-34)
+    expect(proc_write(k, '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages', '18446744073709551616')).toBe(-34)
+  })
+})
