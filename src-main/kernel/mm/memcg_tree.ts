@@ -92,6 +92,7 @@ export function mem_cgroup_put(k: Kernel, memcg: number): void {
     k.lruvec.anon_cost[m + 1] = 0
     k.lruvec.file_cost[m + 1] = 0
     k.lruvec.nonresident_age[m + 1] = 0
+    k.lruvec.size.fill(0, (m + 1) * 4, (m + 2) * 4)
     unlink_sibling(k, m, parent)
     row_free(k.memcg, m)
     m = parent

@@ -11,6 +11,7 @@ import { C } from '@shared/counters'
 import { int_div, int_sqrt } from '../lib/math'
 import { LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE, MAX_NR_ZONES, type Kernel } from '../kernel'
 import { lru_gen_enabled } from './lru_gen'
+import { lruvec_page_state, mem_cgroup_flush_stats } from './lruvec_stat'
 import { memcg_page_state, mem_cgroup_protection, mem_cgroup_swap_pages } from './memcontrol'
 import { lru_row, lruvec_size } from './swap'
 import { high_wmark_pages } from './watermark'
@@ -99,6 +100,7 @@ export function no_pages(): ScanControl['nr'] {
 /** Decides, once a pass over the node, what may be deactivated and whether file pages alone should go. */
 export function prepare_scan_count(k: Kernel, sc: ScanControl): void {
   if (lru_gen_enabled(k)) return
+  mem_cgroup_flush_stats(k)
   const target = sc.target
   const row = 1 + target
   sc.anon_cost = k.lruvec.anon_cost[row]!
@@ -129,8 +131,8 @@ export function prepare_scan_count(k: Kernel, sc: ScanControl): void {
 
 /** The inactive list should hold 1/(1 + ratio) of its kind, ratio = sqrt(10 × size in GiB). */
 export function inactive_is_low(k: Kernel, memcg: number, inactive_lru: number): boolean {
-  const inactive = lruvec_size(k, memcg, inactive_lru)
-  const active = lruvec_size(k, memcg, inactive_lru + 1)
+  const inactive = lruvec_page_state(k, memcg, inactive_lru)
+  const active = lruvec_page_state(k, memcg, inactive_lru + 1)
   const gb = int_div(inactive + active, 2 ** 18)
   return inactive * (gb > 0 ? int_sqrt(10 * gb) : 1) < active
 }

@@ -36,12 +36,13 @@ import { kmem_cache_free_rcu } from '../rcu/callbacks'
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_eviction, lru_gen_refault } from './lru_gen_ctrl'
 import { list_lru_add, list_lru_count_one, list_lru_del, list_lru_first } from './list_lru'
+import { flush_stats_periodic, lruvec_page_state } from './lruvec_stat'
 import { mem_cgroup_from_slab_obj } from './memcg_kmem'
 import { local_lru_size, local_slab_bytes } from './memcg_stat'
 import { mem_cgroup_has_id } from './memcg_tree'
 import { count_memcg_events, memcg_page_state, parent_lruvec } from './memcontrol'
 import { cache_by_name, kmem_cache_alloc, kmem_cache_free } from './slub'
-import { folio_is_file_lru, folio_nr_pages, lru_note_cost_folio, lruvec_size } from './swap'
+import { folio_is_file_lru, folio_nr_pages, lru_note_cost_folio } from './swap'
 import { nr_swap_pages } from './swapfile'
 
 const MEMCG_BITS = 10
@@ -94,6 +95,7 @@ export function workingset_refault(k: Kernel, pfn: number, shadow: number): void
   const now = Math.floor(k.lruvec.nonresident_age[evicted_memcg + 1]! / 2 ** order)
   const distance = ((now - eviction) & AGE_MASK) * 2 ** order
   count(k, memcg, file ? C.workingset_refault_file : C.workingset_refault_anon, nr)
+  flush_stats_periodic(k)
   if (distance > workingset_size(k, evicted_memcg, file)) return
   k.page.flags[pfn]! |= PG_active
   workingset_age_nonresident(k, memcg, nr)
@@ -106,11 +108,11 @@ export function workingset_refault(k: Kernel, pfn: number, shadow: number): void
 
 /** What competes with the refaulting page: all but its own inactive list. */
 function workingset_size(k: Kernel, memcg: number, file: boolean): number {
-  let size = lruvec_size(k, memcg, LRU_ACTIVE_FILE)
-  if (!file) size += lruvec_size(k, memcg, LRU_INACTIVE_FILE)
+  let size = lruvec_page_state(k, memcg, LRU_ACTIVE_FILE)
+  if (!file) size += lruvec_page_state(k, memcg, LRU_INACTIVE_FILE)
   if (nr_swap_pages(k) > 0) {
-    size += lruvec_size(k, memcg, LRU_ACTIVE_ANON)
-    if (file) size += lruvec_size(k, memcg, LRU_INACTIVE_ANON)
+    size += lruvec_page_state(k, memcg, LRU_ACTIVE_ANON)
+    if (file) size += lruvec_page_state(k, memcg, LRU_INACTIVE_ANON)
   }
   return size
 }

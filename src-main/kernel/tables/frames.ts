@@ -63,6 +63,8 @@ export const LRUVEC = {
   file_cost: 'f64',
   nonresident_age: 'f64',
   refaults: ['f64', 2],
+  /** Lists as they were when last flushed. */
+  size: ['f64', 4],
 } as const satisfies TableSpec
 
 /** Per lruvec, the multi-gen LRU (mm/lru_gen.ts): two kinds (anon, file), 4 generations, 4 tiers, 3 zones. */

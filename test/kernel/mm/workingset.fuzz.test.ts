@@ -29,6 +29,7 @@ import {
   release_page,
 } from '../../../src-main/kernel/mm/swap'
 import { swapon } from '../../../src-main/kernel/mm/swapon'
+import { mem_cgroup_flush_stats } from '../../../src-main/kernel/mm/lruvec_stat'
 import { workingset_eviction, workingset_refault } from '../../../src-main/kernel/mm/workingset'
 import { bare_machine, MiB } from '../../support/bare'
 import { below, pick, testLoad, type World } from '../../support/randomLoad'
@@ -142,6 +143,8 @@ function refault(w: World<Model>, { page: old, shadow, target, at }: Evicted): v
   const { k, model } = w
   const page = new_page(k, old.file, old.cgroup)
   const kind = page.file ? 1 : 0
+  // Lists as they are, not as they were two seconds ago.
+  mem_cgroup_flush_stats(k)
   workingset_refault(k, page.pfn, shadow)
   model.counts.refault[kind]++
   if ((age(model, target) - at) * model.bucket <= competing(model, target, page.file)) {
