@@ -14,6 +14,7 @@ import {
   LRU_INACTIVE_FILE,
   type Kernel,
 } from '../../../src-main/kernel/kernel'
+import { mem_cgroup_flush_stats } from '../../../src-main/kernel/mm/lruvec_stat'
 import { pgdat_balanced, wakeup_kswapd } from '../../../src-main/kernel/mm/kswapd'
 import { get_scan_count, inactive_is_low, scan_control } from '../../../src-main/kernel/mm/scan_count'
 import { shrink_inactive_list } from '../../../src-main/kernel/mm/shrink_list'
@@ -96,6 +97,7 @@ describe('the inactive list', () => {
     const low = (part: number): boolean => {
       k.vmstat[C.nr_inactive_anon] = Math.floor(all * part)
       k.vmstat[C.nr_active_anon] = all - Math.floor(all * part)
+      mem_cgroup_flush_stats(k)
       return inactive_is_low(k, 0, LRU_INACTIVE_ANON)
     }
     expect(low((inactive / all) * 0.95)).toBe(true)
