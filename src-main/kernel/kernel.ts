@@ -184,7 +184,12 @@ export function open_kernel(config: MachineConfig) {
     file: open_table(arena, 'file', 1 << 18, FILE),
     fd: open_table(arena, 'fd', 1 << 20, { task: 'i32', next: 'i32', fd: 'i32', file: 'i32' }),
     /** Buffer heads of a page, one a block (row = page.private of a page with PG_private): slab objects. */
-    buffers: open_table(arena, 'buffers', frames + 1, { bh: ['i32', 4], count: 'i32' }),
+    buffers: open_table(arena, 'buffers', frames + 1, {
+      bh: ['i32', 4],
+      count: 'i32',
+      uptodate: 'u8',
+      dirty: 'u8',
+    }),
     xa: open_table(arena, 'xa', 1 << 18, XA),
     swap: open_table(arena, 'swap', slots, SWAP),
     /** A page stored by zswap (mm/zswap.ts); length 0: filled with one number. */

@@ -7,7 +7,9 @@
 import { __GFP_FS, __GFP_WRITE, PAGE_SIZE, PG_uptodate, PG_locked, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { create_buffers } from '../mm/buffer'
+import { block_commit_write, block_write_begin } from '../mm/buffer_blocks'
 import { path_lookup, vfs_create, vfs_exists, vfs_install, vfs_unlink } from '../mm/dcache'
+import { allocate_blocks, block_size, file_resized, mapped_blocks } from '../mm/file_blocks'
 import { generic_fadvise, type FileAdvice } from '../mm/fadvise'
 import {
   alloc_file,
@@ -20,7 +22,7 @@ import {
   O_CREAT,
   O_TRUNC,
 } from '../mm/file_table'
-import { filemap_read, find_page, mapping_gfp, page_cache_alloc, read_cache_page } from '../mm/filemap'
+import { filemap_read, find_page, mapping_gfp, page_cache_alloc } from '../mm/filemap'
 import { filemap_write_and_wait, sync_filesystem } from '../mm/fs_writeback'
 import { extend_blocks, FS_EXT4, FS_TMPFS, I_DIR, is_shmem } from '../mm/inode'
 import { mem_cgroup_handle_over_high } from '../mm/memcontrol'
@@ -46,7 +48,10 @@ export function sys_open(
   if ((k.inode.flags[inode]! & I_DIR) !== 0 && (flags & 3) !== 0) return -EISDIR
   const file = alloc_file(k, inode, flags)
   if (file === 0) return -ENOMEM
-  if ((flags & O_TRUNC) !== 0 && file_may_write(k, file)) truncate_setsize(k, inode, 0)
+  if ((flags & O_TRUNC) !== 0 && file_may_write(k, file)) {
+    if (!is_shmem(k, inode)) file_resized(k, inode, k.inode.i_size[inode]!, 0)
+    truncate_setsize(k, inode, 0)
+  }
   return fd_install(k, k.var.current, file)
 }
 
@@ -131,11 +136,11 @@ function generic_perform_write(k: Kernel, inode: number, pos: number, count: num
   while (pos < end) {
     const next = Math.min(end, (Math.floor(pos / PAGE_SIZE) + 1) * PAGE_SIZE)
     const index = Math.floor(pos / PAGE_SIZE)
-    const whole = (pos % PAGE_SIZE === 0 && next - pos === PAGE_SIZE) || index * PAGE_SIZE >= k.inode.i_size[inode]!
-    const pfn = shmem ? (shmem_get_page(k, inode, index, SGP_WRITE)?.pfn ?? 0) : write_begin(k, inode, index, whole)
+    const pfn = shmem ? (shmem_get_page(k, inode, index, SGP_WRITE)?.pfn ?? 0) : write_begin(k, inode, pos, next)
     if (pfn === 0) return pos > start ? pos - start : -ENOMEM
     charge(k, COST.copy_user_page + (shmem ? COST.write_page_shmem : COST.write_page_disk))
-    k.page.flags[pfn]! |= PG_uptodate
+    if (shmem) k.page.flags[pfn]! |= PG_uptodate
+    else write_end(k, inode, pfn, pos, next)
     if (next > k.inode.i_size[inode]!) k.inode.i_size[inode] = next
     set_page_dirty(k, pfn)
     pos = next
@@ -145,18 +150,31 @@ function generic_perform_write(k: Kernel, inode: number, pos: number, count: num
   return pos - start
 }
 
-/** The page to write into, with its buffers; a partly written page is read first. */
-function write_begin(k: Kernel, inode: number, index: number, whole: boolean): number {
+/** The page to write into, with its buffers; blocks that are written in part are read first (ext4_da_write_begin). */
+function write_begin(k: Kernel, inode: number, pos: number, next: number): number {
+  const index = Math.floor(pos / PAGE_SIZE)
+  const pfn = find_or_create_page(k, inode, index)
+  if (pfn === 0) return 0
+  block_write_begin(k, pfn, pos - index * PAGE_SIZE, next - index * PAGE_SIZE)
+  return pfn
+}
+/** A page of the cache, read or not, unlocked and with its buffers; 0 without memory. */
+function find_or_create_page(k: Kernel, inode: number, index: number): number {
   let pfn = find_page(k, inode, index)
   if (pfn === 0) {
-    pfn = whole
-      ? page_cache_alloc(k, inode, index, (mapping_gfp(k, inode) & ~__GFP_FS) | __GFP_WRITE)
-      : read_cache_page(k, inode, index)
+    pfn = page_cache_alloc(k, inode, index, (mapping_gfp(k, inode) & ~__GFP_FS) | __GFP_WRITE)
     if (pfn === 0) return 0
-    if (whole) k.page.flags[pfn] = (k.page.flags[pfn]! | PG_uptodate) & ~PG_locked
+    k.page.flags[pfn]! &= ~PG_locked
   }
   if ((k.page.flags[pfn]! & PG_locked) !== 0) folio_wait_nested(k, pfn)
   return create_buffers(k, pfn) ? pfn : 0
+}
+/** The written blocks are there now; what lies between them and the old end of the file is a hole. */
+function write_end(k: Kernel, inode: number, pfn: number, pos: number, next: number): void {
+  const start = k.page.index[pfn]! * PAGE_SIZE
+  if (next > k.inode.i_size[inode]!) file_resized(k, inode, k.inode.i_size[inode]!, next)
+  allocate_blocks(k, inode, pos, next)
+  block_commit_write(k, pfn, pos - start, next - start)
 }
 
 export function sys_ftruncate(k: Kernel, fd: number, size: number): number {
@@ -164,9 +182,29 @@ export function sys_ftruncate(k: Kernel, fd: number, size: number): number {
   const file = fdget(k, k.var.current, fd)
   if (file === 0) return -EBADF
   if (!file_may_write(k, file) || size < 0) return -EINVAL
-  if (!is_shmem(k, k.file.inode[file]!)) extend_blocks(k, k.file.inode[file]!, size)
-  truncate_setsize(k, k.file.inode[file]!, size)
+  const inode = k.file.inode[file]!
+  if (is_shmem(k, inode)) truncate_setsize(k, inode, size)
+  else ext4_setsize(k, inode, size)
   return 0
+}
+function ext4_setsize(k: Kernel, inode: number, size: number): void {
+  const old = k.inode.i_size[inode]!
+  extend_blocks(k, inode, size)
+  file_resized(k, inode, old, size)
+  truncate_setsize(k, inode, size)
+  if (size <= old && size % block_size(k) !== 0) ext4_block_truncate_page(k, inode, size)
+}
+/** The rest of the block that a file ends in is zeroed, in the cache: its page is read for it and dirty after it. */
+function ext4_block_truncate_page(k: Kernel, inode: number, size: number): void {
+  const index = Math.floor(size / PAGE_SIZE)
+  const offset = size - index * PAGE_SIZE
+  if ((mapped_blocks(k, inode, index) & (1 << Math.floor(offset / block_size(k)))) === 0) return
+  const pfn = find_or_create_page(k, inode, index)
+  if (pfn === 0) return
+  const end = (Math.floor(offset / block_size(k)) + 1) * block_size(k)
+  block_write_begin(k, pfn, offset, end)
+  block_commit_write(k, pfn, offset, end)
+  set_page_dirty(k, pfn)
 }
 
 export function sys_fsync(k: Kernel, fd: number): number {

@@ -25,6 +25,7 @@ import { assert } from '@shared/assert'
 import { READ } from '../block/device'
 import { row_alloc, row_free } from '../lib/arena'
 import { xa_load } from '../lib/xarray'
+import { all_blocks, blocks_per_page } from './file_blocks'
 import { filemap_add_folio } from './filemap'
 import { FS_BDEV, fs_vars, new_inode } from './inode'
 import { alloc_page } from './page_alloc'
@@ -34,20 +35,14 @@ import { mark_page_accessed, release_page } from './swap'
 
 const PER_PAGE_MAX = 4
 
-/**
- * Blocks of a page, by the file system's block size as mke2fs chooses it (mke2fs.conf, `small`): 1 KiB below 512 MiB,
- * as on the little disk of a lab machine, and 4 KiB above.
- */
-export function buffers_per_page(k: Kernel): number {
-  return k.config.bare ? PER_PAGE_MAX : 1
-}
-
 /** Gives a page its buffer heads, one a block. */
-export function create_buffers(k: Kernel, pfn: number, blocks = buffers_per_page(k)): boolean {
+export function create_buffers(k: Kernel, pfn: number, blocks = blocks_per_page(k)): boolean {
   if ((k.page.flags[pfn]! & PG_private) !== 0) return true
   const row = row_alloc(k.buffers)
   assert(row !== 0, 'create_buffers: more pages with buffers than frames')
   k.page.private[pfn] = row
+  k.buffers.uptodate[row] = (k.page.flags[pfn]! & PG_uptodate) !== 0 ? all_blocks(k) : 0
+  k.buffers.dirty[row] = 0
   k.page.flags[pfn]! |= PG_private
   for (let i = 0; i < blocks; i++) {
     const bh = kmem_cache_alloc(k, CACHES(k).buffer_head, GFP_NOFS | __GFP_ACCOUNT | __GFP_RECLAIMABLE)
@@ -146,7 +141,7 @@ function touch(k: Kernel, pfn: number, fresh: boolean, part: number): void {
   if (fresh) mark_page_accessed(k, pfn)
   mark_page_accessed(k, pfn)
   if ((k.page.flags[pfn]! & PG_private) === 0) return
-  bh_lru_install(k, k.page.private[pfn]! * PER_PAGE_MAX + (part % buffers_per_page(k)))
+  bh_lru_install(k, k.page.private[pfn]! * PER_PAGE_MAX + (part % blocks_per_page(k)))
 }
 
 /** grow_buffers: the page of a block, locked and to be read where it is new; 0 without memory. */

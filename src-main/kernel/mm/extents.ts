@@ -7,7 +7,8 @@
  */
 import type { Kernel } from '../kernel'
 import { PAGE_SIZE } from '../kernel'
-import { bread_ahead, buffers_per_page } from './buffer'
+import { bread_ahead } from './buffer'
+import { blocks_per_page } from './file_blocks'
 import { FS_EXT4 } from './inode'
 
 /** EXT_INIT_MAX_LEN: blocks. */
@@ -19,7 +20,7 @@ const EXTENT_BLOCK = 1 << 20
 /** Pages `index` … of a file are to be read: looks for the extent that begins there, if one does. */
 export function ext4_map_pages(k: Kernel, inode: number, index: number, nr: number): void {
   if (k.inode.fs[inode] !== FS_EXT4) return
-  const extent = EXTENT_MAX_BLOCKS / buffers_per_page(k)
+  const extent = EXTENT_MAX_BLOCKS / blocks_per_page(k)
   // Backups of the superblock lie in between: as many bytes as four could hold take a fifth.
   if (k.inode.i_size[inode]! < EXTENTS_IN_INODE * extent * PAGE_SIZE) return
   if (Math.floor((index + nr - 1) / extent) === Math.floor((index - 1) / extent)) return

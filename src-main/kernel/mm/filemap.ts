@@ -21,17 +21,18 @@ import {
   VM_SEQ_READ,
   type Kernel,
 } from '../kernel'
-import { READ } from '../block/device'
 import { COST } from '../costs'
 import { fatal_signal_pending } from '../task'
 import { charge } from '../task'
 import { xa_load, xa_store } from '../lib/xarray'
 import { create_buffers, drop_buffers } from './buffer'
+import { block_page_mkwrite, is_partially_uptodate, read_missing_blocks, read_pages } from './buffer_blocks'
+import { allocate_blocks } from './file_blocks'
 import { FS_BDEV, inode_add_lru, is_shmem } from './inode'
 import { mem_cgroup_charge, mem_cgroup_from_task } from './memcontrol'
 import { count_memcg_event_mm } from './memcg_stat'
 import { alloc_page } from './page_alloc'
-import { blk_poll, folio_wait_locked, folio_wait_nested, submit_file_bio } from './page_io'
+import { blk_poll, folio_wait_locked, folio_wait_nested } from './page_io'
 import { balance_dirty_pages_ratelimited, folio_account_cleaned, set_page_dirty } from './page_writeback'
 import { do_page_cache_ra, page_cache_async_ra, page_cache_sync_ra } from './readahead'
 import { SHMEM_NODES } from './shmem'
@@ -142,7 +143,7 @@ export function page_cache_alloc(k: Kernel, inode: number, index: number, gfp: n
 /** Reads a single page, with nothing around it; 0 without memory. */
 export function read_cache_page(k: Kernel, inode: number, index: number): number {
   const pfn = page_cache_alloc(k, inode, index, mapping_gfp(k, inode))
-  if (pfn !== 0) submit_file_bio(k, inode, READ, index, 1)
+  if (pfn !== 0) read_pages(k, inode, index, 1)
   return pfn
 }
 
@@ -154,10 +155,9 @@ export function filemap_read(k: Kernel, file: number, pos: number, count: number
   const size = k.inode.i_size[inode]!
   if (pos >= size || count === 0) return 0
   const end = Math.min(pos + count, size)
-  const last_index = Math.ceil((pos + count) / PAGE_SIZE)
   const start = pos
   while (pos < end) {
-    const batch = filemap_get_pages(k, file, Math.floor(pos / PAGE_SIZE), last_index)
+    const batch = filemap_get_pages(k, file, pos, start + count)
     if (batch.length === 0) break
     const prev = k.file.prev_pos[file]!
     // A page that is read in small pieces is accessed once.
@@ -174,9 +174,11 @@ export function filemap_read(k: Kernel, file: number, pos: number, count: number
   return pos - start
 }
 
-/** The next cached, readable pages in a row, up to 15; starts the reads that are missing. */
-function filemap_get_pages(k: Kernel, file: number, index: number, last_index: number): number[] {
+/** The next cached, readable pages from `pos` on, up to 15 and to `to`; starts the reads that are missing. */
+function filemap_get_pages(k: Kernel, file: number, pos: number, to: number): number[] {
   const inode = k.file.inode[file]!
+  const index = Math.floor(pos / PAGE_SIZE)
+  const last_index = Math.ceil(to / PAGE_SIZE)
   let batch = get_read_batch(k, inode, index, last_index)
   if (batch.length === 0) {
     page_cache_sync_ra(k, file, index, last_index - index)
@@ -190,11 +192,20 @@ function filemap_get_pages(k: Kernel, file: number, index: number, last_index: n
   const last = batch[batch.length - 1]!
   if ((k.page.flags[last]! & PG_readahead) !== 0)
     page_cache_async_ra(k, file, last, k.page.index[last]!, last_index - k.page.index[last]!)
-  if ((k.page.flags[last]! & PG_uptodate) === 0) {
+  if (!filemap_range_uptodate(k, last, pos, to)) {
     if (batch.length > 1) batch.pop()
     else folio_wait_nested(k, last)
   }
   return batch
+}
+/** Can the part of a page that is wanted be read? If not, its read is under way now. A partly written page may do. */
+function filemap_range_uptodate(k: Kernel, pfn: number, pos: number, to: number): boolean {
+  if ((k.page.flags[pfn]! & PG_uptodate) !== 0) return true
+  if ((k.page.flags[pfn]! & PG_locked) !== 0) return false
+  const start = k.page.index[pfn]! * PAGE_SIZE
+  if (is_partially_uptodate(k, pfn, Math.max(0, pos - start), Math.min(PAGE_SIZE, to - start))) return true
+  read_missing_blocks(k, pfn)
+  return (k.page.flags[pfn]! & PG_uptodate) !== 0
 }
 function get_read_batch(k: Kernel, inode: number, index: number, last_index: number): number[] {
   blk_poll(k)
@@ -237,6 +248,7 @@ export function filemap_fault(k: Kernel, vmf: VmFault): number {
     }
   }
   dropped &&= may_retry
+  if ((k.page.flags[pfn]! & (PG_uptodate | PG_locked)) === 0) read_missing_blocks(k, pfn)
   if ((k.page.flags[pfn]! & PG_uptodate) === 0) {
     if (!may_retry) folio_wait_nested(k, pfn)
     else if (folio_wait_locked(k, pfn)) dropped = true
@@ -293,6 +305,10 @@ export function filemap_map_pages(k: Kernel, vmf: VmFault, first: number, last: 
 export function filemap_page_mkwrite(k: Kernel, _vmf: VmFault, pfn: number): number {
   if (k.page.mapping[pfn] === 0) return VM_FAULT_RETRY
   if (!create_buffers(k, pfn)) return VM_FAULT_OOM
+  const inode = k.page.mapping[pfn]!
+  const start = k.page.index[pfn]! * PAGE_SIZE
+  allocate_blocks(k, inode, start, Math.min(start + PAGE_SIZE, k.inode.i_size[inode]!))
+  block_page_mkwrite(k, pfn)
   set_page_dirty(k, pfn)
   balance_dirty_pages_ratelimited(k)
   return 0

@@ -16,6 +16,7 @@ import { list_add_tail, list_del } from '../lib/list'
 import { timer_add, timer_del } from '../lib/timer'
 import { xa_find, xa_load } from '../lib/xarray'
 import { charge, kthread_sleep, threads, TIMER_KTHREAD, wake_kthread } from '../task'
+import { take_dirty_blocks } from './buffer_blocks'
 import { inode_add_lru } from './inode'
 import { blk_poll, file_device, io_wait_nested, page_done_ns, submit_file_bio } from './page_io'
 import { clear_page_dirty_for_io, global_dirty_limits, start_writeback_file } from './page_writeback'
@@ -192,6 +193,7 @@ function do_writepages(k: Kernel, inode: number, from: number, nr: number, last 
   let written = 0
   let first = -1
   let count = 0
+  let kib = 0
   blk_start_plug(k)
   for (let index = xa_find(k, inode, from, last, 'dirty'); index >= 0 && written < nr;) {
     const pfn = xa_load(k, inode, index)
@@ -200,17 +202,19 @@ function do_writepages(k: Kernel, inode: number, from: number, nr: number, last 
       start_writeback_file(k, inode, pfn)
       charge(k, COST.page_cache_op)
       if (count > 0 && (index !== first + count || count === BIO_PAGES)) {
-        submit_file_bio(k, inode, WRITE, first, count)
+        submit_file_bio(k, inode, WRITE, first, count, kib)
         count = 0
+        kib = 0
       }
       if (count === 0) first = index
       count++
+      kib += take_dirty_blocks(k, pfn)
       written++
     }
     k.inode.writeback_index[inode] = index + 1
     index = xa_find(k, inode, index + 1, last, 'dirty')
   }
-  if (count > 0) submit_file_bio(k, inode, WRITE, first, count)
+  if (count > 0) submit_file_bio(k, inode, WRITE, first, count, kib)
   blk_finish_plug(k)
   return written
 }

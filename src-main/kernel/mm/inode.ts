@@ -12,6 +12,7 @@ import { INODE_LRU, GFP_KERNEL_ACCOUNT, __GFP_RECLAIMABLE, string_id, type Kerne
 import { COST } from '../costs'
 import { charge } from '../task'
 import { row_alloc, row_free } from '../lib/arena'
+import { forget_holes } from './file_blocks'
 import { list_lru_add, list_lru_del, list_lru_first } from './list_lru'
 import { cond_resched_rcu } from './preempt'
 import { CACHES, kmem_cache_alloc } from './slub'
@@ -141,6 +142,7 @@ export function iput(k: Kernel, inode: number): void {
 function evict(k: Kernel, inode: number): void {
   inode_lru_del(k, inode)
   truncate_inode_pages(k, inode, 0)
+  forget_holes(k, inode)
   shmem_unacct_size(k, inode)
   wb_remove(k, inode)
   if (inode_cached(k, inode)) inode_forget(k, inode)

@@ -1,5 +1,5 @@
 /** mincore: which pages of a range are in memory. Linux: mm/mincore.c. */
-import { PTE_P, PTE_PROTNONE, PTE_PS, PTE_SHIFT, PTE_SWAP, type Kernel } from '../kernel'
+import { PG_uptodate, PTE_P, PTE_PROTNONE, PTE_PS, PTE_SHIFT, PTE_SWAP, type Kernel } from '../kernel'
 import { EINVAL, ENOMEM } from '../uapi'
 import { find_page } from './filemap'
 import { mapped_entry } from './gup'
@@ -27,5 +27,6 @@ function page_resident(k: Kernel, mm: number, vma: number, addr: number): boolea
   if ((entry & (PTE_P | PTE_PROTNONE | PTE_PS)) !== 0) return true
   if ((entry & PTE_SWAP) !== 0) return k.swap.cache[entry >>> PTE_SHIFT]! > 0
   const file = k.vma.vm_file[vma]!
-  return file !== 0 && find_page(k, k.file.inode[file]!, linear_page_index(k, vma, addr)) !== 0
+  const pfn = file === 0 ? 0 : find_page(k, k.file.inode[file]!, linear_page_index(k, vma, addr))
+  return pfn !== 0 && (k.page.flags[pfn]! & PG_uptodate) !== 0
 }

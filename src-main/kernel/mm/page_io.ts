@@ -41,6 +41,8 @@ export { call_time }
 
 // ---------------------------------------------------------------- submitting
 
+const PAGE_KIB = PAGE_SIZE / 1024
+
 /** Reads a swap slot into a locked page of the swap cache; from zswap it is there at once. */
 export function swap_readpage(k: Kernel, pfn: number): void {
   const slot = k.page.private[pfn]!
@@ -70,14 +72,21 @@ function submit_swap(k: Kernel, pfn: number, slot: number, dir: number): void {
   submit_bio(k, k.swap_info.device[area]!, dir, block, 1, kind, pfn, 0, 0)
 }
 
-/** Pages index … index + nr - 1 of a file, adjacent on its disk. */
-export function submit_file_bio(k: Kernel, inode: number, dir: number, index: number, nr: number): void {
+/** Pages index … index + nr - 1 of a file, adjacent on its disk; `kib` where not all of their blocks are meant. */
+export function submit_file_bio(
+  k: Kernel,
+  inode: number,
+  dir: number,
+  index: number,
+  nr: number,
+  kib = nr * PAGE_KIB,
+): void {
   const block = k.inode.start_block[inode]! + index
   const kind = dir === READ ? BIO_FILE_READ : BIO_FILE_WRITE
   const t = k.var.current
-  if (t !== 0 && dir === READ) k.task.read_bytes[t]! += nr * PAGE_SIZE
+  if (t !== 0 && dir === READ) k.task.read_bytes[t]! += kib * 1024
   if (dir === READ) charge(k, nr * COST.read_page)
-  submit_bio(k, file_device(k, inode), dir, block, nr, kind, 0, inode, index)
+  submit_bio(k, file_device(k, inode), dir, block, nr, kind, 0, inode, index, kib)
 }
 
 /** All files live on the first disk. */
@@ -95,6 +104,7 @@ function submit_bio(
   pfn: number,
   obj: number,
   index: number,
+  kib = nr * PAGE_KIB,
 ): void {
   charge(k, COST.bio_submit)
   while (k.bio.meta.nr_live >= k.bio.meta.capacity - 2) wait_for_request(k, device, dir)
@@ -110,9 +120,9 @@ function submit_bio(
   k.bio.index[bio] = index
   take_bio(k, bio)
   if (!would_merge(k, bio)) while (queue_congested(k, device, dir, is_kswapd(k))) wait_for_request(k, device, dir)
-  k.vmstat[dir === READ ? C.pgpgin : C.pgpgout]! += nr * (PAGE_SIZE / 1024)
-  if (kind === BIO_FILE_READ) k.machine[M.disk_read_bytes]! += nr * PAGE_SIZE
-  else if (kind === BIO_FILE_WRITE) k.machine[M.disk_write_bytes]! += nr * PAGE_SIZE
+  k.vmstat[dir === READ ? C.pgpgin : C.pgpgout]! += kib
+  if (kind === BIO_FILE_READ) k.machine[M.disk_read_bytes]! += kib * 1024
+  else if (kind === BIO_FILE_WRITE) k.machine[M.disk_write_bytes]! += kib * 1024
   blk_mq_submit_bio(k, bio)
 }
 

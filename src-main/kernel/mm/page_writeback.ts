@@ -29,6 +29,7 @@ import {
   wb_start_background,
   writeback_in_progress,
 } from './fs_writeback'
+import { take_dirty_blocks } from './buffer_blocks'
 import { is_shmem } from './inode'
 import { mod_zone_page_state } from './page_alloc'
 import { call_time, file_device, set_page_writeback, submit_file_bio } from './page_io'
@@ -95,7 +96,7 @@ export function clear_page_dirty_for_io(k: Kernel, pfn: number): boolean {
 export function writepage(k: Kernel, pfn: number): void {
   const inode = k.page.mapping[pfn]!
   start_writeback_file(k, inode, pfn)
-  submit_file_bio(k, inode, WRITE, k.page.index[pfn]!, 1)
+  submit_file_bio(k, inode, WRITE, k.page.index[pfn]!, 1, take_dirty_blocks(k, pfn))
 }
 export function start_writeback_file(k: Kernel, inode: number, pfn: number): void {
   assert((k.page.flags[pfn]! & (PG_dirty | PG_writeback)) === 0, 'start_writeback: page state')

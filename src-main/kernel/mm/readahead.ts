@@ -10,13 +10,12 @@
  */
 import { __GFP_NORETRY, __GFP_NOWARN, PAGE_SIZE, PG_readahead, PG_writeback, type Kernel } from '../kernel'
 import { blk_finish_plug, blk_start_plug } from '../block/blk_mq'
-import { READ } from '../block/device'
 import { roundup_pow_of_two } from '../lib/math'
 import { page_cache_next_miss, xa_load } from '../lib/xarray'
+import { read_pages } from './buffer_blocks'
 import { ext4_map_pages } from './extents'
 import { FMODE_RANDOM } from './file_table'
 import { mapping_gfp, page_cache_alloc } from './filemap'
-import { submit_file_bio } from './page_io'
 
 /** Pages one request may take beyond the window (bdi->io_pages): 1280 KiB. */
 const IO_PAGES = 320
@@ -146,6 +145,6 @@ export function do_page_cache_ra(k: Kernel, inode: number, index: number, nr: nu
 function flush(k: Kernel, inode: number, from: number, count: number): number {
   if (count === 0) return 0
   ext4_map_pages(k, inode, from, count)
-  submit_file_bio(k, inode, READ, from, count)
+  read_pages(k, inode, from, count)
   return 0
 }

@@ -5,7 +5,8 @@
  * Simplified: the tables are those of a small file system whatever the disk's size; never unmounted.
  */
 import { GFP_USER, type Kernel } from '../kernel'
-import { bread_ahead, buffers_per_page, get_bh } from './buffer'
+import { bread_ahead, get_bh } from './buffer'
+import { blocks_per_page } from './file_blocks'
 import { INODE_TABLE_BLOCK } from './inode'
 import { hold_each, use_each, type HeldObjects } from './slab_common'
 
@@ -45,7 +46,7 @@ export function mount_ext4(k: Kernel): void {
  * (sb_bread_unmovable). Scenarios' machines did it long ago.
  */
 function read_super(k: Kernel): void {
-  const per_page = buffers_per_page(k)
+  const per_page = blocks_per_page(k)
   for (let page = 0; page < SUPER_PAGES; page++) {
     const pfn = bread_ahead(k, page, 0, GFP_USER)
     if (pfn === 0) continue
