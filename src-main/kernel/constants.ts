@@ -28,7 +28,8 @@ export const PG_slab = 1 << 14
 export const PG_buddy = 1 << 15
 export const PG_table = 1 << 16
 export const PG_reserved = 1 << 17
-export const PG_readahead = 1 << 18
+/** The mark of readahead is the bit of PG_reclaim: a page that was to go meets readers as a marked one (page-flags.h). */
+export const PG_readahead = PG_reclaim
 export const PG_head = 1 << 19
 export const PG_tail = 1 << 20
 export const PG_anon_exclusive = 1 << 21

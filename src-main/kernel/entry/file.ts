@@ -27,7 +27,7 @@ import { filemap_write_and_wait, sync_filesystem } from '../mm/fs_writeback'
 import { extend_blocks, FS_EXT4, FS_TMPFS, I_DIR, is_shmem } from '../mm/inode'
 import { mem_cgroup_handle_over_high } from '../mm/memcontrol'
 import { folio_wait_nested } from '../mm/page_io'
-import { balance_dirty_pages_ratelimited, set_page_dirty } from '../mm/page_writeback'
+import { __set_page_dirty, balance_dirty_pages_ratelimited, set_page_dirty } from '../mm/page_writeback'
 import { SGP_READ, SGP_WRITE, shmem_get_page } from '../mm/shmem'
 import { mark_page_accessed } from '../mm/swap'
 import { truncate_setsize } from '../mm/truncate'
@@ -142,7 +142,9 @@ function generic_perform_write(k: Kernel, inode: number, pos: number, count: num
     if (shmem) k.page.flags[pfn]! |= PG_uptodate
     else write_end(k, inode, pfn, pos, next)
     if (next > k.inode.i_size[inode]!) k.inode.i_size[inode] = next
-    set_page_dirty(k, pfn)
+    // Writing marks buffers dirty, and the page by them: the mark of readahead stays.
+    if (shmem) set_page_dirty(k, pfn)
+    else __set_page_dirty(k, pfn)
     pos = next
     if (!shmem) balance_dirty_pages_ratelimited(k)
     if (fatal_signal_pending(k, k.var.current)) break
@@ -204,7 +206,7 @@ function ext4_block_truncate_page(k: Kernel, inode: number, size: number): void 
   const end = (Math.floor(offset / block_size(k)) + 1) * block_size(k)
   block_write_begin(k, pfn, offset, end)
   block_commit_write(k, pfn, offset, end)
-  set_page_dirty(k, pfn)
+  __set_page_dirty(k, pfn)
 }
 
 export function sys_fsync(k: Kernel, fd: number): number {

@@ -14,6 +14,7 @@ import {
   PG_dirty,
   PG_locked,
   PG_readahead,
+  PG_reclaim,
   PG_referenced,
   PG_swapbacked,
   PG_uptodate,
@@ -111,7 +112,7 @@ export function __filemap_remove_folio(k: Kernel, pfn: number, shadow: number): 
   if ((k.page.flags[pfn]! & PG_swapbacked) !== 0) k.vmstat[C.nr_shmem]!--
   k.page.mapping[pfn] = 0
   k.page.index[pfn] = 0
-  k.page.flags[pfn]! &= ~(PG_dirty | PG_readahead | PG_referenced)
+  k.page.flags[pfn]! &= ~(PG_dirty | PG_reclaim | PG_referenced)
 }
 
 /** Takes an unused page out of its file and frees it. */

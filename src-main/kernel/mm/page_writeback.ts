@@ -13,6 +13,7 @@ import {
   PAGE_SIZE,
   PG_anon,
   PG_dirty,
+  PG_reclaim,
   PG_swapbacked,
   PG_swapcache,
   PG_writeback,
@@ -40,8 +41,15 @@ export { flusher_step, wakeup_flusher_threads } from './fs_writeback'
 
 // ---------------------------------------------------------------- marking
 
-/** A page's content differs from the disk's. True when it was clean. */
+/** folio_mark_dirty: a page of a file, or of the swap cache, that becomes dirty is not to go, nor a mark of readahead. */
 export function set_page_dirty(k: Kernel, pfn: number): boolean {
+  const flags = k.page.flags[pfn]!
+  if ((flags & PG_swapcache) !== 0 || ((flags & PG_anon) === 0 && k.page.mapping[pfn] !== 0))
+    k.page.flags[pfn] = flags & ~PG_reclaim
+  return __set_page_dirty(k, pfn)
+}
+/** A page's content differs from the disk's. True when it was clean. */
+export function __set_page_dirty(k: Kernel, pfn: number): boolean {
   const flags = k.page.flags[pfn]!
   if ((flags & PG_dirty) !== 0) return false
   k.page.flags[pfn] = flags | PG_dirty

@@ -91,7 +91,7 @@ export function __delete_from_swap_cache(k: Kernel, pfn: number, shadow: number)
   charge(k, COST.page_cache_op)
   swap_cache_store(k, swap_area_of(k, slot), slot, shadow)
   k.page.private[pfn] = k.swap.content[slot]!
-  k.page.flags[pfn]! &= ~(PG_swapcache | PG_readahead)
+  k.page.flags[pfn]! &= ~PG_swapcache
   k.vmstat[C.nr_file_pages]!--
   k.vmstat[C.nr_swapcached]!--
 }
