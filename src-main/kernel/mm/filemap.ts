@@ -18,6 +18,7 @@ import {
   PG_referenced,
   PG_swapbacked,
   PG_uptodate,
+  VM_HUGEPAGE,
   VM_RAND_READ,
   VM_SEQ_READ,
   type Kernel,
@@ -25,6 +26,7 @@ import {
 import { COST } from '../costs'
 import { fatal_signal_pending } from '../task'
 import { charge } from '../task'
+import { PTRS } from '../arch/x86/pgtable'
 import { xa_load, xa_store } from '../lib/xarray'
 import { create_buffers, drop_buffers } from './buffer'
 import { block_page_mkwrite, is_partially_uptodate, read_missing_blocks, read_pages } from './buffer_blocks'
@@ -262,6 +264,10 @@ export function filemap_fault(k: Kernel, vmf: VmFault): number {
 /** Reads around a missing page of a mapping: 16 pages before it, 16 from it on. True when a read was started. */
 function do_sync_mmap_readahead(k: Kernel, vmf: VmFault, file: number): boolean {
   const flags = k.vma.vm_flags[vmf.vma]!
+  if ((flags & VM_HUGEPAGE) !== 0) {
+    huge_mmap_readahead(k, vmf, file, (flags & VM_RAND_READ) !== 0)
+    return true
+  }
   const ra_pages = k.file.ra_pages[file]!
   if ((flags & VM_RAND_READ) !== 0 || ra_pages === 0) return false
   if ((flags & VM_SEQ_READ) !== 0) {
@@ -275,6 +281,14 @@ function do_sync_mmap_readahead(k: Kernel, vmf: VmFault, file: number): boolean 
   k.file.ra_async_size[file] = ra_pages / 4
   do_page_cache_ra(k, k.file.inode[file]!, k.file.ra_start[file]!, ra_pages, ra_pages / 4)
   return true
+}
+
+/** MADV_HUGEPAGE: the huge page around, and the next one unless told not to; in small pages, as disk files have no others. */
+function huge_mmap_readahead(k: Kernel, vmf: VmFault, file: number, random: boolean): void {
+  const size = random ? PTRS : PTRS * 2
+  k.file.ra_size[file] = size
+  k.file.ra_async_size[file] = PTRS
+  do_page_cache_ra(k, k.file.inode[file]!, vmf.pgoff - (vmf.pgoff % PTRS), size, PTRS)
 }
 
 function do_async_mmap_readahead(k: Kernel, vmf: VmFault, file: number, pfn: number): boolean {
