@@ -5,7 +5,8 @@ import { lab, total } from '../support/lab'
 const START = 'machine: { ram: 256MiB, disk: virtio }\nsteps:\n'
 
 it('MADV_HUGEPAGE has a fault on a disk file read two huge pages’ worth, one if the area is random', () => {
-  const at = (mib: number) => `  - { label: s, accessAt: { area: m, offset: ${mib * 2 ** 20}, access: read } }\n  - sleep: 100ms\n`
+  const at = (mib: number) =>
+    `  - { label: s, accessAt: { area: m, offset: ${mib * 2 ** 20}, access: read } }\n  - sleep: 100ms\n`
   const r = lab(
     `${START}  - createFile: { as: f, size: 32MiB }\n  - mmap: { as: m, length: 32MiB, prot: r, flags: [shared], file: f }\n` +
       `  - madvise: { area: m, advice: hugepage }\n${at(1)}${at(3)}${at(5)}` +
