@@ -277,6 +277,11 @@ function report(ctx: z.RefinementCtx, path: readonly PropertyKey[], issue: z.cor
 
 const stepList: z.ZodType<readonly LabStep[]> = z.array(step)
 
+/** A static binary as small as they come with a C library. */
+const LAB_PROGRAM_BYTES = 720 * 1024
+const LAB_PROGRAM_MIN = 256 * 1024
+const LAB_PROGRAM_MAX = 64 * 2 ** 20
+
 const sysctlSet = z.record(z.string(), z.union([z.number(), z.string()]))
 export const labSchema = z.strictObject({
   memscope: z.literal('lab/1', { error: 'must be lab/1' }),
@@ -303,6 +308,10 @@ export const labSchema = z.strictObject({
       slowdown: z.number().int().min(1).max(1000).default(1),
       cgroup: z.boolean().default(false),
       la57: z.boolean().default(false),
+      /** How large the file of the measuring program is, which lies in the initramfs. */
+      program: size
+        .refine((v) => v >= LAB_PROGRAM_MIN && v <= LAB_PROGRAM_MAX, 'must be between 256KiB and 64MiB')
+        .default(LAB_PROGRAM_BYTES),
       bootParams: z.array(z.string()).default([]),
     })
     .prefault({}),

@@ -52,6 +52,8 @@ export interface MachineConfig {
   readonly ext4?: boolean
   /** A lab machine that runs nothing but its shell's tools: no program lies in its initramfs. */
   readonly shell?: boolean
+  /** Bytes of the program that lab tasks run; of a usual one when left out. */
+  readonly program?: number
   readonly bootParams: readonly string[]
   readonly psi: boolean
   /** The processor has five-level page tables (CPUID la57); `no5lvl` among the boot parameters leaves them off. */

@@ -159,6 +159,7 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
     bootParams: [...machine.bootParams, ...(machine.psi ? ['psi=1'] : [])],
     psi: machine.psi,
     la57: machine.la57,
+    program: machine.program,
     cgroup: machine.cgroup || program.steps.some(namesCgroup),
     slowdown: machine.slowdown,
   })

@@ -44,18 +44,18 @@ const CACHE_FOLDER: HeldObjects = { kernfs_node_cache: 30, 'kmalloc-256': 1 }
 const ACPI_ROUTING: HeldObjects = { 'Acpi-Operand': 139, 'Acpi-State': 102 }
 
 const MODULES: Readonly<Record<string, Module>> = {
-  virtio_ring: { size: 45056, file: 72, btf: 6 },
-  virtio: { size: 16384, file: 28, btf: 3, needs: ['virtio_ring'] },
-  virtio_pci_modern_dev: { size: 16384, file: 32, btf: 2 },
-  virtio_pci_legacy_dev: { size: 16384, file: 20, btf: 2 },
+  virtio_ring: { size: 45056, file: 75, btf: 6 },
+  virtio: { size: 16384, file: 32, btf: 3, needs: ['virtio_ring'] },
+  virtio_pci_modern_dev: { size: 16384, file: 31, btf: 2 },
+  virtio_pci_legacy_dev: { size: 16384, file: 16, btf: 2 },
   virtio_pci: {
     size: 24576,
-    file: 36,
+    file: 60,
     btf: 4,
     needs: ['virtio', 'virtio_ring', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev'],
     objects: ACPI_ROUTING,
   },
-  virtio_blk: { size: 28672, file: 44, btf: 4, needs: ['virtio', 'virtio_ring'] },
+  virtio_blk: { size: 28672, file: 57, btf: 4, needs: ['virtio', 'virtio_ring'] },
   scsi_common: { size: 16384, file: 12, btf: 1 },
   scsi_mod: { size: 286720, file: 520, btf: 40, needs: ['scsi_common'], events: 5, fields: 48 },
   libata: { size: 401408, file: 720, btf: 48, needs: ['scsi_mod', 'scsi_common'], events: 27, fields: 82 },

@@ -34,6 +34,7 @@ import { DMA32_PFN_END, DMA_PFN_END, FPI_TO_TAIL, PAGEBLOCK_NR_PAGES, set_pagebl
 import { hugetlb_init } from './hugetlb_boot'
 import { lru_gen_init_lruvec } from './lru_gen'
 import { initrd_pages } from '../drivers/initrd'
+import { crypto_self_tests } from '../drivers/testmgr'
 import { memblock_free_frames, memblock_of } from './memblock'
 import { __free_pages_ok, alloc_pages, free_page } from './page_alloc'
 import { later_chunk_pages } from './percpu'
@@ -54,15 +55,15 @@ const KiB = 1024
 const MiB = 1024 * KiB
 
 /** Freed while the kernel boots, before the watermarks are computed: SMP alternatives (36 KiB). */
-const EARLY_FREED: readonly FrameRange[] = [{ start: 0x3307, end: 0x3310 }]
+const EARLY_FREED: readonly FrameRange[] = [{ start: 0x3306, end: 0x330f }]
 /**
  * Freed at the end of boot, with the initrd: what the image needs no longer. Rights of the kernel's own mapping change
  * first, and where a range begins or ends inside a 2-MiB entry that takes a page table: for the entry of the image, and
  * for its alias in the direct map where write access changes (not for execute, arch/x86/mm/pat/set_memory.c).
  */
 const LATE_FREED: readonly (FrameRange & { readonly splits: number; readonly what: string })[] = [
-  { start: 0x3403, end: 0x3600, splits: 1, what: 'unused decrypted' }, // not executable
-  { start: 0x3045, end: 0x3307, splits: 2, what: 'unused kernel image (initmem)' }, // not executable
+  { start: 0x4203, end: 0x4400, splits: 1, what: 'unused decrypted' }, // not executable
+  { start: 0x3044, end: 0x3306, splits: 1, what: 'unused kernel image (initmem)' }, // not executable
   { start: 0x1e02, end: 0x2000, splits: 2, what: 'unused kernel image (text/rodata gap)' }, // not executable and writable
   { start: 0x28eb, end: 0x2a00, splits: 2, what: 'unused kernel image (rodata/data gap)' }, // writable
 ]
@@ -80,6 +81,7 @@ interface BootMap {
 export function mm_init(k: Kernel): void {
   lru_gen_init_lruvec(k, 0)
   init_zones(k)
+  alloc_pages(k, GFP_KERNEL, 0) // splits the image's mapping: the SMP alternatives are no longer executable
   kmem_cache_init(k)
   slab_boot_objects(k, 'early')
   k.var.mod['files_max'] = files_maxfiles(k)
@@ -240,6 +242,7 @@ export function free_initmem(k: Kernel): void {
   const { initrd } = k.var.mod['boot_map'] as BootMap
   const cpu = k.var.cpu
   free_reserved_area(k, [{ start: initrd, end: initrd + initrd_pages(k) }], 'initrd')
+  crypto_self_tests(k)
   // kernel_init is the second task: it runs beside the boot CPU where there is another.
   k.var.cpu = Math.min(1, k.config.cpus - 1)
   for (const range of LATE_FREED) {

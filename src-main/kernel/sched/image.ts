@@ -52,6 +52,15 @@ export const LAB_IMAGE: Image = {
   run: 520 * KiB,
   read: 168 * KiB,
 }
+/** Constants of programs that do less. */
+const LAB_RODATA = 160 * KiB
+/** The same of another size: it has more or less to run. */
+function lab_image(file_size: number): Image {
+  const size = Math.ceil(file_size / 4096) * 4096
+  const rodata = size === file_bytes(LAB_IMAGE) ? LAB_IMAGE.rodata : LAB_RODATA
+  const text = size - file_bytes({ ...LAB_IMAGE, text: 0, rodata })
+  return { ...LAB_IMAGE, text, rodata, run: text, read: rodata }
+}
 /** The executable of lab tasks. */
 export const LAB_PROGRAM = '/bin/lab'
 /** The init of lab machines: a static shell with all its tools in one file. */
@@ -81,7 +90,7 @@ export function register_image(k: Kernel, path: string, image: Image): void {
 export function image_of(k: Kernel, path: string, file_size: number): Image {
   const known = images(k)[path]
   if (known !== undefined) return known
-  return k.config.bare ? LAB_IMAGE : default_image(file_size)
+  return k.config.bare ? lab_image(file_size) : default_image(file_size)
 }
 export function library_of(path: string, file_size: number): Segments {
   return LIBRARIES[path] ?? default_image(file_size)

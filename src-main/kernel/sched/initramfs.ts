@@ -5,15 +5,18 @@
  * 32 KiB of the archive. Files do not begin at a page of it, so a page in eight is written in two goes, and is active.
  */
 import type { Kernel } from '../kernel'
-import { has_program, module_files } from '../drivers/initrd'
+import { has_program, module_files, program_bytes } from '../drivers/initrd'
 import { module_file_bytes } from '../drivers/modules'
 import { vfs_create } from '../mm/dcache'
 import { FS_TMPFS } from '../mm/inode'
 import { shmem_populate } from '../mm/shmem'
-import { file_bytes, LAB_IMAGE, LAB_PROGRAM, register_image, SHELL_IMAGE } from './image'
+import { file_bytes, LAB_PROGRAM, register_image, SHELL_IMAGE } from './image'
 
 /** Init; all tools are this one file. */
 export const SHELL = '/sbin/init'
+/** What the shell is to do. */
+const SCRIPT = '/exp.sh'
+const SCRIPT_BYTES = 2 * 1024
 /** The header of a newc archive's member, and what members and names are padded to. */
 const CPIO_HEADER = 110
 const CPIO_PAD = 4
@@ -27,7 +30,8 @@ export function unpack_initramfs(k: Kernel): void {
   // (relro, data); the lab program was only written.
   const { headers, text, rodata } = SHELL_IMAGE
   let at = unpack(k, SHELL, file_bytes(SHELL_IMAGE), headers + text + rodata, 0)
-  if (has_program(k)) at = unpack(k, LAB_PROGRAM, file_bytes(LAB_IMAGE), 0, at)
+  if (has_program(k)) at = unpack(k, LAB_PROGRAM, program_bytes(k), 0, at)
+  at = unpack(k, SCRIPT, SCRIPT_BYTES, SCRIPT_BYTES, at)
   // insmod reads what was written.
   for (const name of module_files(k)) {
     const bytes = module_file_bytes(name)

@@ -76,7 +76,7 @@ describe('kcompactd by itself', () => {
   const holes = `
   - mmap: { as: a, length: 144MiB }
   - touch: { area: a, access: write }
-  - madvise: { area: a, length: 4KiB, advice: dontneed, stride: 8KiB, count: 18432 }`
+  - madvise: { area: a, from: 4KiB, length: 4KiB, advice: dontneed, stride: 8KiB, count: 18431 }`
   const scanned = (line: LabLine): number => line.vmstat['compact_migrate_scanned'] ?? 0
 
   test('compacts within half a second where the score is above the high mark, and sleeps then', () => {
@@ -128,7 +128,7 @@ describe('huge pages under fragmentation', () => {
     const lines = lab(`
   - { mmap: { as: p, length: 128MiB } }
   - { touch: { area: p, access: write } }
-  - { madvise: { area: p, advice: dontneed, length: 4KiB, stride: 8KiB, count: 16384 } }
+  - { madvise: { area: p, from: 4KiB, advice: dontneed, length: 4KiB, stride: 8KiB, count: 16383 } }
   - { sysctl: { vm.nr_hugepages: 1000 } }
   - { sysctl: { vm.nr_hugepages: 0 } }`)
     const { vmstat, meminfo } = lines[3]!
