@@ -1,2 +1,3 @@
 export declare function experimentIds(): string[]
 export declare function folderOf(id: string): string
+export declare function isLong(id: string): boolean

@@ -1,5 +1,5 @@
 /** The experiments measured by this project itself: test/measure/experiments/FAMILY/ID. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const FOLDER = join(import.meta.dirname, 'experiments')
@@ -13,4 +13,9 @@ export function experimentIds() {
 
 export function folderOf(id) {
   return join(FOLDER, id)
+}
+
+/** Whether it takes the simulated machine more than some seconds. */
+export function isLong(id) {
+  return JSON.parse(readFileSync(join(folderOf(id), 'machine.json'), 'utf8')).long === true
 }

@@ -35,7 +35,7 @@ export function missing(kernel) {
 
 /**
  * machine.json of an experiment: `{ "mem": "256M", "cpus": 1, "thp": "never", "args": "psi=1", "cpu": "qemu64,+la57",
- * "swap": "256M", "disk": true, "programs": ["frag"] }`, where all but `mem` may be absent.
+ * "swap": "256M", "disk": true, "programs": ["frag"], "long": true }`, where all but `mem` may be absent.
  */
 export function readMachine(folder) {
   const path = join(folder, 'machine.json')

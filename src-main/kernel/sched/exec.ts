@@ -241,9 +241,11 @@ function run_startup(k: Kernel, mm: number, image: Image, base: number): number 
     touch(k, mm, base, false) &&
     touch_range(k, mm, text, Math.min(image.text, image.run ?? 64 * 4096), 16, false) &&
     touch_range(k, mm, text + page_align(image.text), Math.min(image.rodata, image.read ?? 4096), 16, false) &&
-    start_segments(k, mm, image, base) >= 0 &&
+    start_segments(k, mm, image, base, image.relocated) >= 0 &&
     (image.bss === 0 || touch(k, mm, bss, true)) &&
     (image.heap === 0 || touch(k, mm, k.mm.start_brk[mm]!, true)) &&
+    (image.linked !== true ||
+      (touch(k, mm, bss + page_align(image.bss) - 4096, true) && touch(k, mm, k.mm.start_brk[mm]! + 4096, true))) &&
     touch(k, mm, k.mm.start_stack[mm]! - 4096, true) &&
     touch_vdso(k, mm)
   // ld.so has unmapped the cache in which it looked for the libraries.
@@ -251,10 +253,12 @@ function run_startup(k: Kernel, mm: number, image: Image, base: number): number 
   return touched ? 0 : -ENOMEM
 }
 
-/** Relocation writes relro and data, then relro becomes read-only. */
-function start_segments(k: Kernel, mm: number, s: Segments, base: number): number {
+/** Relocation writes relro (or its end) and data, then relro becomes read-only. */
+function start_segments(k: Kernel, mm: number, s: Segments, base: number, relocated = s.relro): number {
   const relro = base + page_align(s.headers) + page_align(s.text) + page_align(s.rodata)
-  if (!touch_range(k, mm, relro, s.relro + s.data, 1, true)) return -EACCES
+  const read = s.relro - relocated
+  if (!touch_range(k, mm, relro, read, 1, false)) return -EACCES
+  if (!touch_range(k, mm, relro + read, relocated + s.data, 1, true)) return -EACCES
   return s.relro === 0 ? 0 : do_mprotect(k, mm, relro, page_align(s.relro), PROT_READ)
 }
 

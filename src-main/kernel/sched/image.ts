@@ -23,6 +23,10 @@ export interface Image extends Segments {
   readonly run?: number
   /** The same of its constants; the first page unless told. */
   readonly read?: number
+  /** How much of relro, at its end, relocation writes; all of it unless told. The rest is only read. */
+  readonly relocated?: number
+  /** Libraries linked in write their own variables at the end of bss, and begin a second page of the heap. */
+  readonly linked?: boolean
 }
 
 const KiB = 1024
@@ -51,6 +55,8 @@ export const LAB_IMAGE: Image = {
   // Before it measures anything it has run all that it measures with.
   run: 520 * KiB,
   read: 168 * KiB,
+  relocated: 8 * KiB,
+  linked: true,
 }
 /** Constants of programs that do less. */
 const LAB_RODATA = 160 * KiB

@@ -1,0 +1,20 @@
+cgmount; echo +memory > /cg/cgroup.subtree_control
+cgput() { for f in current events events.local stat max high low min peak swap.current swap.max swap.events pressure oom.group numa_stat; do [ -f $1/memory.$f ] && put $1/memory.$f $2/memory.$f; done; }
+snap before
+echo "@@@BEGIN oom0.jsonl"
+mkdir /cg/t
+echo 40M > /cg/t/memory.max
+echo 1 > /cg/t/memory.oom.group
+sh -c 'echo $$ > /cg/t/cgroup.procs; exec oomp hold 8 0' &
+sh -c 'echo $$ > /cg/t/cgroup.procs; exec oomp hold 10 -500' &
+sleep 2
+echo "@@@END oom0.jsonl"
+cgput /cg/t 1-two
+echo "@@@BEGIN oom1.jsonl"
+sh -c 'echo $$ > /cg/t/cgroup.procs; exec oomp grow 0 2 100'
+sleep 0.5
+echo "@@@END oom1.jsonl"
+cgput /cg/t 2-after-oom
+echo "@@@BEGIN oom2.jsonl"
+echo "@@@END oom2.jsonl"
+snap after

@@ -1,0 +1,14 @@
+snap before
+echo "@@@BEGIN oom.jsonl"
+echo 1 > /proc/sys/vm/panic_on_oom
+oomp hold 40 0 &
+oomp hold 20 300 &
+sleep 3
+oomp score before
+oomp grow 0 4 1000
+sleep 1
+oomp score after
+sleep 1
+echo "@@@END oom.jsonl"
+snap after
+run who_is_left.txt ps -o pid,ppid,vsz,rss,args
