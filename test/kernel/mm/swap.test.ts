@@ -1,3 +1,4 @@
+import { mem_cgroup_flush_stats } from '../../../src-main/kernel/mm/lruvec_stat'
 import { describe, expect, it } from 'vitest'
 import {
   PG_active,
@@ -106,10 +107,12 @@ describe('the balance of the lists', () => {
       folio_activate(k, pages[i++]!)
       lru_add_drain(k)
     }
+    mem_cgroup_flush_stats(k)
     expect(inactive_is_low(k, 0, LRU_INACTIVE_ANON)).toBe(k.vmstat[C.nr_inactive_anon]! < k.vmstat[C.nr_active_anon]!)
     folio_activate(k, pages[i]!)
     folio_activate(k, pages[i + 1]!)
     lru_add_drain(k)
+    mem_cgroup_flush_stats(k)
     expect(inactive_is_low(k, 0, LRU_INACTIVE_ANON)).toBe(true)
   })
 
