@@ -35,7 +35,7 @@ const FOLDER = process.env['CONFORMANCE_FROM'] ?? GIVEN
 
 /** Whether these are the measurements that resources/conformance.json records. */
 export const isRecorded = FOLDER === GIVEN
-/** Measured by the project itself (test/measure), beside those that it was given; `npm test` leaves out the long ones. */
+/** Measured by the project itself (test/measure), beside those that it was given; `npm test` runs some of them. */
 const FURTHER = isRecorded ? experimentIds().filter(isRun).map((id) => id.replace('/', '__')) : []
 function isRun(id: string): boolean {
   return process.env['CONFORMANCE_BRIEF'] === undefined || !isLong(id)

@@ -15,7 +15,7 @@ export function folderOf(id) {
   return join(FOLDER, id)
 }
 
-/** Whether it takes the simulated machine more than some seconds. */
+/** Whether `npm test` leaves it out, which runs some of each family; all of them take minutes. */
 export function isLong(id) {
   return JSON.parse(readFileSync(join(folderOf(id), 'machine.json'), 'utf8')).long === true
 }

@@ -64,7 +64,8 @@ function showOne(path: string, flags: ReadonlySet<string>, io: Io, isList: boole
     const value = io.inside.read(path)
     if (flags.has('N')) io.out(`${name}\n`)
     else if (flags.has('b')) io.out(value.replace(/\n$/, ''))
-    else
+    // What reads as nothing (vm.stat_refresh) is no line.
+    else if (value !== '')
       for (const line of value.replace(/\n$/, '').split('\n'))
         io.out(flags.has('n') ? `${line}\n` : `${name} = ${line}\n`)
     return 0
