@@ -5,8 +5,9 @@
  * Linux: arch/x86/kernel/e820.c (e820__memory_setup, parse_memopt). A PC's firmware says so: an i440FX with its RAM split
  * on GiB borders.
  */
+import { PAGE_SIZE } from './constants'
+
 const GiB = 2 ** 30
-const PAGE = 4096
 /** Frames below 640 KiB that the firmware leaves, and where memory goes on. */
 export const LOWMEM_END = 0x9f
 export const HIGH_START = 0x100
@@ -38,12 +39,12 @@ export function spanned_bytes(ram: number): number {
 
 /** RAM in whole frames; frame 0 stays out. `mem=` on the command line cuts it off. */
 export function memory_map({ ram, bootParams }: MapConfig): FrameRange[] {
-  const low_end = Math.floor(below_4g(ram) / PAGE)
+  const low_end = Math.floor(below_4g(ram) / PAGE_SIZE)
   const map = [
     { start: 1, end: LOWMEM_END },
     { start: HIGH_START, end: low_end - ACPI_PAGES },
   ]
-  if (spanned_bytes(ram) > ram) map.push({ start: FRAME_4G, end: Math.floor(spanned_bytes(ram) / PAGE) })
+  if (spanned_bytes(ram) > ram) map.push({ start: FRAME_4G, end: Math.floor(spanned_bytes(ram) / PAGE_SIZE) })
   const limit = mem_limit(bootParams)
   return map.filter(({ start }) => start < limit).map(({ start, end }) => ({ start, end: Math.min(end, limit) }))
 }
@@ -53,7 +54,17 @@ function mem_limit(params: readonly string[]): number {
   const found = params.flatMap((p) => p.split(/\s+/)).findLast((param) => /^mem=\d+[KMGkmg]?$/.test(param))
   if (found === undefined) return Infinity
   const unit = { k: 2 ** 10, m: 2 ** 20, g: GiB }[found.at(-1)!.toLowerCase()] ?? 1
-  return Math.max(SMALLEST, Math.floor((parseInt(found.slice(4), 10) * unit) / PAGE))
+  return Math.max(SMALLEST, Math.floor((parseInt(found.slice(4), 10) * unit) / PAGE_SIZE))
 }
 /** 64 MiB and the image. */
 const SMALLEST = 0x8000
+
+/** Frames of a sparse section: 128 MiB. */
+export const SECTION_PAGES = 0x8000
+/** Sections that hold any RAM (mm/sparse.c), ascending. */
+export function present_sections(map: readonly FrameRange[]): Set<number> {
+  const sections = new Set<number>()
+  for (const { start, end } of map)
+    for (let s = Math.floor(start / SECTION_PAGES); s * SECTION_PAGES < end; s++) sections.add(s)
+  return sections
+}

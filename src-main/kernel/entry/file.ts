@@ -48,10 +48,7 @@ export function sys_open(
   if ((k.inode.flags[inode]! & I_DIR) !== 0 && (flags & 3) !== 0) return -EISDIR
   const file = alloc_file(k, inode, flags)
   if (file === 0) return -ENOMEM
-  if ((flags & O_TRUNC) !== 0 && file_may_write(k, file)) {
-    if (!is_shmem(k, inode)) file_resized(k, inode, k.inode.i_size[inode]!, 0)
-    truncate_setsize(k, inode, 0)
-  }
+  if ((flags & O_TRUNC) !== 0 && file_may_write(k, file)) set_size(k, inode, 0)
   return fd_install(k, k.var.current, file)
 }
 
@@ -184,10 +181,12 @@ export function sys_ftruncate(k: Kernel, fd: number, size: number): number {
   const file = fdget(k, k.var.current, fd)
   if (file === 0) return -EBADF
   if (!file_may_write(k, file) || size < 0) return -EINVAL
-  const inode = k.file.inode[file]!
+  set_size(k, k.file.inode[file]!, size)
+  return 0
+}
+function set_size(k: Kernel, inode: number, size: number): void {
   if (is_shmem(k, inode)) truncate_setsize(k, inode, size)
   else ext4_setsize(k, inode, size)
-  return 0
 }
 function ext4_setsize(k: Kernel, inode: number, size: number): void {
   const old = k.inode.i_size[inode]!

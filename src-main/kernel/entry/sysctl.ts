@@ -35,7 +35,7 @@ import {
   type SysctlKind,
 } from './sysctl_parse'
 import { MORE_NUMBERS } from './sysctl_more'
-import { HUNG_TASK_TIMEOUT_MAX, KINDS, PLAIN, PRIVATE, READ_ONLY } from './sysctl_plain'
+import { handler_of, HUNG_TASK_TIMEOUT_MAX, PLAIN, PRIVATE, READ_ONLY } from './sysctl_plain'
 import { set_text, text_read, text_write, TEXTS } from './sysctl_text'
 
 export interface SysctlInfo {
@@ -54,7 +54,7 @@ interface Sysctl extends SysctlInfo {
 }
 
 function row(name: string, value: number, min: number, max: number, help: string, write?: Sysctl['write']): Sysctl {
-  const kind = KINDS[name] ?? 'int'
+  const kind = handler_of(name, max)
   const mode = PRIVATE.has(name) ? 0o600 : 0o644
   return { name, kind, default: value, min, max, help, mode, ...(write === undefined ? {} : { write }) }
 }

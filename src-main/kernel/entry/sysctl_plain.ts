@@ -15,20 +15,17 @@ type Plain = readonly [name: string, value: number, min: number, max: number, he
 /** unsigned long in jiffies of a second (kernel/hung_task.c). */
 export const HUNG_TASK_TIMEOUT_MAX = Math.floor(2 ** 63 / HZ)
 
-const ULONG = [
-  ...['admin_reserve_kbytes', 'user_reserve_kbytes', 'overcommit_kbytes', 'dirty_bytes', 'dirty_background_bytes'],
-  ...['mmap_min_addr', 'nr_hugepages', 'nr_hugepages_mempolicy', 'nr_overcommit_hugepages'],
-].map((name) => `vm.${name}`)
-const MORE_ULONG = ['fs.aio-max-nr', 'fs.pipe-user-pages-hard', 'fs.pipe-user-pages-soft', 'kernel.tainted']
-/** The handler of a number where it is not proc_dointvec(_minmax). */
-export const KINDS: Readonly<Record<string, SysctlKind>> = {
-  ...Object.fromEntries([...ULONG, ...MORE_ULONG].map((name) => [name, 'ulong' as const])),
+/** The handler of a number where its bounds do not tell (`handler_of`). */
+const KINDS: Readonly<Record<string, SysctlKind>> = {
   'kernel.hung_task_timeout_secs': 'ulong',
-  'fs.pipe-max-size': 'uint',
   'vm.hugetlb_optimize_vmemmap': 'bool',
   'vm.laptop_mode': 'jiffies',
   'vm.stat_interval': 'jiffies',
   'kernel.printk_ratelimit': 'jiffies',
+}
+/** proc_dointvec(_minmax), unless a number may be larger than an int. */
+export function handler_of(name: string, max: number): SysctlKind {
+  return KINDS[name] ?? (max === ULONG_MAX ? 'ulong' : max === UINT_MAX ? 'uint' : 'int')
 }
 /** For root's eyes only. */
 export const PRIVATE: ReadonlySet<string> = new Set(['vm.mmap_rnd_bits', 'vm.mmap_rnd_compat_bits'])

@@ -82,6 +82,9 @@ const BH_LRU_SIZE = 16
 function bh_lrus(k: Kernel): number[][] {
   return (k.var.mod['bh_lrus'] ??= Array.from({ length: k.config.cpus }, () => [])) as number[][]
 }
+function row_of(bh: number): number {
+  return Math.floor(bh / PER_PAGE_MAX)
+}
 export function buffer_busy(k: Kernel, pfn: number): boolean {
   return (k.page.flags[pfn]! & PG_private) !== 0 && k.buffers.count[k.page.private[pfn]!] !== 0
 }
@@ -90,19 +93,18 @@ function bh_lru_install(k: Kernel, bh: number): void {
   const lru = bh_lrus(k)[k.var.cpu]!
   const at = lru.indexOf(bh)
   if (at >= 0) lru.splice(at, 1)
-  else k.buffers.count[Math.floor(bh / PER_PAGE_MAX)]!++
+  else k.buffers.count[row_of(bh)]!++
   lru.unshift(bh)
-  if (lru.length > BH_LRU_SIZE) k.buffers.count[Math.floor(lru.pop()! / PER_PAGE_MAX)]!--
+  if (lru.length > BH_LRU_SIZE) k.buffers.count[row_of(lru.pop()!)]!--
 }
 /** Of all CPUs; what a file system holds stays held. */
 export function invalidate_bh_lrus(k: Kernel): void {
-  for (const lru of bh_lrus(k)) for (const bh of lru.splice(0)) k.buffers.count[Math.floor(bh / PER_PAGE_MAX)]!--
+  for (const lru of bh_lrus(k)) for (const bh of lru.splice(0)) k.buffers.count[row_of(bh)]!--
 }
 /** The page leaves its file. */
 function forget(k: Kernel, row: number): void {
   const lrus = bh_lrus(k)
-  for (let cpu = 0; cpu < lrus.length; cpu++)
-    lrus[cpu] = lrus[cpu]!.filter((bh) => Math.floor(bh / PER_PAGE_MAX) !== row)
+  for (let cpu = 0; cpu < lrus.length; cpu++) lrus[cpu] = lrus[cpu]!.filter((bh) => row_of(bh) !== row)
   k.buffers.count[row] = 0
 }
 

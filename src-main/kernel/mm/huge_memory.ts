@@ -22,11 +22,9 @@ import {
   PG_dirty,
   PG_head,
   PG_lru,
-  PG_referenced,
   PG_swapbacked,
   PG_swapcache,
   PG_tail,
-  PG_unevictable,
   PG_uptodate,
   PTE_A,
   PTE_D,
@@ -43,22 +41,14 @@ import { charge } from '../task'
 import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { anon_vma_prepare } from './anon_vma'
-import { queue_deferred_split } from './deferred_split'
+import { deferred_split_huge_page } from './deferred_split'
 import { khugepaged_enter_vma } from './khugepaged'
 import { mem_cgroup_charge, mem_cgroup_uncharge } from './memcontrol'
 import { maybe_mkwrite, mem_cgroup_of_mm, vm_page_prot, ZERO_PFN } from './memory'
 import { tlb_remove_entry, tlb_remove_page, type MmuGather } from './mmu_gather'
 import { alloc_pages, compound_head, free_page, free_pages } from './page_alloc'
 import { pmd_populate, pt_alloc, pt_release } from './pgalloc'
-import { page_mapcount } from './rmap'
-import {
-  deactivate_page,
-  isolate_lru_page,
-  lru_add_drain,
-  lru_cache_add_inactive_or_unevictable,
-  mark_page_lazyfree,
-  putback_lru_page,
-} from './swap'
+import { lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
 import { split_huge_page } from './huge_split'
 import { thp, vma_thp_gfp_mask } from './thp'
 import { FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_OOM, type VmFault } from './vm_fault'
@@ -83,11 +73,6 @@ export function compound_ref_count(k: Kernel, head: number): number {
   let count = 0
   for (let i = head; i < head + HPAGE_PMD_NR; i++) count += mapcount[i]!
   return count
-}
-
-/** Queues a huge page that lost some of its entries: reclaim may split it. */
-export function deferred_split_huge_page(k: Kernel, pfn: number): void {
-  queue_deferred_split(k, compound_head(k, pfn))
 }
 
 // ---------------------------------------------------------------- deposited tables
@@ -332,44 +317,7 @@ export function copy_huge_pmd(k: Kernel, child: number, src: number, dst: number
   return true
 }
 
-// ---------------------------------------------------------------- what madvise and reclaim ask
-
-/**
- * MADV_FREE of a PMD entry (madvise_free_huge_pmd): a whole huge page that nobody else maps may go; of which only a part is
- * given up is split, and the caller goes on with its small pages.
- */
-export function free_huge_pmd(k: Kernel, pmd: number, whole: boolean): void {
-  const entry = k.pt.entry[pmd]!
-  const pfn = entry >>> PTE_SHIFT
-  if ((entry & PTE_SPECIAL) !== 0 || compound_ref_count(k, pfn) !== 1) return
-  if (!whole) {
-    split_huge_page(k, pfn)
-    return
-  }
-  k.page.flags[pfn]! &= ~PG_dirty
-  k.pt.entry[pmd] = entry & ~(PTE_A | PTE_D)
-  mark_page_lazyfree(k, pfn)
-}
-
-/**
- * MADV_COLD and MADV_PAGEOUT of a PMD entry (madvise_cold_or_pageout_pte_range): the huge page of which a part is meant is
- * split, and the caller goes on with its small pages; a whole one is deactivated, or isolated into `taken`.
- */
-export function deactivate_huge_pmd(k: Kernel, pmd: number, whole: boolean, pageout: boolean, taken: number[]): void {
-  const entry = k.pt.entry[pmd]!
-  const pfn = entry >>> PTE_SHIFT
-  if ((entry & PTE_SPECIAL) !== 0 || page_mapcount(k, pfn) !== 1) return
-  if (!whole) {
-    split_huge_page(k, pfn)
-    return
-  }
-  k.pt.entry[pmd] = entry & ~PTE_A
-  k.page.flags[pfn]! &= ~PG_referenced
-  if (!pageout) return deactivate_page(k, pfn)
-  if (!isolate_lru_page(k, pfn)) return
-  if ((k.page.flags[pfn]! & PG_unevictable) !== 0) putback_lru_page(k, pfn)
-  else taken.push(pfn)
-}
+// ---------------------------------------------------------------- what reclaim asks
 
 /** Was the huge page used through this area's PMD entry? 1, 0; -1 when it has none. The accessed bit is cleared. */
 export function huge_page_referenced(k: Kernel, pfn: number, vma: number, addr: number): number {

@@ -6,11 +6,10 @@
  * Linux: arch/x86/mm/init.c (init_mem_mapping, memory_map_top_down, init_range_memory_mapping, split_mem_range,
  * alloc_low_pages). Simplified: only the tables are counted, nothing is mapped; an entry of 4 KiB is never widened.
  */
+import { PMD_SIZE, PUD_SIZE } from '../arch/x86/pgtable'
+import { PAGE_SIZE } from '../constants'
 import { memblock_alloc, memblock_find, type Memblock, type Range } from './memblock'
 
-const PAGE = 4096
-const PMD_SIZE = 2 ** 21
-const PUD_SIZE = 2 ** 30
 const P4D_SIZE = 2 ** 39
 const ISA_END_ADDRESS = 2 ** 20
 /** INIT_PGT_BUF_SIZE: tables for the ISA range and for the first 2 MiB, and as many again for KASLR. */
@@ -35,7 +34,7 @@ export function init_mem_mapping(block: Memblock, brk: number, gbpages: boolean)
     gbpages,
     tables: new Set(),
     brk_left: INIT_PGT_BUF_PAGES,
-    brk: { start: brk, end: brk + INIT_PGT_BUF_PAGES * PAGE },
+    brk: { start: brk, end: brk + INIT_PGT_BUF_PAGES * PAGE_SIZE },
     min_mapped: 0,
     max_mapped: 0,
     can_use_brk: true,
@@ -68,7 +67,7 @@ function init_range_memory_mapping(m: Mapping, from: number, to: number): number
     const start = Math.min(Math.max(range.start, from), to)
     const end = Math.min(Math.max(range.end, from), to)
     if (start >= end) continue
-    const used = m.brk.end - m.brk_left * PAGE
+    const used = m.brk.end - m.brk_left * PAGE_SIZE
     m.can_use_brk = Math.max(start, used) >= Math.min(end, m.brk.end)
     init_memory_mapping(m, start, end)
     mapped += end - start
@@ -96,5 +95,5 @@ function table(m: Mapping, level: string, size: number, at: number): void {
   if (m.tables.has(key)) return
   m.tables.add(key)
   if (m.brk_left > 0 && m.can_use_brk) m.brk_left--
-  else if (m.min_mapped < m.max_mapped) memblock_alloc(m.block, PAGE, PAGE, m.min_mapped, m.max_mapped)
+  else if (m.min_mapped < m.max_mapped) memblock_alloc(m.block, PAGE_SIZE, PAGE_SIZE, m.min_mapped, m.max_mapped)
 }

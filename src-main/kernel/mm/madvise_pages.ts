@@ -28,7 +28,7 @@ import {
 import { pmd_offset, PMD_SIZE, PTRS, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_range } from '../arch/x86/tlb_flush'
 import { EINVAL } from '../uapi'
-import { deactivate_huge_pmd, free_huge_pmd } from './huge_memory'
+import { compound_ref_count } from './huge_memory'
 import { split_huge_page } from './huge_split'
 import { compound_head } from './page_alloc'
 import { page_mapcount } from './rmap'
@@ -46,14 +46,11 @@ export function walk_range(
   end: number,
   visit: (slot: number, entry: number) => void,
 ): void {
-  for (let addr = start; addr < end;) {
-    const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
-    walk_table(k, vma, addr, next, (slot, entry) => {
-      visit(slot, entry)
-      return true
-    })
-    addr = next
+  const every = (slot: number, entry: number): boolean => {
+    visit(slot, entry)
+    return true
   }
+  walk_pmds(k, vma, start, end, null, (from, to) => walk_table(k, vma, from, to, every))
 }
 
 /** The entries in use of one table, up to the first for which `visit` returns false. None of a huge page. */
@@ -80,14 +77,14 @@ function walk_pmds(
   vma: number,
   start: number,
   end: number,
-  huge: (pmd: number, whole: boolean) => void,
+  huge: ((pmd: number, whole: boolean) => void) | null,
   table: (start: number, end: number) => void,
 ): void {
   const mm = k.vma.mm[vma]!
   for (let addr = start; addr < end;) {
     const next = Math.min(end, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
     const pmd = pmd_offset(k, mm, addr)
-    if (pmd !== 0 && (k.pt.entry[pmd]! & PTE_PS) !== 0) huge(pmd, next - addr === PMD_SIZE)
+    if (pmd !== 0 && (k.pt.entry[pmd]! & PTE_PS) !== 0) huge?.(pmd, next - addr === PMD_SIZE)
     table(addr, next)
     addr = next
   }
@@ -109,11 +106,28 @@ export function madvise_free_single_vma(k: Kernel, vma: number, start: number, e
     vma,
     start,
     end,
-    (pmd, whole) => free_huge_pmd(k, pmd, whole),
+    (pmd, whole) => madvise_free_huge_pmd(k, pmd, whole),
     (from, to) => walk_table(k, vma, from, to, (slot, entry) => madvise_free_pte(k, mm, slot, entry)),
   )
   flush_tlb_range(k, mm, start, end)
   return 0
+}
+
+/**
+ * MADV_FREE of a PMD entry: a whole huge page that nobody else maps may go; of which only a part is
+ * given up is split, and the caller goes on with its small pages.
+ */
+function madvise_free_huge_pmd(k: Kernel, pmd: number, whole: boolean): void {
+  const entry = k.pt.entry[pmd]!
+  const pfn = entry >>> PTE_SHIFT
+  if ((entry & PTE_SPECIAL) !== 0 || compound_ref_count(k, pfn) !== 1) return
+  if (!whole) {
+    split_huge_page(k, pfn)
+    return
+  }
+  k.page.flags[pfn]! &= ~PG_dirty
+  k.pt.entry[pmd] = entry & ~(PTE_A | PTE_D)
+  mark_page_lazyfree(k, pfn)
 }
 
 /** One entry of MADV_FREE; false: leave the rest of its table. */
@@ -154,7 +168,7 @@ export function madvise_cold_or_pageout(k: Kernel, vma: number, start: number, e
     vma,
     start,
     end,
-    (pmd, whole) => deactivate_huge_pmd(k, pmd, whole, pageout, taken),
+    (pmd, whole) => cold_or_pageout_pmd(k, pmd, whole, pageout, taken),
     (from, to) => {
       walk_table(k, vma, from, to, (slot, entry) => cold_or_pageout_pte(k, slot, entry, pageout, taken))
       if (taken.length > 0) reclaim_page_list(k, taken)
@@ -172,11 +186,31 @@ function cold_or_pageout_pte(k: Kernel, slot: number, entry: number, pageout: bo
   if (is_compound(k, pfn) && !split_compound(k, pfn, page_mapcount(k, pfn))) return false
   if (page_mapcount(k, pfn) !== 1 || (k.page.flags[pfn]! & PG_lru) === 0) return true
   k.pt.entry[slot] = entry & ~PTE_A
-  k.page.flags[pfn]! &= ~PG_referenced
-  if (!pageout) deactivate_page(k, pfn)
-  else if (isolate_lru_page(k, pfn)) {
-    if ((k.page.flags[pfn]! & PG_unevictable) !== 0) putback_lru_page(k, pfn)
-    else taken.push(pfn)
-  }
+  cold_or_pageout_page(k, pfn, pageout, taken)
   return true
+}
+
+/**
+ * MADV_COLD and MADV_PAGEOUT of a PMD entry (madvise_cold_or_pageout_pte_range): the huge page of which a part is meant is
+ * split, and the caller goes on with its small pages; a whole one is deactivated, or isolated into `taken`.
+ */
+function cold_or_pageout_pmd(k: Kernel, pmd: number, whole: boolean, pageout: boolean, taken: number[]): void {
+  const entry = k.pt.entry[pmd]!
+  const pfn = entry >>> PTE_SHIFT
+  if ((entry & PTE_SPECIAL) !== 0 || page_mapcount(k, pfn) !== 1) return
+  if (!whole) {
+    split_huge_page(k, pfn)
+    return
+  }
+  k.pt.entry[pmd] = entry & ~PTE_A
+  cold_or_pageout_page(k, pfn, pageout, taken)
+}
+
+/** A page that only its caller maps is deactivated, or isolated into `taken`. */
+function cold_or_pageout_page(k: Kernel, pfn: number, pageout: boolean, taken: number[]): void {
+  k.page.flags[pfn]! &= ~PG_referenced
+  if (!pageout) return deactivate_page(k, pfn)
+  if (!isolate_lru_page(k, pfn)) return
+  if ((k.page.flags[pfn]! & PG_unevictable) !== 0) putback_lru_page(k, pfn)
+  else taken.push(pfn)
 }

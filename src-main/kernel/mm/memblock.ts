@@ -19,6 +19,8 @@ export interface Memblock {
 }
 /** Small things begin at a cache line. */
 export const SMP_CACHE_BYTES = 64
+/** Requests for memory that is not for old DMA begin above 16 MiB. */
+export const MAX_DMA_ADDRESS = 2 ** 24
 /** RAM by frames, nothing taken. */
 export function memblock_of(frames: readonly Range[]): Memblock {
   return { memory: frames.map(({ start, end }) => ({ start: start * PAGE_SIZE, end: end * PAGE_SIZE })), reserved: [] }

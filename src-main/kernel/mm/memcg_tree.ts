@@ -5,6 +5,7 @@
  * mem_cgroup_css_free).
  */
 import { PAGE_SIZE, PG_anon, PG_swapcache, PG_table, string_id, TASK_DEAD, TASK_ZOMBIE, type Kernel } from '../kernel'
+import { list_add_tail, list_del, type Heads, type Links } from '../lib/list'
 import { row_alloc, row_free } from '../lib/arena'
 import { first_task, next_task, psi_cgroup_alloc, psi_cgroup_free, psi_move_task } from '../task'
 import { EBUSY, EEXIST, EINVAL, ENOENT, ENOMEM } from '../uapi'
@@ -31,7 +32,8 @@ export function cgroup_mkdir(k: Kernel, parent: number, name: string): number {
     return -ENOMEM
   }
   for (const limit of ['max', 'high', 'swap_max', 'swap_high', 'zswap_max'] as const) k.memcg[limit][memcg] = Infinity
-  link_sibling(k, memcg, parent)
+  // The youngest child is the last (css_create).
+  list_add_tail(children_of(k), parent, siblings_of(k), memcg)
   psi_cgroup_alloc(k, memcg)
   lru_gen_init_lruvec(k, memcg)
   list_lru_alloc(k, memcg)
@@ -93,28 +95,16 @@ export function mem_cgroup_put(k: Kernel, memcg: number): void {
     k.lruvec.file_cost[m + 1] = 0
     k.lruvec.nonresident_age[m + 1] = 0
     k.lruvec.size.fill(0, (m + 1) * 4, (m + 2) * 4)
-    unlink_sibling(k, m, parent)
+    list_del(children_of(k), parent, siblings_of(k), m)
     row_free(k.memcg, m)
     m = parent
   }
 }
-/** The youngest child is the last (css_create). */
-function link_sibling(k: Kernel, memcg: number, parent: number): void {
-  const { first_child, last_child, next_sibling, prev_sibling } = k.memcg
-  const last = last_child[parent]!
-  prev_sibling[memcg] = last
-  if (last === 0) first_child[parent] = memcg
-  else next_sibling[last] = memcg
-  last_child[parent] = memcg
+function children_of({ memcg }: Kernel): Heads {
+  return { head: memcg.first_child, tail: memcg.last_child }
 }
-/** Its row is zeroed afterwards. */
-function unlink_sibling(k: Kernel, memcg: number, parent: number): void {
-  const { first_child, last_child, next_sibling, prev_sibling } = k.memcg
-  const [prev, next] = [prev_sibling[memcg]!, next_sibling[memcg]!]
-  if (prev === 0) first_child[parent] = next
-  else next_sibling[prev] = next
-  if (next === 0) last_child[parent] = prev
-  else prev_sibling[next] = prev
+function siblings_of({ memcg }: Kernel): Links {
+  return { next: memcg.next_sibling, prev: memcg.prev_sibling }
 }
 /** mem_cgroup_id_get_online: who a further swap slot is charged to: a removed cgroup only while it has others. */
 export function mem_cgroup_id_get_online(k: Kernel, memcg: number): number {

@@ -12,8 +12,8 @@
  */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
-import { LOWMEM_END, memory_map, type FrameRange } from '../e820'
-import { reserve_boot_memory, SECTION_PAGES } from './setup_arch'
+import { LOWMEM_END, memory_map, SECTION_PAGES, type FrameRange } from '../e820'
+import { reserve_boot_memory } from './setup_arch'
 import { get_order, int_div, roundup_pow_of_two } from '../lib/math'
 import { row_touch } from '../lib/arena'
 import {

@@ -8,7 +8,7 @@
 import { fls, int_div } from '../lib/math'
 import { PAGE_SIZE } from '../constants'
 import type { Kernel } from '../kernel'
-import { memblock_alloc, memblock_phys_free, type Memblock } from './memblock'
+import { MAX_DMA_ADDRESS, memblock_alloc, memblock_phys_free, type Memblock } from './memblock'
 
 /** Static, reserved and dynamic part of the first chunk's unit. */
 const UNIT_USED_PAGES = 62
@@ -22,7 +22,6 @@ const DYNAMIC_BYTES = 28672
 const CHUNK_BYTES = 144
 const LIST_HEAD_BYTES = 16
 const SLOT_BASE_SHIFT = 5
-const MAX_DMA_ADDRESS = 2 ** 24
 /** Bytes of metadata for each 4 KiB of a unit, and a map bit for each 4 bytes. */
 const BLOCK_MD_BYTES = 32
 const MIN_ALLOC = 4

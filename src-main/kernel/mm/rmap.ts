@@ -39,13 +39,8 @@ import { COST } from '../costs'
 import { charge } from '../task'
 import { pmd_offset, pte_offset, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_page } from '../arch/x86/tlb_flush'
-import {
-  __split_huge_pmd,
-  compound_mapcount,
-  deferred_split_huge_page,
-  HPAGE_PMD_NR,
-  huge_page_referenced,
-} from './huge_memory'
+import { deferred_split_huge_page } from './deferred_split'
+import { __split_huge_pmd, compound_mapcount, HPAGE_PMD_NR, huge_page_referenced } from './huge_memory'
 import { rmap_walk_ksm } from './ksm_stable'
 import { lru_gen_enabled } from './lru_gen'
 import { lru_gen_look_around } from './lru_gen_walk'

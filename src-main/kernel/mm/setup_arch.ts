@@ -6,14 +6,17 @@
  * init/main.c (setup_command_line), mm/page_alloc.c (alloc_large_system_hash), arch/x86/mm/cpu_entry_area.c,
  * kernel/dma/swiotlb.c (swiotlb_init_remap). Sizes of structures are those of the Debian kernel 6.1.192.
  */
+import { PMD_SIZE } from '../arch/x86/pgtable'
 import { cmdline_text } from '../cmdline'
+import { memory_map, present_sections } from '../e820'
 import { int_div, roundup_pow_of_two } from '../lib/math'
 import type { Kernel } from '../kernel'
 import { PAGE_SIZE } from '../constants'
 import { initrd_pages } from '../drivers/initrd'
+import { DMA32_PFN_END } from './buddy'
 import { hugetlb_hstate_alloc_bootmem, hugetlb_parse } from './hugetlb_boot'
 import { HSTATE_1G } from './hugetlb_pool'
-import { memblock_alloc, memblock_reserve, type Memblock } from './memblock'
+import { MAX_DMA_ADDRESS, memblock_alloc, memblock_reserve, type Memblock } from './memblock'
 import { print_hash } from './mm_init_log'
 import { setup_per_cpu_areas } from './percpu'
 import { init_mem_mapping, INIT_PGT_BUF_PAGES } from './init_mem_mapping'
@@ -24,15 +27,10 @@ const KERNEL_PAGES = 13312
 /** Its brk area: the buffer for early page tables, and a page of firmware tables. */
 const BRK_PAGES = INIT_PGT_BUF_PAGES + 1
 const LOW_MIB = 0x100
-const FRAME_4G = 2 ** 20
-/** Requests for memory that is not for old DMA begin above 16 MiB. */
-const MAX_DMA_ADDRESS = 2 ** 24
-const DMA32_END = 2 ** 32
 
 /** pg_data_t, in whole pages. */
 const NODE_DATA_BYTES = 43 * PAGE_SIZE
-/** A sparse section: 128 MiB, 2 MiB of struct pages. */
-export const SECTION_PAGES = 0x8000
+/** Struct pages of a sparse section. */
 const SECTION_MAP_BYTES = 2 ** 21
 /** struct mem_section, a page of which is one root; what each section says of its parts and pageblocks. */
 const SECTIONS_PER_ROOT = PAGE_SIZE / 32
@@ -83,17 +81,9 @@ function has_gbpages(k: Kernel): boolean {
   return hugetlb_parse(k.config.bootParams).requests.some(({ h }) => h === HSTATE_1G)
 }
 
-/** Sections that hold any RAM. */
-function sections_of(block: Memblock): number[] {
-  const sections = new Set<number>()
-  const bytes = SECTION_PAGES * PAGE_SIZE
-  for (const { start, end } of block.memory) for (let s = int_div(start, bytes); s * bytes < end; s++) sections.add(s)
-  return [...sections]
-}
-
 /** The table of roots, the roots, the sections' usage, all struct pages in one piece, and the tables that map them. */
 function sparse_init(k: Kernel, block: Memblock): void {
-  const sections = sections_of(block)
+  const sections = [...present_sections(memory_map(k.config))]
   const roots = new Set(sections.map((s) => int_div(s, SECTIONS_PER_ROOT)))
   const max_bits = k.la57 ? MAX_PHYSMEM_BITS_5LEVEL : MAX_PHYSMEM_BITS
   memblock_alloc(block, (2 ** (max_bits - SECTION_SHIFT) / SECTIONS_PER_ROOT) * 8)
@@ -141,7 +131,6 @@ function setup_cpu_entry_areas(k: Kernel, block: Memblock): void {
   }
   for (let i = 0; i < UPPER_TABLES + regions.size; i++) memblock_alloc(block, PAGE_SIZE, PAGE_SIZE)
 }
-const PMD_SIZE = 2 ** 21
 const UPPER_TABLES = 2
 /** Descriptors, entry stack, TSS, exception stacks with their guards, buffers of a debug store. */
 const CPU_ENTRY_AREA_BYTES = 59 * PAGE_SIZE
@@ -150,11 +139,11 @@ const CPU_ENTRY_AREA_MAPPED_BYTES = 19 * PAGE_SIZE
 
 /** RAM above 4 GiB cannot be reached by 32-bit devices: `swiotlb=force` bounces without need, too. */
 function needs_swiotlb(k: Kernel): boolean {
-  return k.var.max_pfn > FRAME_4G || k.config.bootParams.some((param) => /(^|[= ,])swiotlb=.*force/.test(param))
+  return k.var.max_pfn > DMA32_PFN_END || k.config.bootParams.some((param) => /(^|[= ,])swiotlb=.*force/.test(param))
 }
 /** Bounce buffers of 64 MiB below 4 GiB, 24 bytes for each 2 KiB of them, and an area a CPU. */
 function swiotlb_init(k: Kernel, block: Memblock): void {
-  memblock_alloc(block, SWIOTLB_BYTES, PAGE_SIZE, 0, DMA32_END)
+  memblock_alloc(block, SWIOTLB_BYTES, PAGE_SIZE, 0, DMA32_PFN_END * PAGE_SIZE)
   memblock_alloc(block, int_div(SWIOTLB_BYTES, 2048) * 24, PAGE_SIZE)
   memblock_alloc(block, 16 * roundup_pow_of_two(k.config.cpus))
 }

@@ -6,13 +6,13 @@
  */
 import { __GFP_NORETRY, __GFP_NOWARN, GFP_KERNEL, type Kernel } from '../kernel'
 import { free_page } from './page_alloc'
+import { SWAPFILE_CLUSTER } from './swapfile'
 import { kfree, kmalloc } from './slab_common'
 import { alloc_single_pages, vfree, vmalloc } from './vmalloc'
 
 const PAGE_SIZE = 4096
-/** struct swap_cluster_info, for 512 slots each. */
+/** struct swap_cluster_info, one a cluster. */
 const CLUSTER_BYTES = 8
-const CLUSTER_SLOTS = 512
 /** struct address_space, for 64 MiB each. */
 const SPACE_BYTES = 192
 const SPACE_SLOTS = 16384
@@ -38,7 +38,7 @@ export function alloc_swap_maps(k: Kernel, area: number, slots: number, solid_st
   const objects = [
     Math.ceil(slots / SPACE_SLOTS) * SPACE_BYTES,
     Math.ceil(slots / 8),
-    ...(solid_state ? [Math.ceil(slots / CLUSTER_SLOTS) * CLUSTER_BYTES] : []),
+    ...(solid_state ? [Math.ceil(slots / SWAPFILE_CLUSTER) * CLUSTER_BYTES] : []),
   ]
   const whole =
     take_area(k, got, slots) &&

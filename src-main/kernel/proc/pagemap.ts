@@ -45,7 +45,7 @@ import { mapped_entry } from '../mm/gup'
 import { thp } from '../mm/thp'
 import { vma_kernel_pagesize } from '../mm/hugetlb'
 import { ZERO_PFN } from '../mm/memory'
-import { memory_map } from '../e820'
+import { memory_map, present_sections, SECTION_PAGES } from '../e820'
 import { compound_head } from '../mm/page_alloc'
 import { page_mapcount, page_mapped } from '../mm/rmap'
 import { swap_area_of } from '../mm/swapfile'
@@ -132,11 +132,8 @@ function page_bits(k: Kernel, vma: number, pte: number, pfn: number): number {
 // ---------------------------------------------------------------- frames
 
 /** Memory comes in sections of 128 MiB; a section with RAM in it has struct pages for all its frames. */
-const SECTION_PAGES = 2 ** 15
 function pfn_valid(k: Kernel): (pfn: number) => boolean {
-  const sections = new Set<number>()
-  for (const { start, end } of memory_map(k.config))
-    for (let s = Math.floor(start / SECTION_PAGES); s * SECTION_PAGES < end; s++) sections.add(s)
+  const sections = present_sections(memory_map(k.config))
   return (pfn) => sections.has(Math.floor(pfn / SECTION_PAGES))
 }
 /** get_max_dump_pfn: the end of the last section. */

@@ -168,7 +168,7 @@ test('a huge page that lost parts is split under pressure and gives them back', 
   const p = al2m(k, 4 * MiB)
   write(k, p, 4 * MiB)
   sys.sys_madvise(k, p, MiB, u.MADV_DONTNEED)
-  const s = step(k, () => deferred_split_scan(k, 8))
+  const s = step(k, () => deferred_split_scan(k, 8, 0))
   expect(s).toMatchObject({ ret: 1, vm: { thp_split_page: 1, pgfree: 256 } })
   verify_mm(k)
   expect(step(k, () => read(k, p + MiB, MiB)).minflt).toBe(0)

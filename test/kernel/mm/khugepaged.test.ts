@@ -90,7 +90,7 @@ test('pages that lost a part wait for their split; one that goes meanwhile leave
   expect(deferred_split_count(k, 0)).toBe(3)
   sys.sys_munmap(k, p, HUGE)
   expect(deferred_split_count(k, 0)).toBe(2)
-  expect(step(k, () => deferred_split_scan(k, 8)).vm).toMatchObject({ thp_split_page: 2, pgfree: 512 })
+  expect(step(k, () => deferred_split_scan(k, 8, 0)).vm).toMatchObject({ thp_split_page: 2, pgfree: 512 })
   expect(deferred_split_count(k, 0)).toBe(0)
   verify_mm(k)
 })
@@ -103,12 +103,12 @@ test('the page that lost its part first is split first; one that reclaim holds g
   for (const i of order) sys.sys_madvise(k, p + i * HUGE, MiB, u.MADV_DONTNEED)
   const [first, second, third] = order.map((i) => frame(k, p + i * HUGE + MiB) - 256)
   k.page.flags[first!]! |= PG_isolated
-  expect(deferred_split_scan(k, 1)).toBe(0)
+  expect(deferred_split_scan(k, 1, 0)).toBe(0)
   k.page.flags[first!]! &= ~PG_isolated
   expect(k.memcg.split_first[0]).toBe(second)
   expect(k.memcg.split_last[0]).toBe(first)
   verify_deferred_split(k)
-  expect(deferred_split_scan(k, 2)).toBe(2)
+  expect(deferred_split_scan(k, 2, 0)).toBe(2)
   expect([first, second, third].map((head) => k.page.flags[head!]! & PG_head)).toEqual([PG_head, 0, 0])
   expect(deferred_split_count(k, 0)).toBe(1)
   verify_mm(k)
