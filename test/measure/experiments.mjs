@@ -1,5 +1,5 @@
 /** The experiments measured by this project itself: test/measure/experiments/FAMILY/ID. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const FOLDER = join(import.meta.dirname, 'experiments')
@@ -8,6 +8,7 @@ const FOLDER = join(import.meta.dirname, 'experiments')
 export function experimentIds() {
   return readdirSync(FOLDER)
     .flatMap((family) => readdirSync(join(FOLDER, family)).map((id) => `${family}/${id}`))
+    .filter((id) => existsSync(join(folderOf(id), 'machine.json')))
     .sort()
 }
 

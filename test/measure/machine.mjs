@@ -88,11 +88,17 @@ function pack(folder, { programs }, kernel, work) {
     if (applet !== '' && applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet))
   copyFileSync(join(HERE, 'init'), join(root, 'init'))
   chmodSync(join(root, 'init'), 0o755)
-  copyFileSync(join(folder, 'exp.sh'), join(root, 'exp.sh'))
+  copyFileSync(scriptOf(folder), join(root, 'exp.sh'))
   for (const program of programs) compile(join(HERE, 'programs', `${program}.c`), join(root, 'bin', program))
-  for (const module of modulesOf(readFileSync(join(folder, 'exp.sh'), 'utf8')))
+  for (const module of modulesOf(readFileSync(scriptOf(folder), 'utf8')))
     cpSync(moduleFile(kernel, module), join(root, 'm', `${module.split('/').pop()}.ko`))
   execFileSync('sh', ['-c', 'find . | cpio -o -H newc --quiet | gzip -1 > ../initrd.gz'], { cwd: root })
+}
+
+/** An experiment's own script, or its family's. */
+function scriptOf(folder) {
+  const own = join(folder, 'exp.sh')
+  return existsSync(own) ? own : join(folder, '../exp.sh')
 }
 
 function compile(source, program) {

@@ -58,10 +58,9 @@ export function experiment(id, { mem, swap, args }, raw, log) {
 }
 
 function stepsOf(id, raw, dmesg) {
-  if (id.startsWith('boot/tunables'))
-    return foldersWith(raw, 'zoneinfo').map((f) => ({ step: f, ...state(raw, `${f}/`) }))
+  if (id.startsWith('boot/tunables')) return foldersWith(raw, 'zoneinfo').map((f) => tunablesStep(raw, f))
   if (id.startsWith('boot/')) return [bootStep(raw)]
-  if (id.startsWith('slab/')) return [{ step: 'slabinfo', caches: slabinfo(raw['slabinfo'] ?? '') }]
+  if (id.startsWith('slab/')) return slabSteps(raw)
   const around = ['before', 'after'].filter((when) => raw[`${when}/vmstat`] !== undefined)
   return [
     ...Object.keys(raw)
@@ -98,20 +97,47 @@ function lines(run, text) {
 }
 
 function state(raw, folder) {
-  const of = (name, read) => (raw[folder + name] === undefined ? {} : { [name]: read(raw[folder + name]) })
-  const { zoneinfo, ...rest } = {
-    ...{ ...of('meminfo', numbers), ...of('vmstat', numbers), ...of('buddyinfo', buddyinfo), ...of('zoneinfo', zones) },
-  }
-  return zoneinfo === undefined ? rest : { ...rest, zones: zoneinfo }
+  const of = (file, read, name = file) => (raw[folder + file] === undefined ? {} : { [name]: read(raw[folder + file]) })
+  const texts = { ...of('meminfo', numbers), ...of('vmstat', numbers), ...of('buddyinfo', buddyinfo) }
+  return { ...texts, ...of('zoneinfo', zones, 'zones') }
+}
+
+/** The state after a sysctl was written, and those that watermarks follow from. */
+function tunablesStep(raw, folder) {
+  const found = state(raw, `${folder}/`)
+  const { MemFree, MemAvailable } = found.meminfo ?? {}
+  const vm = settings(raw[`${folder}/vm.txt`] ?? '')
+  const wanted = ['min_free_kbytes', 'watermark_scale_factor', 'lowmem_reserve_ratio'].map((name) => [
+    name,
+    numberOrText(vm[name] ?? ''),
+  ])
+  return { step: folder, ...found, ...Object.fromEntries(wanted), MemFree, MemAvailable }
+}
+function settings(text) {
+  return Object.fromEntries([...text.matchAll(/^(\S+) = (.*)$/gm)].map(([, name, is]) => [name, is]))
 }
 
 function bootStep(raw) {
   const found = state(raw, '')
   const sum = (key) => (found.zones ?? []).reduce((all, z) => all + z[key], 0)
-  const sys_vm = Object.fromEntries(
-    [...(raw['sys_vm.txt'] ?? '').matchAll(/^(\S+) = (.*)$/gm)].map(([, k, v]) => [k, v]),
-  )
+  const sys_vm = settings(raw['sys_vm.txt'] ?? '')
   return { step: 'boot', ...found, sys_vm, managed_pages: sum('managed'), present_pages: sum('present') }
+}
+
+function slabSteps(raw) {
+  return [
+    { step: 'slabinfo', caches: slabinfo(raw['slabinfo'] ?? '') },
+    { step: 'sys_kernel_slab', caches: table(raw['sys_kernel_slab.tsv'] ?? '') },
+  ]
+}
+
+/** Lines of words between tabs, the first of them names. */
+function table(text) {
+  const [names, ...rows] = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('\t'))
+  return rows.map((words) => Object.fromEntries(words.map((word, i) => [names[i], numberOrText(word)])))
 }
 
 function slabinfo(text) {
@@ -136,10 +162,12 @@ function cgroupStep(raw, folder) {
   return { step: folder.startsWith('cg') ? `after: ${folder}` : `after: cg ${folder}`, ...Object.fromEntries(values) }
 }
 
+function numberOrText(text) {
+  return /^-?\d+$/.test(text) ? Number(text) : text
+}
 function value(text) {
-  if (/^-?\d+$/.test(text)) return Number(text)
   const pairs = numbers(text)
-  return Object.keys(pairs).length > 0 ? pairs : text
+  return Object.keys(pairs).length > 0 ? pairs : numberOrText(text)
 }
 
 /** One step a report of the OOM killer, with the points that mm/oom_kill.c gives each task of its table. */

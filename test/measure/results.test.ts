@@ -40,6 +40,15 @@ describe('the printed text', () => {
     expect(steps[0]!['managed_pages']).toBe(zones[0]!.managed + zones[1]!.managed)
   })
 
+  test('of a sysctl write has what it set, of slabs the table and the folders', () => {
+    const vm = 'min_free_kbytes = 1024\nlowmem_reserve_ratio = 256\t32\n'
+    const raw = { 'a/zoneinfo': '', 'a/meminfo': 'MemFree: 7 kB\n', 'a/vm.txt': vm }
+    const { steps } = experiment('boot/tunables-x', ABOUT, raw, '')
+    expect(steps).toMatchObject([{ step: 'a', min_free_kbytes: 1024, lowmem_reserve_ratio: '256\t32', MemFree: 7 }])
+    const slab = experiment('slab/x', ABOUT, { 'sys_kernel_slab.tsv': 'name\torder\ndentry\t0\n' }, '')
+    expect(slab.steps[1]).toEqual({ step: 'sys_kernel_slab', caches: [{ name: 'dentry', order: 0 }] })
+  })
+
   test('of a machine that panicked keeps its log and says so', () => {
     const log = 'x\nKernel panic - not syncing: System is deadlocked on memory\n'
     expect(experiment('oom/x', ABOUT, {}, log)).toMatchObject({
