@@ -156,6 +156,8 @@ export const OPERATIONS = {
     times: count.default(1),
     for: duration.optional(),
     content: z.union([z.number(), z.literal('unique')]).optional(),
+    /** Steps that the task does itself between two of its accesses, `at` so long after the first. */
+    meanwhile: z.array(z.strictObject({ at: duration, steps: nested })).default([]),
   }),
   accessAt: z.strictObject({
     address: address.optional(),
@@ -240,6 +242,17 @@ export type ArgumentsOf<K extends Operation> = z.infer<(typeof OPERATIONS)[K]>
 export type LabStep = {
   [K in Operation]: { readonly op: K; readonly args: ArgumentsOf<K> } & LabStepCommon
 }[Operation]
+
+/** What the schema of a list within a step has made of it. */
+export function nestedSteps(steps: readonly NestedStep[]): readonly LabStep[] {
+  return steps as readonly LabStep[]
+}
+
+/** The steps within a step, of whatever operation. */
+export function innerSteps({ args }: LabStep): readonly LabStep[] {
+  const { steps = [], meanwhile = [] } = Object(args) as { steps?: LabStep[]; meanwhile?: { steps: LabStep[] }[] }
+  return [...steps, ...meanwhile.flatMap((pause) => pause.steps)]
+}
 
 const META = new Set(['label', 'mayFail', 'expect'])
 const names = Object.keys(OPERATIONS) as Operation[]
@@ -334,6 +347,16 @@ export function parseLab(text: string, file: string): { ok: true; value: LabFile
   return { ok: true, value: { program: loaded.value, lines } }
 }
 
+/** Puts a reference in the place of every list of steps, at any depth. */
+function referTo(steps: unknown, properties: Record<string, unknown>): void {
+  for (const [name, schema] of Object.entries(properties)) {
+    const { properties: inner, items } = Object(schema) as { properties?: object; items?: { properties?: object } }
+    if (name === 'steps') properties[name] = steps
+    else if (inner !== undefined) referTo(steps, inner as Record<string, unknown>)
+    else if (items?.properties !== undefined) referTo(steps, items.properties as Record<string, unknown>)
+  }
+}
+
 /** The published JSON schema of a lab program (resources/lab.schema.json). */
 export function labJsonSchema(): Record<string, unknown> {
   const input = (schema: z.ZodType): Record<string, unknown> => {
@@ -349,7 +372,7 @@ export function labJsonSchema(): Record<string, unknown> {
   const operation = (name: Operation): unknown => {
     const schema = input(OPERATIONS[name])
     const properties = schema['properties'] as Record<string, unknown> | undefined
-    if (properties?.['steps'] !== undefined) properties['steps'] = steps
+    if (properties !== undefined) referTo(steps, properties)
     return { type: 'object', required: [name], additionalProperties: false, properties: { [name]: schema, ...common } }
   }
   const program = input(labSchema) as { properties: Record<string, unknown> }

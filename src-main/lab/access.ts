@@ -25,6 +25,8 @@ export interface Accesses {
   readonly until?: number
   /** What the pages hold, for merging and compression. */
   readonly content?: number | 'unique' | undefined
+  /** What the program does between accesses, when its time has come. */
+  readonly between?: () => Generator<undefined, void, undefined>
 }
 
 /** The signal that ended the accesses, or null when all were made (or the time was up). */
@@ -35,6 +37,7 @@ export function* access(c: Context, a: Accesses): Generator<undefined, LabSignal
   const per = count / a.count
   for (let done = 0; done < count;) {
     if (a.until !== undefined && a.until > 0 && k.var.now >= a.until) return null
+    if (a.between !== undefined) yield* a.between()
     k.task.si_signo[task.row] = 0
     const before = done
     done = trace === null ? done + forwardOrBack(k, a, done) : access_list(k, a.start, trace, count, done)

@@ -27,6 +27,8 @@ export interface LabKill {
 /** One line of a lab program's output. Sizes in kB, exact (not /proc/PID/status's lagging counters). */
 export interface LabLine {
   readonly step: number
+  /** Of a step that had others within it: the step before those, whose line has the figures from before it began. */
+  readonly after?: number
   readonly op: string
   readonly label?: string
   readonly task: string

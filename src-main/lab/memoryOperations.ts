@@ -1,5 +1,5 @@
 /** Operations on memory: mappings and their advice, limits, and accesses. */
-import type { ArgumentsOf } from '@shared/lab'
+import { nestedSteps, type ArgumentsOf } from '@shared/lab'
 import * as u from '../kernel/uapi'
 import { need_resched } from '../kernel/task'
 import { PAGE_SIZE, type Kernel } from '../kernel/kernel'
@@ -20,7 +20,7 @@ import {
   type Outcome,
   type Range,
 } from './operations'
-import type { LabTask, Running } from './runner'
+import { within, type LabTask, type Running } from './runner'
 
 const PROT: Readonly<Record<string, number>> = {
   none: 0,
@@ -198,6 +198,7 @@ function* touch(c: Context, a: ArgumentsOf<'touch'>): Running {
   const count = Math.ceil(length / a.stride)
   const until = a.for === undefined ? 0 : c.k.var.now + a.for * 1e6
   const content = a.content
+  const between = pauses(c, a)
   for (let round = 0; until > 0 ? c.k.var.now < until : round < a.times; round++) {
     const order = orderOf(c.k, a, count)
     const signal = yield* access(c, {
@@ -210,10 +211,23 @@ function* touch(c: Context, a: ArgumentsOf<'touch'>): Running {
       order,
       content,
       backward: a.order === 'backward',
+      between,
     })
     if (signal !== null) return { result: signal }
   }
+  yield* between()
   return {}
+}
+
+/** Does the steps of `meanwhile` whose time has come. */
+function pauses({ lab, k, task }: Context, a: ArgumentsOf<'touch'>): () => Generator<undefined, void, undefined> {
+  const start = k.var.now
+  const left = a.meanwhile.toSorted((x, y) => x.at - y.at)
+  return function* () {
+    while (left.length > 0 && k.var.now - start >= left[0]!.at * 1e6) {
+      yield* within(lab, task, nestedSteps(left.shift()!.steps))
+    }
+  }
 }
 
 function* accessAt(c: Context, a: ArgumentsOf<'accessAt'>): Running {

@@ -1,6 +1,6 @@
 /** What each operation of a lab program does; here those on tasks, the others by what they are about. */
 import { signalNumber } from '@shared/signals'
-import type { ArgumentsOf, LabAddress, LabStep, NestedStep, Operation } from '@shared/lab'
+import { nestedSteps, type ArgumentsOf, type LabAddress, type LabStep, type Operation } from '@shared/lab'
 import * as u from '../kernel/uapi'
 import { PAGE_SIZE, type Kernel } from '../kernel/kernel'
 import { find_task_by_pid, sleep_interruptible, WAIT_SLEEP, WAIT_EVENT } from '../kernel/task'
@@ -109,8 +109,7 @@ function* inTask({ k, lab, task }: Context, a: ArgumentsOf<'in'>): Running {
   const child = taskOf(lab, a.task)
   if (child.gone) return { silent: true }
   const list = { done: false }
-  const steps = [...(a.steps as readonly LabStep[])]
-  handOver(lab, child, steps, task)
+  handOver(lab, child, nestedSteps(a.steps), task)
   const mark = child.work.at(-1)
   while (!list.done) {
     list.done = child.gone || mark === undefined || !child.work.includes(mark)
@@ -141,7 +140,7 @@ function* spawn({ k, lab }: Context, a: ArgumentsOf<'spawn'>): Running {
     addStillborn(lab, a.as)
     return { result: 'ENOMEM' }
   }
-  const task = add(lab, a.as, row, a.steps as readonly LabStep[], false)
+  const task = add(lab, a.as, row, nestedSteps(a.steps), false)
   if (a.oomScoreAdj !== undefined) k.task.oom_score_adj[row] = a.oomScoreAdj
   if (a.uid !== undefined) {
     k.task.uid[row] = a.uid
@@ -221,7 +220,7 @@ const table = {
   },
   repeat: ({ task }, a) =>
     once(() => {
-      repeat(task, a.steps as readonly NestedStep[] as readonly LabStep[], a.times)
+      repeat(task, nestedSteps(a.steps), a.times)
       return { silent: true }
     }),
   kill: ({ k, lab }, a) => once(() => outcome(killTask(k, taskOf(lab, a.task).pid, a.signal))),

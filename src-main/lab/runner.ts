@@ -3,7 +3,7 @@
  * the program's own task is through. An operation is a generator that yields where its task has to go back to the
  * scheduler (it sleeps, its slice is over); everything else is the kernel's.
  */
-import type { LabFile, LabStep } from '@shared/lab'
+import { innerSteps, nestedSteps, type LabFile, type LabStep } from '@shared/lab'
 import { signalText } from '@shared/signals'
 import { boot } from '../kernel/boot'
 import { earlier_kill_pending } from '../kernel/mm/oom_kill'
@@ -41,8 +41,15 @@ export interface LabTask {
   readonly areas: Map<string, Area>
   readonly files: Map<string, OpenFile>
   /** The task that waits until the list handed over by `in` is done. */
-  running: { step: LabStep; op: Running; since: Before } | null
+  running: Doing | null
   gone: boolean
+}
+/** A step under way; `after`: the last line before those of the steps within it. */
+interface Doing {
+  readonly step: LabStep
+  readonly op: Running
+  since: Before
+  after?: number
 }
 export interface OpenFile {
   readonly fd: number
@@ -121,10 +128,7 @@ export function* labRun(file: LabFile, options: LabOptions = {}): Generator<numb
 
 /** Whether a program has files on a disk: the start-up script mounts one then. */
 function usesExt4(steps: readonly LabStep[]): boolean {
-  return steps.some(({ op, args }) => {
-    if (op === 'createFile') return args.fs === 'ext4'
-    return 'steps' in Object(args) && usesExt4((args as { steps: readonly LabStep[] }).steps)
-  })
+  return steps.some((step) => (step.op === 'createFile' && step.args.fs === 'ext4') || usesExt4(innerSteps(step)))
 }
 
 /**
@@ -135,9 +139,8 @@ const SHELL_STEPS: ReadonlySet<string> = new Set([
   ...['readFile', 'writeFile', 'sysctl', 'sleep', 'pause', 'fork', 'in', 'exec', 'exit', 'wait', 'repeat', 'kill'],
   ...['swapon', 'swapoff', 'dropCaches', 'compact', 'cgroup', 'rmdir', 'setOomScoreAdj', 'sync', 'munlockall'],
 ])
-function isForShell({ op, args }: LabStep): boolean {
-  const inner = 'steps' in Object(args) ? (args as { steps: readonly LabStep[] }).steps : []
-  return SHELL_STEPS.has(op) && inner.every(isForShell)
+function isForShell(step: LabStep): boolean {
+  return SHELL_STEPS.has(step.op) && innerSteps(step).every(isForShell)
 }
 
 function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
@@ -186,7 +189,7 @@ function namesCgroup(step: LabStep): boolean {
   if (typeof args !== 'object' || args === null) return false
   if ('cgroup' in args && args.cgroup !== undefined) return true
   if ('path' in args && String(args.path).startsWith('/sys/fs/cgroup')) return true
-  return 'steps' in args && (args.steps as readonly LabStep[]).some(namesCgroup)
+  return innerSteps(step).some(namesCgroup)
 }
 
 /** Makes the kernel's task `row` a lab task with work to do. */
@@ -230,6 +233,22 @@ export function handOver(lab: Lab, task: LabTask, steps: readonly LabStep[], wai
 /** Puts steps before the rest of a task's own list, `times` over. */
 export function repeat(task: LabTask, steps: readonly LabStep[], times: number): void {
   if (times > 0 && steps.length > 0) task.work.push({ steps, at: 0, again: times, waiter: null })
+}
+
+/** Steps that a task does in the middle of one of its operations, whose line comes after theirs. */
+export function* within(lab: Lab, task: LabTask, steps: readonly LabStep[]): Generator<undefined, void, undefined> {
+  const outer = task.running!
+  outer.after ??= lab.count
+  for (const inner of steps) {
+    if (inner.op === 'repeat') {
+      for (let n = 0; n < inner.args.times; n++) yield* within(lab, task, nestedSteps(inner.args.steps))
+      continue
+    }
+    // `outer.op` goes on being the one that is asked to go on: it asks this one.
+    task.running = { step: inner, op: outer.op, since: before(lab.k, task.row) }
+    finish(lab, task, yield* operations(lab, task, inner))
+  }
+  task.running = outer
 }
 
 // ---------------------------------------------------------------- one task's turn
@@ -288,13 +307,14 @@ function idle(k: Kernel): void {
 
 /** Ends a step: measures it and writes its line. Containers print none. */
 function finish(lab: Lab, task: LabTask, outcome: Outcome): void {
-  const { step: done, since } = task.running!
+  const { step: done, since, after } = task.running!
   task.running = null
   if (outcome.silent === true) return
   const { k } = lab
   noteKills(lab)
   const line: LabLine = {
     step: ++lab.count,
+    ...(after === undefined ? {} : { after }),
     op: done.op,
     ...(done.label === undefined ? {} : { label: done.label }),
     task: task.name,

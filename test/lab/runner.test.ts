@@ -181,6 +181,35 @@ test('a load before each store takes the zero page first, then a page of its own
   expect(lines.map((l) => l.minflt)).toEqual([0, 512, 0])
 })
 
+test('what a task does between its accesses stands before their line, and is part of it', () => {
+  const { lines } = lab(
+    `
+  - mmap: { as: a, length: 1MiB }
+  - mmap: { as: b, length: 64KiB }
+  - touch:
+      area: a
+      access: write
+      for: 40ms
+      meanwhile:
+        - { at: 30ms, steps: [ { label: late, readFile: { path: /proc/uptime } } ] }
+        - { at: 20ms, steps: [ { repeat: { times: 2, steps: [ { label: early, touch: { area: b, access: write } } ] } } ] }
+        - { at: 1h, steps: [ { label: never, sync: {} } ] }
+  - munmap: { area: a }
+`,
+    '{ ram: 256MiB, slowdown: 100 }',
+  )
+  expect(lines.map((l) => l.label ?? l.op)).toEqual(['mmap', 'mmap', 'early', 'early', 'late', 'touch', 'munmap'])
+  expect(lines.map((l) => l.step)).toEqual([1, 2, 3, 4, 5, 6, 7])
+  const touched = lines[5]!
+  expect(lines.map((l) => l.after)).toEqual([...Array<undefined>(5), 2, undefined])
+  expect(lines[2]!.minflt).toBe(16)
+  expect(lines[3]!.minflt).toBe(0)
+  expect(touched.minflt).toBe(256 + 16)
+  expect(touched.vmstat['pgfault']).toBeGreaterThanOrEqual(256 + 16)
+  const start = lines[1]!.ms
+  expect(lines.slice(2, 6).map((l) => Math.floor((l.ms - start) / 10))).toEqual([2, 2, 3, 4])
+})
+
 test('a slower CPU takes longer for the same', () => {
   const run = (slowdown: number): LabResult =>
     lab(

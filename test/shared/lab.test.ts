@@ -64,6 +64,9 @@ test('what is wrong is said with what would be right', () => {
   expect(problem('touch: { area: a, access: poke }')).toBe(
     'p.yaml:3: steps[0].touch.access: must be one of read, write, readWrite',
   )
+  expect(problem('touch: { area: a, access: read, meanwhile: [ { at: 1s, steps: [ { slep: {} } ] } ] }')).toContain(
+    'p.yaml:3: steps[0].touch.meanwhile[0].steps[0].slep: unknown operation',
+  )
   expect(problem('mlockall: { flags: current }')).toBe('p.yaml:3: steps[0].mlockall.flags: must be a list')
   expect(problem('mmap: { as: a, length: 4KiB, at: 0x1000 }')).toContain('must be a quoted hex address such as')
   expect(problem('sleep: { for: 3 }')).toBe(

@@ -221,7 +221,6 @@ function realSizes({ status = {}, rollup }: RealStep): Sizes {
 /** Adjacent lines of one label are one step. */
 export function labSteps(lines: readonly LabLine[]): Map<string, Step> {
   const named = new Map<string, Step>()
-  const last = new Map<string, Sizes>()
   for (let i = 0; i < lines.length; i++) {
     const first = lines[i]!
     const { label } = first
@@ -230,19 +229,21 @@ export function labSteps(lines: readonly LabLine[]): Map<string, Step> {
     while (lines[end + 1]?.label === label) end++
     const group = lines.slice(i, end + 1)
     const final = lines[end]!
-    const previous = i > 0 ? lines[i - 1]!.meminfo : group[0]!.meminfo
+    // The lines of steps within this one come before its own.
+    const earlier = lines.slice(0, first.after === undefined ? i : lines.findIndex((l) => l.step > first.after!))
+    const previous = earlier.at(-1) ?? first
+    const mine = earlier.findLast((l) => l.task === final.task && l.label !== undefined) ?? final
     const sizes = labSizes(final)
     named.set(label, {
       minflt: group.reduce((n, l) => n + (l.task === final.task ? l.minflt : 0), 0),
       majflt: group.reduce((n, l) => n + (l.task === final.task ? l.majflt : 0), 0),
       vm: group.map((l) => l.vmstat).reduce(addUp, {}),
       meminfo: final.meminfo,
-      meminfoChange: changes(previous, final.meminfo),
+      meminfoChange: changes(previous.meminfo, final.meminfo),
       sizes,
-      sizesBefore: last.get(final.task) ?? sizes,
+      sizesBefore: labSizes(mine),
       result: final.result,
     })
-    last.set(final.task, sizes)
     i = end
   }
   return named
