@@ -53,9 +53,11 @@ function signals(label: string, step: RealStep, group: readonly LabLine[], area:
   ]
   if (Number(step['sig']) === 0) return figures
   const addr = Number(got?.si_addr ?? NaN)
-  const wanted = address(step['si_addr'])
-  const from = relativeTo(step, area, Number(group.at(-1)?.addr ?? NaN))
-  figures.push(exact(label, 'si_addr', hex(wanted - from.real), hex(addr - from.got)))
+  // A program that counts how far it came need not say where it ended.
+  if (step['si_addr'] !== undefined) {
+    const from = relativeTo(step, area, Number(group.at(-1)?.addr ?? NaN))
+    figures.push(exact(label, 'si_addr', hex(address(step['si_addr']) - from.real), hex(addr - from.got)))
+  }
   if (step['pages_ok'] !== undefined) {
     figures.push(exact(label, 'pages_ok', Number(step['pages_ok']), (SP_PAGE - page(addr)) / 4096 - 1))
   }
