@@ -88,6 +88,8 @@ export const COST = {
   /** A request: from the scheduler to the driver, the device told; and its interrupt and softirq. */
   request_dispatch: 1_800,
   request_complete: 1_250,
+  /** A dirty page of a disk file on its way: its blocks, its mark, its place in the bio (m: with its end a quarter of its write). */
+  writeback_page: 800,
   /** One page inserted into or deleted from the page cache. */
   page_cache_op: 250,
   /** One lookup in the page cache. */

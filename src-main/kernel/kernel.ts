@@ -50,6 +50,8 @@ export interface MachineConfig {
   readonly bare: boolean
   /** A lab machine with an ext4 file system on /mnt. Others have it as their root. */
   readonly ext4?: boolean
+  /** Blocks that are free on its disk; a disk is never full when left out. */
+  readonly diskFreeBlocks?: number
   /** A lab machine that runs nothing but its shell's tools: no program lies in its initramfs. */
   readonly shell?: boolean
   /** Bytes of the program that lab tasks run; of a usual one when left out. */

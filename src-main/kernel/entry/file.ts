@@ -7,6 +7,7 @@
 import { __GFP_FS, __GFP_WRITE, PAGE_SIZE, PG_uptodate, PG_locked, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { create_buffers } from '../mm/buffer'
+import { ext4_da_reserve } from '../mm/balloc'
 import { block_commit_write, block_write_begin } from '../mm/buffer_blocks'
 import { path_lookup, vfs_create, vfs_exists, vfs_install, vfs_unlink } from '../mm/dcache'
 import { allocate_blocks, block_size, file_resized, mapped_blocks } from '../mm/file_blocks'
@@ -23,8 +24,10 @@ import {
   O_TRUNC,
 } from '../mm/file_table'
 import { filemap_read, find_page, mapping_gfp, page_cache_alloc } from '../mm/filemap'
-import { filemap_write_and_wait, sync_filesystem } from '../mm/fs_writeback'
-import { extend_blocks, FS_EXT4, FS_TMPFS, I_DIR, is_shmem } from '../mm/inode'
+import { sync_filesystem } from '../mm/fs_writeback'
+import { cond_resched } from '../mm/preempt'
+import { filemap_write_and_wait } from '../mm/writepages'
+import { extend_blocks, FS_EXT4, FS_TMPFS, I_DA_ALLOC_CLOSE, I_DIR, is_shmem } from '../mm/inode'
 import { mem_cgroup_handle_over_high } from '../mm/memcontrol'
 import { folio_wait_nested } from '../mm/page_io'
 import { __set_page_dirty, balance_dirty_pages_ratelimited, set_page_dirty } from '../mm/page_writeback'
@@ -32,7 +35,7 @@ import { SGP_READ, SGP_WRITE, shmem_get_page } from '../mm/shmem'
 import { mark_page_accessed } from '../mm/swap'
 import { truncate_setsize } from '../mm/truncate'
 import { charge, fatal_signal_pending } from '../task'
-import { EBADF, EEXIST, EINVAL, EISDIR, ENOENT, ENOMEM } from '../uapi'
+import { EBADF, EEXIST, EINVAL, EISDIR, ENOENT, ENOMEM, ENOSPC } from '../uapi'
 
 /** Opens a file by its path; O_CREAT makes it on `fs` (the disk unless told). */
 export function sys_open(
@@ -133,6 +136,7 @@ function generic_perform_write(k: Kernel, inode: number, pos: number, count: num
   while (pos < end) {
     const next = Math.min(end, (Math.floor(pos / PAGE_SIZE) + 1) * PAGE_SIZE)
     const index = Math.floor(pos / PAGE_SIZE)
+    if (!shmem && !ext4_da_reserve(k)) return pos > start ? pos - start : -ENOSPC
     const pfn = shmem ? (shmem_get_page(k, inode, index, SGP_WRITE)?.pfn ?? 0) : write_begin(k, inode, pos, next)
     if (pfn === 0) return pos > start ? pos - start : -ENOMEM
     charge(k, COST.copy_user_page + (shmem ? COST.write_page_shmem : COST.write_page_disk))
@@ -143,6 +147,7 @@ function generic_perform_write(k: Kernel, inode: number, pos: number, count: num
     if (shmem) set_page_dirty(k, pfn)
     else __set_page_dirty(k, pfn)
     pos = next
+    cond_resched(k)
     if (!shmem) balance_dirty_pages_ratelimited(k)
     if (fatal_signal_pending(k, k.var.current)) break
   }
@@ -193,6 +198,7 @@ function ext4_setsize(k: Kernel, inode: number, size: number): void {
   extend_blocks(k, inode, size)
   file_resized(k, inode, old, size)
   truncate_setsize(k, inode, size)
+  if (size === 0) k.inode.flags[inode]! |= I_DA_ALLOC_CLOSE
   if (size <= old && size % block_size(k) !== 0) ext4_block_truncate_page(k, inode, size)
 }
 /** The rest of the block that a file ends in is zeroed, in the cache: its page is read for it and dirty after it. */

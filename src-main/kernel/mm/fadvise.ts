@@ -6,7 +6,7 @@
 import { PAGE_SIZE, type Kernel } from '../kernel'
 import { EINVAL } from '../uapi'
 import { FMODE_RANDOM, RA_PAGES } from './file_table'
-import { file_write_range } from './fs_writeback'
+import { file_write_range } from './writepages'
 import { is_shmem } from './inode'
 import { force_page_cache_ra } from './readahead'
 import { lru_add_drain_all } from './swap'

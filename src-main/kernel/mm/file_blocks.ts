@@ -7,9 +7,10 @@
  * Linux: fs/ext4/inode.c (ext4_map_blocks, ext4_da_get_block_prep), as far as holes go.
  */
 import { PAGE_SIZE, type Kernel } from '../kernel'
+import { blocks_delayed, blocks_freed } from './balloc'
 import { FS_BDEV, FS_EXT4 } from './inode'
 
-type Range = readonly [first: number, end: number]
+export type Range = readonly [first: number, end: number]
 type Holes = Record<number, readonly Range[]>
 
 /**
@@ -48,7 +49,7 @@ export function forget_holes(k: Kernel, inode: number): void {
 }
 
 /** Blocks `first` … `end` - 1 are there from now on, or are not. */
-function without(ranges: readonly Range[], first: number, end: number): Range[] {
+export function without(ranges: readonly Range[], first: number, end: number): Range[] {
   return ranges.flatMap(([a, b]): Range[] => {
     const parts: Range[] = [
       [a, Math.min(b, first)],
@@ -62,15 +63,18 @@ function without(ranges: readonly Range[], first: number, end: number): Range[] 
 export function file_resized(k: Kernel, inode: number, from: number, to: number): void {
   if (k.inode.fs[inode] !== FS_EXT4) return
   const [old, now] = [Math.ceil(from / block_size(k)), Math.ceil(to / block_size(k))]
+  blocks_freed(k, inode, now, old, holes_of(k, inode) ?? [])
   const kept = without(holes_of(k, inode) ?? [], Math.min(old, now), Infinity)
   if (now > old) kept.push([old, now])
   if (now > old || holes_of(k, inode) !== undefined) set_holes(k, inode, kept)
 }
-/** Blocks are allocated for the bytes from … to - 1 of a file. */
+/** The bytes from … to - 1 of a file are written: their blocks are no hole from now on. */
 export function allocate_blocks(k: Kernel, inode: number, from: number, to: number): void {
   const old = holes_of(k, inode)
   if (old === undefined) return
-  set_holes(k, inode, without(old, Math.floor(from / block_size(k)), Math.ceil(to / block_size(k))))
+  const [first, end] = [Math.floor(from / block_size(k)), Math.ceil(to / block_size(k))]
+  blocks_delayed(k, inode, old, first, end)
+  set_holes(k, inode, without(old, first, end))
 }
 
 /** The blocks of a page that the file has: neither in a hole nor past its end. */

@@ -7,8 +7,9 @@ import { assert } from '@shared/assert'
 import { GFP_KERNEL_ACCOUNT, type Kernel } from '../kernel'
 import { row_alloc, row_free } from '../lib/arena'
 import { dget, dput } from './dcache'
-import { igrab, iput } from './inode'
+import { I_DA_ALLOC_CLOSE, igrab, iput } from './inode'
 import { CACHES, kmem_cache_alloc } from './slub'
+import { file_flush } from './writepages'
 import { kmem_cache_free_rcu } from '../rcu/callbacks'
 
 /** file.flags: O_RDONLY 0, O_WRONLY 1, O_RDWR 2 (fcntl.h) and FMODE_RANDOM. */
@@ -46,10 +47,22 @@ export function fput(k: Kernel, file: number): void {
   assert(k.file.refcount[file]! > 0, 'fput: nobody holds it')
   if (--k.file.refcount[file]! > 0) return
   const inode = k.file.inode[file]!
+  if ((k.inode.flags[inode]! & I_DA_ALLOC_CLOSE) !== 0) ext4_release_file(k, inode, file)
   kmem_cache_free_rcu(k, k.file.obj[file]!)
   row_free(k.file, file)
   if (k.inode.dentry[inode] !== 0) dput(k, k.inode.dentry[inode]!)
   iput(k, inode)
+}
+/**
+ * Who replaces a file by cutting it to nothing and writing it anew has it written as its last writer closes it, so that a
+ * crash does not leave it empty (fs/ext4/file.c, auto_da_alloc).
+ */
+function ext4_release_file(k: Kernel, inode: number, closed: number): void {
+  if (!file_may_write(k, closed)) return
+  for (let file = 1; file < k.file.meta.high; file++)
+    if (k.file.refcount[file]! > 0 && k.file.inode[file] === inode && file_may_write(k, file)) return
+  k.inode.flags[inode]! &= ~I_DA_ALLOC_CLOSE
+  file_flush(k, inode)
 }
 export function file_may_read(k: Kernel, file: number): boolean {
   return (k.file.flags[file]! & O_ACCMODE) !== O_WRONLY

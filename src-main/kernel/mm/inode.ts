@@ -12,7 +12,7 @@ import { INODE_LRU, GFP_KERNEL_ACCOUNT, __GFP_RECLAIMABLE, string_id, type Kerne
 import { COST } from '../costs'
 import { charge } from '../task'
 import { row_alloc, row_free } from '../lib/arena'
-import { forget_holes } from './file_blocks'
+import { file_resized, forget_holes } from './file_blocks'
 import { list_lru_add, list_lru_del, list_lru_first } from './list_lru'
 import { cond_resched_rcu } from './preempt'
 import { CACHES, kmem_cache_alloc } from './slub'
@@ -38,6 +38,8 @@ export const I_LRU = 2
 export const I_REFERENCED = 4
 /** Shared memory whose whole size counts in Committed_AS; other tmpfs files count by page. */
 export const I_ACCOUNT = 16
+/** Cut to nothing since its last writer closed it (EXT4_STATE_DA_ALLOC_CLOSE). */
+export const I_DA_ALLOC_CLOSE = 32
 
 /** First blocks of files: past the metadata. */
 export const FIRST_DATA_BLOCK = 1 << 18
@@ -141,10 +143,12 @@ export function iput(k: Kernel, inode: number): void {
 
 function evict(k: Kernel, inode: number): void {
   inode_lru_del(k, inode)
+  // The flusher leaves what is being freed alone (I_FREEING).
+  wb_remove(k, inode)
   truncate_inode_pages(k, inode, 0)
+  file_resized(k, inode, k.inode.i_size[inode]!, 0)
   forget_holes(k, inode)
   shmem_unacct_size(k, inode)
-  wb_remove(k, inode)
   if (inode_cached(k, inode)) inode_forget(k, inode)
   row_free(k.inode, inode)
 }

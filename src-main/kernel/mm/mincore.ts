@@ -4,7 +4,11 @@ import { EINVAL, ENOMEM } from '../uapi'
 import { find_page } from './filemap'
 import { mapped_entry } from './gup'
 import { page_align } from './mmap'
+import { blk_poll } from './page_io'
 import { find_vma, linear_page_index } from './vma'
+
+/** What a page table maps: between two of them a walk lets interrupts be (cond_resched in mincore_pte_range). */
+const TABLE_BYTES = 2 * 1024 * 1024
 
 /**
  * How many pages are resident, or -errno; `vec` gets the number of each, counted from `start`. Of a file, cached pages count
@@ -17,7 +21,10 @@ export function do_mincore(k: Kernel, mm: number, start: number, length: number,
     const vma = find_vma(k, mm, at)
     if (vma === 0 || k.vma.vm_start[vma]! > at) return -ENOMEM
     const to = Math.min(end, k.vma.vm_end[vma]!)
-    for (; at < to; at += 4096) if (page_resident(k, mm, vma, at)) vec.push((at - start) / 4096)
+    for (; at < to; at += 4096) {
+      if (at % TABLE_BYTES === 0 || at === start) blk_poll(k)
+      if (page_resident(k, mm, vma, at)) vec.push((at - start) / 4096)
+    }
   }
   return vec.length
 }

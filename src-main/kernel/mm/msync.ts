@@ -1,7 +1,7 @@
 /** msync(2) with MS_SYNC: the dirty pages that shared mappings of files show in a range are written, and waited for (mm/msync.c). */
 import { VM_SHARED, type Kernel } from '../kernel'
 import { EINVAL, ENOMEM } from '../uapi'
-import { file_write_and_wait_range } from './fs_writeback'
+import { file_write_and_wait_range } from './writepages'
 import { is_shmem } from './inode'
 import { page_align } from './mmap'
 import { find_vma, linear_page_index } from './vma'

@@ -28,8 +28,10 @@ import {
   set_dirty_limit,
   update_dirty_limit,
   wb_start_background,
+  wb_writeout_inc,
   writeback_in_progress,
 } from './fs_writeback'
+import { blocks_allocated } from './balloc'
 import { take_dirty_blocks } from './buffer_blocks'
 import { is_shmem } from './inode'
 import { mod_zone_page_state } from './page_alloc'
@@ -104,6 +106,7 @@ export function clear_page_dirty_for_io(k: Kernel, pfn: number): boolean {
 export function writepage(k: Kernel, pfn: number): void {
   const inode = k.page.mapping[pfn]!
   start_writeback_file(k, inode, pfn)
+  blocks_allocated(k, inode, k.page.index[pfn]!)
   submit_file_bio(k, inode, WRITE, k.page.index[pfn]!, 1, take_dirty_blocks(k, pfn))
 }
 export function start_writeback_file(k: Kernel, inode: number, pfn: number): void {
@@ -115,6 +118,7 @@ export function start_writeback_file(k: Kernel, inode: number, pfn: number): voi
 /** The file's part of the end of a write. */
 export function end_page_writeback_file(k: Kernel, inode: number, pfn: number): void {
   k.inode.nr_writeback[inode]!--
+  wb_writeout_inc(k)
   xa_clear_mark(k, inode, k.page.index[pfn]!, 'writeback')
 }
 

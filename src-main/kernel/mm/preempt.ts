@@ -2,7 +2,7 @@
  * Where a long call gives way: kernel threads that work for memory and disks run here, before the call goes on.
  *
  * Linux: cond_resched of kernel/sched/core.c, which long loops call; who is to run, and for how long, is fair.c's (a
- * wake-up that preempts, or the tick). Simplified: only kswapd, kcompactd, kblockd and the threads of RCU run inside
+ * wake-up that preempts, or the tick). Simplified: only kswapd, kcompactd, kblockd, the flusher and the threads of RCU run inside
  * another task's call; others wait for its end.
  */
 import { PF_KTHREAD, TASK_RUNNING, type Kernel } from '../kernel'
@@ -20,13 +20,19 @@ import {
   wake_up_task,
   type Threads,
 } from '../task'
+import { flusher_step } from './fs_writeback'
 import { kswapd_step } from './kswapd'
 import { kcompactd_step } from './kcompactd'
 import { rcu_gp_kthread_step, rcu_note_context_switch } from '../rcu/tree'
 import { run_ksoftirqd, tick_in_call } from '../rcu/softirq'
 
 type Step = (k: Kernel) => boolean
-const STEPS = { kblockd: kblockd_step, kswapd: kswapd_step, kcompactd: kcompactd_step } as const
+const STEPS = {
+  kblockd: kblockd_step,
+  kswapd: kswapd_step,
+  kcompactd: kcompactd_step,
+  flusher: flusher_step,
+} as const
 const NAMES = Object.keys(STEPS) as (keyof typeof STEPS & keyof Threads)[]
 
 export function cond_resched(k: Kernel): void {

@@ -8,7 +8,7 @@ import { xa_find, xa_load, xa_store } from '../lib/xarray'
 import { buffer_busy } from './buffer'
 import { delete_from_page_cache, nodes_of } from './filemap'
 import { is_shmem } from './inode'
-import { folio_wait_nested } from './page_io'
+import { blk_poll, folio_wait_nested } from './page_io'
 import { cancel_dirty_page } from './page_writeback'
 import { cond_resched_rcu } from './preempt'
 import { shmem_free_swap } from './shmem'
@@ -60,6 +60,8 @@ export function truncate_setsize(k: Kernel, inode: number, size: number): void {
 export function invalidate_mapping_pages(k: Kernel, inode: number, first = 0, last = MAX_INDEX): number {
   let dropped = 0
   for (let index = xa_find(k, inode, first, last); index >= 0; index = xa_find(k, inode, index + 1, last)) {
+    // Writes that end while pages before are dropped.
+    if (k.inode.nr_writeback[inode]! > 0) blk_poll(k)
     const pfn = xa_load(k, inode, index)
     if (pfn < 0) {
       if (!is_shmem(k, inode)) {
