@@ -127,6 +127,10 @@ steps:
     const r = lab(`
 machine: { ram: 256MiB, swap: [], thp: never }
 steps:
+  # A disk that has written before has its share of the threshold.
+  - createFile: { as: g, size: 0, fs: ext4 }
+  - write: { file: g, length: 1MiB }
+  - sync: {}
   - createFile: { as: f, size: 0, fs: ext4 }
   - write: { file: f, offset: 0, length: 8MiB, chunk: 1MiB }
   - { label: young, sleep: { for: 20s } }
@@ -141,7 +145,7 @@ steps:
 machine: { ram: 256MiB, swap: [], thp: never, disk: hdd }
 steps:
   - createFile: { as: f, size: 0, fs: ext4 }
-  - { label: write, write: { file: f, offset: 0, length: 128MiB, chunk: 1MiB } }
+  - { label: write, write: { file: f, offset: 0, length: 96MiB, chunk: 1MiB } }
 `,
       true,
     )
