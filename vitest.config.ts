@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { basename, posix, resolve } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
@@ -24,14 +24,15 @@ const builtModulePath = {
   },
 }
 
-/** With MUTANT=n, the n-th mistake of test/mutants is made in the kernel while it is loaded (`npm run mutants`). */
+/** With MUTANT=n, the n-th mistake of test/mutants is made in the sources while they are loaded (`npm run mutants`). */
 const mutant = MUTANTS[Number(process.env['MUTANT'] ?? -1)]
+const mutantFile = mutant === undefined ? '' : posix.join('/src-main/kernel', mutant.file)
 const makeMutant = {
   // The name is a part of the key under which vitest keeps what it has loaded.
   name: `mutant ${process.env['MUTANT'] ?? 'none'}`,
   enforce: 'pre' as const,
   transform(code: string, id: string) {
-    if (mutant === undefined || !id.endsWith(`/src-main/kernel/${mutant.file}`)) return null
+    if (mutant === undefined || !id.endsWith(mutantFile)) return null
     return code.replace(mutant.from, () => mutant.to)
   },
 }

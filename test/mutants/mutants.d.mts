@@ -1,4 +1,4 @@
-/** One mistake: `from` stands once in `file` (below src-main/kernel) and becomes `to`; `tests` are to notice. */
+/** One mistake: `from` stands once in `file` (seen from src-main/kernel) and becomes `to`; `tests` are to notice. */
 export interface Mutant {
   readonly module: string
   readonly what: string

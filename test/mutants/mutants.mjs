@@ -1,10 +1,11 @@
 /**
  * Mistakes made by hand, one a run: each must be caught by the tests named with it (`npm run mutants`). `from` stands
- * exactly once in `file` (below src-main/kernel) and is replaced by `to` while the tests are loaded; no file is changed.
+ * exactly once in `file` (seen from src-main/kernel) and is replaced by `to` while the tests are loaded; no file is changed.
  */
 
 import { DEVICES } from './devices.mjs'
 import { MORE } from './more.mjs'
+import { STRUCTURES } from './structures.mjs'
 
 /** @type {readonly import('./mutants.d.mts').Mutant[]} */
 export const MUTANTS = [
@@ -632,4 +633,5 @@ export const MUTANTS = [
   },
   ...MORE,
   ...DEVICES,
+  ...STRUCTURES,
 ]

@@ -11,11 +11,13 @@ import {
 } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import { join } from 'node:path'
 import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SERIES } from '@shared/counters'
 import type { ExportFormat, TraceEvent } from '@shared/protocol'
+import { csvLines } from '../../src-main/recorder/export'
 import { recorderHere, type Recorder } from '../../src-main/recorder/recorder'
 import { curvesOf } from '../../src-main/recorder/report/curves'
 import { loadSqlite, type Sqlite } from '../../src-main/recorder/sqlite'
@@ -106,6 +108,39 @@ describe('Parquet', () => {
       }
     }
     expect(rows[5]!['load1']).toBeNull()
+  })
+})
+
+describe('CSV', () => {
+  test('has texts that no spreadsheet runs, quoted as RFC 4180 has them', async () => {
+    const db = new sqlite(':memory:')
+    db.exec(
+      `CREATE TABLE t (a, b); INSERT INTO t VALUES ('=1+1', 'a "b", c'), ('-x', NULL), (-1, 'two' || char(10) || 'lines')`,
+    )
+    expect([...csvLines(db, 'SELECT a, b AS "b,c" FROM t')].join('')).toBe(
+      `a,"b,c"\n'=1+1,"a ""b"", c"\n'-x,\n-1,"two\nlines"\n`,
+    )
+    db.close()
+  })
+
+  test('is of one instant, however long the recording goes on meanwhile', async () => {
+    const going = out('growing.memscope')
+    await recorder.ask('record', { file: going, meta: FAKE_META, keep: false })
+    for (let i = 0; i < 500; i++) recorder.put({ put: 'sample', data: sampleOf(i) })
+    let isDone = false
+    const done = recorder
+      .ask('export', { file: going, out: out('instant'), format: 'csv' })
+      .finally(() => (isDone = true))
+    for (let i = 500; !isDone; i++) {
+      recorder.put({ put: 'sample', data: sampleOf(i) })
+      await recorder.ask('commit', undefined)
+      await setImmediate()
+    }
+    await done
+    const tables = ['meminfo', 'vmstat', 'psi'].map((name) => readFileSync(out(`instant/${name}.csv`), 'utf8'))
+    const lengths = tables.map((text) => text.split('\n').length - 2)
+    expect(new Set(lengths).size).toBe(1)
+    await recorder.ask('finish', undefined)
   })
 })
 

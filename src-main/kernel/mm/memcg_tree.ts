@@ -53,13 +53,14 @@ export function cgroup_rmdir(k: Kernel, memcg: number): number {
   for (const t of members) k.task.cgroup[t] = k.memcg.parent[memcg]!
   psi_cgroup_free(k, memcg)
   lru_gen_exit_memcg(k, memcg)
-  k.memcg.offline[memcg] = 1
   k.memcg.min[memcg] = 0
   k.memcg.low[memcg] = 0
   drain_all_stock(k, memcg)
   reparent_kmem(k, memcg, k.memcg.parent[memcg]!)
   for (let inode = 1; inode < k.inode.meta.high; inode++)
     if (k.inode.memcg[inode] === memcg) k.inode.memcg[inode] = k.memcg.parent[memcg]!
+  // Only now may the last page that comes back let it go.
+  k.memcg.offline[memcg] = 1
   mem_cgroup_put(k, memcg)
   return 0
 }

@@ -126,8 +126,9 @@ export function drain_all_stock(k: Kernel, memcg = -1): void {
   }
 }
 function drain_stock(k: Kernel, stock: Stock): void {
-  if (stock.nr > 0) uncharge(k, stock.memcg, stock.nr)
+  const { memcg, nr } = stock
   stock.nr = 0
+  if (nr > 0) uncharge(k, memcg, nr)
 }
 function is_descendant(k: Kernel, memcg: number, root: number): boolean {
   while (memcg !== root && memcg !== 0) memcg = k.memcg.parent[memcg]!
