@@ -49,12 +49,14 @@ export function memory_map({ ram, bootParams }: MapConfig): FrameRange[] {
   return map.filter(({ start }) => start < limit).map(({ start, end }) => ({ start, end: Math.min(end, limit) }))
 }
 
-/** Frames that `mem=` leaves; Infinity without it. A machine's kernel needs what it lies in itself. */
+/** Frames that `mem=` leaves, of several the smallest; Infinity without it. A machine's kernel needs what it lies in itself. */
 function mem_limit(params: readonly string[]): number {
-  const found = params.flatMap((p) => p.split(/\s+/)).findLast((param) => /^mem=\d+[KMGkmg]?$/.test(param))
-  if (found === undefined) return Infinity
-  const unit = { k: 2 ** 10, m: 2 ** 20, g: GiB }[found.at(-1)!.toLowerCase()] ?? 1
-  return Math.max(SMALLEST, Math.floor((parseInt(found.slice(4), 10) * unit) / PAGE_SIZE))
+  const given = params.flatMap((p) => p.split(/\s+/)).filter((param) => /^mem=\d+[KMGkmg]?$/.test(param))
+  return Math.min(Infinity, ...given.map(frames_of))
+}
+function frames_of(param: string): number {
+  const unit = { k: 2 ** 10, m: 2 ** 20, g: GiB }[param.at(-1)!.toLowerCase()] ?? 1
+  return Math.max(SMALLEST, Math.floor((parseInt(param.slice(4), 10) * unit) / PAGE_SIZE))
 }
 /** 64 MiB and the image. */
 const SMALLEST = 0x8000

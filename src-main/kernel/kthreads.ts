@@ -1,6 +1,7 @@
 /** The kernel threads of a Debian kernel, in the order in which a boot makes them; those with work are known by name. */
 import { PF_NO_SETAFFINITY, TASK_IDLE, TASK_INTERRUPTIBLE, string_id, type Kernel } from './kernel'
-import { deactivate_task, threads, WAIT_KTHREAD, type Threads } from './task'
+import { khugepaged } from './mm/khugepaged'
+import { deactivate_task, threads, wake_kthread, WAIT_KTHREAD, type Threads } from './task'
 import { kernel_thread } from './sched/fork'
 
 /** Name, idle (shown as I), nice, and what the memory code calls it. */
@@ -82,6 +83,20 @@ export function start_fs_threads(k: Kernel): void {
   start(k, ['ext4-rsv-conver', true, -20], 0)
 }
 const ROOT_DEVICE = 1
+
+/**
+ * start_stop_khugepaged: huge pages that are switched on have their thread, whatever boot did. Simplified: switched off, it
+ * sleeps on instead of ending.
+ */
+export function start_khugepaged(k: Kernel): void {
+  if (threads(k).khugepaged === 0)
+    start(
+      k,
+      LAST.find((row) => row[3] === 'khugepaged')!,
+      0,
+    )
+  if (khugepaged(k).slots.length > 0) wake_kthread(k, 'khugepaged')
+}
 
 /** hugepage_init gives up below 512 MiB: no khugepaged. */
 function huge_pages_possible(k: Kernel): boolean {

@@ -210,7 +210,7 @@ const table = {
     }),
   pause: function* ({ k }) {
     for (;;) {
-      sleep_interruptible(k, Infinity, WAIT_EVENT, 0, 'do_pause')
+      sleep_interruptible(k, Infinity, WAIT_EVENT, 0, '__do_sys_pause')
       yield
     }
   },

@@ -125,7 +125,7 @@ export function nanosleep(k: Kernel, ns: number): void {
 /** Sleeps until a signal. */
 export function pause(k: Kernel): void {
   charge(k, COST.syscall)
-  sleep_interruptible(k, Infinity, WAIT_EVENT, 0, 'do_sys_pause')
+  sleep_interruptible(k, Infinity, WAIT_EVENT, 0, '__do_sys_pause')
 }
 /** `n` system calls that touch no memory of note: sockets, clocks, polls. */
 export function cheap(k: Kernel, n: number): void {

@@ -49,6 +49,27 @@ describe('parts of pages', () => {
   it('are written as blocks', () => {
     expect(kib(`${write('8KiB', '2KiB')}  - { label: s, fsync: { file: fd } }\n`)).toEqual([0, 2])
   })
+  it('are read and written once, each for itself', () => {
+    const fsync = '  - { label: s, fsync: { file: fd } }\n'
+    // A block that is there is changed without the disk; of one that is cut only that is read, and the rest with a read of it.
+    expect(kib(write('0', '1KiB') + write('100', 50))).toEqual([0, 0])
+    expect(kib(write('3000', 2000) + read('0', '1KiB'))).toEqual([4, 0])
+    expect(kib(write('0', '1KiB') + read('0', '2KiB'))).toEqual([3, 0])
+    expect(kib(write('0', '1KiB') + fsync + write('2KiB', '1KiB') + fsync)).toEqual([0, 2])
+  })
+  it('make a page that can be read when all of them are written', () => {
+    const blocks = ['0', '1KiB', '2KiB', '3KiB'].map((at) => write(at, '1KiB')).join('')
+    const r = run(
+      `${blocks}  - mmap: { as: m, length: 1MiB, prot: r, flags: [shared], file: f }\n  - { label: all, mincore: { area: m } }\n`,
+    )
+    expect(r.lines.find(({ label }) => label === 'all')!.value).toBe(1)
+  })
+  it('beyond the end of a file are not written, though a mapping dirties the whole page', () => {
+    const steps =
+      '  - mmap: { as: m, length: 8KiB, flags: [shared], file: f }\n  - touch: { area: m, access: write }\n' +
+      '  - { label: s, fsync: { file: fd } }\n'
+    expect(kib(steps, '  - createFile: { as: f, size: 5000 }\n')[1]).toBe(5)
+  })
   it('leave a page that is not up to date: mincore does not see it, a read of the rest reads the rest', () => {
     const r = run(
       `${write('0', '1KiB')}  - mmap: { as: m, length: 1MiB, prot: r, flags: [shared], file: f }\n` +

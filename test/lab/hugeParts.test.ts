@@ -110,6 +110,19 @@ describe('khugepaged', () => {
     expect([huge(lines[0]!), huge(lines[2]!)]).toEqual([5, 8])
     expect([lines[1]!.text, lines[3]!.text]).toEqual(['0\n', '1\n'])
   })
+  it('comes when huge pages are switched on, as a thread of its own, and finds what was written before', () => {
+    const r = lab(
+      'machine: { ram: 640MiB, thp: never }\nsteps:\n' +
+        '  - mmap: { as: p, length: 4MiB, align: 2MiB }\n  - touch: { area: p, access: write }\n' +
+        '  - { label: on, writeFile: { path: /sys/kernel/mm/transparent_hugepage/enabled, text: always } }\n' +
+        '  - { label: again, writeFile: { path: /sys/kernel/mm/transparent_hugepage/enabled, text: madvise } }\n' +
+        '  - madvise: { area: p, advice: hugepage }\n  - { label: s, sleep: 1s }\n',
+    )
+    const of = (label: string) => r.lines.find((line) => line.label === label)!
+    // A stack of 16 KiB; the second time it is there.
+    expect([total(r, 'nr_kernel_stack', 'on'), total(r, 'nr_kernel_stack', 'again')]).toEqual([16, 0])
+    expect([total(r, 'thp_collapse_alloc', 's'), of('s').meminfo['AnonHugePages']]).toEqual([2, 4096])
+  })
   it('counts for each huge page in its way why it left it', () => {
     const r = lab(
       'machine: { ram: 1GiB, thp: madvise }\nsteps:\n' +

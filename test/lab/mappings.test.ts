@@ -259,3 +259,45 @@ test('a hole of shared memory that was only read is dropped by reclaim; the char
   expect(figure('Shmem')).toEqual([0, 32, 0, 4])
   expect(figure('Committed_AS')).toEqual([0, 32, 32, 4])
 })
+
+test('what the kernel maps of itself does not grow, and only the first page of [vvar] is there', () => {
+  lab(`
+  - { mremap: { area: vdso, newLength: 16KiB, flags: [mayMove] }, expect: { result: EFAULT } }
+  - { mremap: { area: vdso, newLength: 8KiB, flags: [mayMove, dontunmap] }, expect: { result: EINVAL } }
+  - { accessAt: { address: "0x7ffff7ff9000", access: read }, expect: { result: ok } }
+  - { accessAt: { address: "0x7ffff7ffa000", access: read }, expect: { signal: 7, si_code: 2, si_addr: "0x7ffff7ffa000" } }
+  - { accessAt: { address: "0x7ffff7ffc000", access: read }, expect: { signal: 7, si_code: 2, si_addr: "0x7ffff7ffc000" } }
+`)
+})
+
+test('shared memory comes back from swap by aligned blocks of slots, whatever the disk', () => {
+  const reclaim = '- { writeFile: { path: /sys/fs/cgroup/a/memory.reclaim, text: 2M }, mayFail: [EAGAIN] }'
+  const touch = (from: string, length: string): string =>
+    `- in: { task: c, steps: [ { label: touch, touch: { area: s, access: read, from: ${from}, length: ${length} } } ] }`
+  // What is written is dropped by the next reclaim.
+  const lines = lab(
+    `
+  - cgroup: { path: /a }
+  - fork: { as: c }
+  - cgroup: { path: /a, attach: [c] }
+  - in: { task: c, steps: [ { mmap: { as: s, length: 1MiB, flags: [shared, anonymous] } }, { touch: { area: s, access: write } } ] }
+  ${reclaim}
+  - sleep: 1s
+  ${reclaim}
+  ${touch('512KiB', '4KiB')}
+  ${touch('520KiB', '4KiB')}
+  ${touch('0', '1MiB')}
+`,
+    '{ ram: 128MiB, cgroup: true, swap: [{ size: 64MiB, device: nvme }] }',
+  ).filter(({ label }) => label === 'touch')
+  const figures = ({ majflt, vmstat }: LabResult['lines'][number]): unknown[] => [
+    majflt,
+    vmstat['pswpin'],
+    vmstat['swap_ra'],
+  ]
+  expect(figures(lines[0]!)).toEqual([1, 8, 7])
+  expect(figures(lines[1]!)).toEqual([0, undefined, undefined])
+  expect(lines[2]!.vmstat['pswpin']).toBe(248)
+  // Slots begin at 1: the first block has seven of them, the last has one.
+  expect(lines[2]!.majflt).toBe(32)
+})

@@ -112,7 +112,7 @@ describe('Parquet', () => {
 })
 
 describe('CSV', () => {
-  test('has texts that no spreadsheet runs, quoted as RFC 4180 has them', async () => {
+  test('has texts that no spreadsheet runs, quoted as RFC 4180 has them', () => {
     const db = new sqlite(':memory:')
     db.exec(
       `CREATE TABLE t (a, b); INSERT INTO t VALUES ('=1+1', 'a "b", c'), ('-x', NULL), (-1, 'two' || char(10) || 'lines')`,

@@ -57,8 +57,6 @@ export function cgroup_rmdir(k: Kernel, memcg: number): number {
   k.memcg.low[memcg] = 0
   drain_all_stock(k, memcg)
   reparent_kmem(k, memcg, k.memcg.parent[memcg]!)
-  for (let inode = 1; inode < k.inode.meta.high; inode++)
-    if (k.inode.memcg[inode] === memcg) k.inode.memcg[inode] = k.memcg.parent[memcg]!
   // Only now may the last page that comes back let it go.
   k.memcg.offline[memcg] = 1
   mem_cgroup_put(k, memcg)

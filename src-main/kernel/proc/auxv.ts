@@ -26,7 +26,9 @@ const PLATFORM = 'x86_64'
 const RANDOM_BYTES = 16
 /** Bits of CPUID 1 EDX by their names in /proc/cpuinfo. */
 const CPUID_1_EDX: readonly string[] =
-  'fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - dts acpi mmx fxsr sse sse2'.split(' ')
+  'fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - dts acpi mmx fxsr sse sse2'.split(
+    ' ',
+  )
 
 export function auxv_read(k: Kernel, mm: number, offset: number, length: number): Uint8Array {
   const pairs = mm === 0 || k.mm.exe_file[mm] === 0 ? [] : auxv(k, mm)

@@ -3,7 +3,8 @@
  * smaps.ts, pagemap.ts and their neighbours. Linux: fs/proc/base.c (tgid_base_stuff, tid_base_stuff).
  */
 import { PF_KTHREAD, string_id, TASK_ZOMBIE, type Kernel } from '../kernel'
-import { EINVAL, ESRCH } from '../uapi'
+import { file_may_read, file_may_write } from '../mm/file_table'
+import { EINVAL, EPERM, ESRCH } from '../uapi'
 import { find_task_by_pid, first_task, next_task } from '../task'
 import { clear_refs_write } from './clear_refs'
 import { mountinfo_text, mounts_text, mountstats_text } from './mounts'
@@ -26,6 +27,9 @@ import {
 } from './pid'
 import { pid_sched } from './pid_sched'
 import { pid_maps, pid_smaps, pid_smaps_rollup } from './smaps'
+import { auxv_read } from './auxv'
+import { map_files, mem_read, mem_write } from './pid_mem'
+import { pid_stack, pid_syscall, pid_wchan } from './pid_wait'
 import { hex, kstrtoint } from './text'
 import { file, folder, link, type DirNode, type FileNode, type Node } from './tree'
 
@@ -42,6 +46,9 @@ export function pid_folder(k: Kernel, t: number, self: number): DirNode {
       0o644,
       (text) => write_coredump_filter(k, t, text),
     ),
+    map_files: map_files(k, k.task.mm[t]!, owner),
+    autogroup: mine(k, t, () => '', 0o644),
+    timens_offsets: mine(k, t, () => TIMENS_OFFSETS, 0o644),
     mountstats: mine(k, t, () => mountstats_text(k), 0o400),
     timers: mine(k, t, () => ''),
     timerslack_ns: mine(
@@ -87,6 +94,27 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     net: net_folder(k),
     environ: text(() => pid_environ(k, t), 0o400),
     status: text(() => pid_status(k, t)),
+    attr: attr_folder(k, t),
+    auxv: {
+      ...text(() => '', 0o400),
+      read: undefined,
+      pread: (at, length) => auxv_read(k, mm, at, length),
+    },
+    mem: {
+      ...text(
+        () => '',
+        0o600,
+        () => mem_write(mm),
+      ),
+      read: undefined,
+      pread: (at, length) => mem_read(k, mm, at, length),
+    },
+    // AVX-512 alone would have something to say.
+    arch_status: text(() => ''),
+    cpu_resctrl_groups: text(() => 'res:\nmon:\n'),
+    patch_state: text(() => '-1\n', 0o400),
+    stack: text(() => pid_stack(k, t), 0o400),
+    syscall: text(() => pid_syscall(k, t), 0o400),
     personality: text(() => '00000000\n', 0o400),
     limits: text(() => pid_limits(k, t)),
     sched: text(
@@ -127,7 +155,7 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     smaps: text(with_mm(pid_smaps)),
     smaps_rollup: text(() => (mm === 0 ? -ESRCH : pid_smaps_rollup(k, mm))),
     pagemap: { ...text(() => '', 0o400), read: undefined, pread: (at, length) => pagemap_read(k, mm, at, length) },
-    wchan: text(() => (k.task.wchan[t] === 0 ? '0' : k.strings.list[k.task.wchan[t]!]!)),
+    wchan: text(() => pid_wchan(k, t)),
     schedstat: text(() => pid_schedstat(k, t)),
     cpuset: text(() => '/\n'),
     cgroup: text(() => `0::${cgroup_path(k, k.task.cgroup[t]!)}\n`),
@@ -151,6 +179,8 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     setgroups: text(() => 'allow\n', 0o644),
   }
 }
+/** Of the one time namespace. */
+const TIMENS_OFFSETS = 'monotonic           0         0\nboottime            0         0\n'
 const ID_MAP = '         0          0 4294967295\n'
 
 function owner_of(k: Kernel, t: number): { uid: number; gid: number } {
@@ -200,15 +230,33 @@ function fds(k: Kernel, t: number): [number, number][] {
 function fd_folder(k: Kernel, t: number): DirNode {
   const entries = fds(k, t).map(([fd, row]): [string, Node] => [
     String(fd),
-    link(inode_path(k, k.file.inode[row]!), { ...owner_of(k, t), mode: 0o700 }),
+    link(inode_path(k, k.file.inode[row]!), { ...owner_of(k, t), mode: fd_mode(k, row) }),
   ])
   return folder(Object.fromEntries(entries), { ...owner_of(k, t), mode: 0o500 })
+}
+/** tid_fd_update_inode: as the file was opened. */
+function fd_mode(k: Kernel, file: number): number {
+  return (file_may_read(k, file) ? 0o500 : 0) | (file_may_write(k, file) ? 0o300 : 0)
 }
 function fdinfo_folder(k: Kernel, t: number): DirNode {
   const info = (row: number): string =>
     `pos:\t${k.file.pos[row]}\nflags:\t0100002\nmnt_id:\t1\nino:\t${k.inode.ino[k.file.inode[row]!]}\n`
-  const entries = fds(k, t).map(([fd, row]): [string, Node] => [String(fd), mine(k, t, () => info(row), 0o400)])
+  const entries = fds(k, t).map(([fd, row]): [string, Node] => [String(fd), mine(k, t, () => info(row))])
   return folder(Object.fromEntries(entries), owner_of(k, t))
+}
+/** What security modules say: AppArmor, which confines nobody. It has no answer but for `current`. */
+function attr_folder(k: Kernel, t: number): DirNode {
+  const current = mine(
+    k,
+    t,
+    () => 'unconfined\n',
+    0o666,
+    () => -EPERM,
+  )
+  const none = (mode: number): FileNode => mine(k, t, () => -EINVAL, mode)
+  const apparmor = folder({ current, exec: none(0o666), prev: none(0o444) }, owner_of(k, t))
+  const others = ['exec', 'fscreate', 'keycreate', 'sockcreate'].map((name): [string, Node] => [name, none(0o666)])
+  return folder({ current, prev: none(0o444), ...Object.fromEntries(others), apparmor }, owner_of(k, t))
 }
 /** One of each kind for the whole machine. */
 const NAMESPACES: Readonly<Record<string, string>> = {

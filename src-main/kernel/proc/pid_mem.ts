@@ -5,9 +5,10 @@
  * mem fails where nothing is mapped, where a device is, and beyond the end of a file; what it gives of an area ends there.
  * Simplified: pages have no bytes, so it gives zeros, and it brings no page into memory.
  */
-import { VM_IO, VM_MAYREAD, VM_PFNMAP, VM_READ, VM_WRITE, type Kernel } from '../kernel'
+import { VM_IO, VM_MAYREAD, VM_PFNMAP, type Kernel } from '../kernel'
 import { PAGE_SIZE } from '../constants'
 import { EINVAL, EIO } from '../uapi'
+import { file_may_read, file_may_write } from '../mm/file_table'
 import { inode_path } from './names'
 import { hex } from './text'
 import { folder, link, type DirNode, type Node } from './tree'
@@ -49,15 +50,20 @@ export function mem_write(mm: number): number {
   return mm === 0 ? 0 : -EIO
 }
 
+/** Links by the bounds of their areas, as they are when one looks. */
 export function map_files(k: Kernel, mm: number, owner: { uid: number; gid: number }): DirNode {
-  const entries: Record<string, Node> = {}
-  for (let vma = mm === 0 ? 0 : k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!) {
-    const file = k.vma.vm_file[vma]!
-    if (file === 0) continue
-    const flags = k.vma.vm_flags[vma]!
-    const mode = ((flags & VM_READ) !== 0 ? 0o400 : 0) | ((flags & VM_WRITE) !== 0 && is_shared_writable(k, file) ? 0o200 : 0)
-    const name = `${hex(k.vma.vm_start[vma]!, 1)}-${hex(k.vma.vm_end[vma]!, 1)}`
-    entries[name] = link(inode_path(k, k.file.inode[file]!), { ...owner, mode })
+  const entries = (): Map<string, Node> => {
+    const found = new Map<string, Node>()
+    for (let vma = mm === 0 ? 0 : k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!) {
+      const file = k.vma.vm_file[vma]!
+      if (file === 0) continue
+      // As the file was opened, whatever the area allows.
+      const mode = (file_may_read(k, file) ? 0o400 : 0) | (file_may_write(k, file) ? 0o200 : 0)
+      const name = `${hex(k.vma.vm_start[vma]!, 1)}-${hex(k.vma.vm_end[vma]!, 1)}`
+      found.set(name, link(inode_path(k, k.file.inode[file]!), { ...owner, mode }))
+    }
+    return found
   }
-  return folder(entries, { ...owner, mode: 0o500 })
+  const listed = folder({}, { ...owner, mode: 0o500 })
+  return { ...listed, list: () => [...entries().keys()], find: (name) => entries().get(name) ?? null }
 }

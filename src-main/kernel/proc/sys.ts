@@ -7,6 +7,7 @@ import { device_rotational } from '../block/device'
 import { EACCES, EINVAL, EPERM } from '../uapi'
 import { thp } from '../mm/thp'
 import { khugepaged, khugepaged_defrag, khugepaged_knob, set_khugepaged_knob, type Knob } from '../mm/khugepaged'
+import { start_khugepaged } from '../kthreads'
 import { set_recommended_min_free_kbytes } from '../mm/watermark'
 import { node_meminfo, node_numastat, node_vmstat } from './node'
 import { block_stat, dev_block_folder, dev_numbers, device_name } from './block'
@@ -171,6 +172,7 @@ const CHOICES: Readonly<Record<string, Choice>> = {
     get: (k) => thp(k).enabled,
     set(k, value) {
       thp(k).enabled = value as 'always'
+      if (value !== 'never') start_khugepaged(k)
       set_recommended_min_free_kbytes(k, value !== 'never')
     },
   },

@@ -101,6 +101,11 @@ export function schedstat_text(k: Kernel): string {
 /** Jiffies begin five minutes before they overflow (INITIAL_JIFFIES). */
 const TIMESTAMP_BASE = 2 ** 32 - 300 * HZ
 
+/** What the CPU of /proc/cpuinfo has, five levels of page tables aside. */
+export const CPU_FLAGS: readonly string[] = (
+  'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 ' +
+  'syscall nx pdpe1gb lm rep_good nopl cpuid pni pcid'
+).split(' ')
 export function cpuinfo_text(k: Kernel): string {
   let text = ''
   for (let cpu = 0; cpu < k.config.cpus; cpu++)
@@ -110,8 +115,7 @@ export function cpuinfo_text(k: Kernel): string {
       `cache size\t: 16384 KB\nphysical id\t: 0\nsiblings\t: ${k.config.cpus}\ncore id\t\t: ${cpu}\n` +
       `cpu cores\t: ${k.config.cpus}\napicid\t\t: ${cpu}\ninitial apicid\t: ${cpu}\nfpu\t\t: yes\n` +
       `fpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\n` +
-      `flags\t\t: fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 ` +
-      `syscall nx pdpe1gb lm rep_good nopl cpuid pni pcid${k.la57 ? ' la57' : ''}\n` +
+      `flags\t\t: ${CPU_FLAGS.join(' ')}${k.la57 ? ' la57' : ''}\n` +
       `bugs\t\t:\nbogomips\t: 6000.00\nclflush size\t: 64\ncache_alignment\t: 64\n` +
       `address sizes\t: 46 bits physical, ${k.config.la57 === true ? 57 : 48} bits virtual\npower management:\n\n`
   return text

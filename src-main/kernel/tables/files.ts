@@ -29,7 +29,6 @@ export const INODE = {
   lru_next: 'i32',
   lru_prev: 'i32',
   flags: 'i32',
-  memcg: 'u16',
   shm_swapped: 'i32',
   /** Pages of such a file that are charged: cached, in swap, or dropped by reclaim and not yet missed. */
   shm_alloced: 'i32',

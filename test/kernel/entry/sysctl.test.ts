@@ -3,9 +3,12 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { boot } from '../../../src-main/kernel/boot'
 import { parse_sysctl, parse_vector, type SysctlKind } from '../../../src-main/kernel/entry/sysctl_parse'
 import { sysctl_info, sysctl_names, sysctl_read, sysctl_write } from '../../../src-main/kernel/entry/sysctl'
+import { sys_create } from '../../../src-main/kernel/entry/file'
 import type { Kernel } from '../../../src-main/kernel/kernel'
-import { proc_read, proc_stat, proc_write } from '../../../src-main/kernel/proc'
+import { proc_list, proc_read, proc_stat, proc_write } from '../../../src-main/kernel/proc'
+import { FS_TMPFS } from '../../../src-main/kernel/mm/inode'
 import { EACCES, EINVAL, ERANGE } from '../../../src-main/kernel/uapi'
+import { bare_machine } from '../../support/bare'
 import { bareConfig } from '../../support/config'
 
 const TEXTS = ['-1', '-2147483648', '1x', '0x10', '010', '+5', '2147483647', '2147483648', '4294967296', '1.5', '']
@@ -23,6 +26,15 @@ describe('a number', () => {
   ] as const)('of kind %s, %i … %i', (kind, min, max, expected) => {
     expect(accepted(kind, min, max)).toEqual(expected)
   })
+  test('is read by its base; a bool is 0 or 1', () => {
+    expect(['010', '0x10', '10', '-010'].map((text) => parse_sysctl(text, 'int', -100, 100))).toEqual([
+      8n,
+      16n,
+      10n,
+      -8n,
+    ])
+    expect(['0', '7', '-3'].map((text) => parse_sysctl(text, 'bool', 0, 1))).toEqual([0n, 1n, 1n])
+  })
   test('is exact to its last bit, and has no more than 20 characters', () => {
     expect(parse_sysctl('18446744073709551615', 'ulong', 0, 2 ** 64 - 1)).toBe(2n ** 64n - 1n)
     expect(parse_sysctl('18446744073709551616', 'ulong', 0, 2 ** 64 - 1)).toBeNull()
@@ -34,6 +46,7 @@ describe('a number', () => {
     const old = ['1', '2', '3']
     expect(parse_vector('7 8', 'int', [0, 9], old)).toEqual({ values: ['7', '8', '3'], ok: true })
     expect(parse_vector('7 x 9', 'int', [0, 9], old)).toEqual({ values: ['7', '2', '3'], ok: false })
+    expect(parse_vector('7 8 9 6', 'int', [0, 9], old)).toEqual({ values: ['7', '8', '9'], ok: true })
     expect(parse_vector(' \n', 'int', [0, 9], old)).toEqual({ values: old, ok: false })
   })
 })
@@ -76,7 +89,12 @@ describe('a file', () => {
   test('of a pipe rounds up to whole pages', () => {
     expect(after('fs.pipe-max-size', '1')).toEqual([0, '4096'])
     expect(after('fs.pipe-max-size', '2147483647')).toEqual([0, '2147483648'])
+    // An unsigned one, which is more than an int.
+    expect(after('fs.pipe-max-size', '2147483648')).toEqual([0, '2147483648'])
     expect(after('fs.pipe-max-size', '2147483649', '1048576')).toEqual([-EINVAL, 0, '1048576'])
+  })
+  test('of a time takes as many seconds as jiffies are an int', () => {
+    expect(after('vm.laptop_mode', '8589934', '8589935', '0')).toEqual([0, -EINVAL, 0, '0'])
   })
   test('that is a constant cannot be written', () => {
     expect(sysctl_write(k, 'fs.inode-nr', '1')).toBe(-EACCES)
@@ -86,6 +104,20 @@ describe('a file', () => {
     const [inodes] = String(sysctl_read(k, 'fs.inode-nr')).split('\t').map(Number)
     const [dentries] = String(sysctl_read(k, 'fs.dentry-state')).split('\t').map(Number)
     for (const nr of [inodes!, dentries!]) expect(Math.abs(nr - 10400)).toBeLessThan(600)
+  })
+  test('of inodes follows the files that are made', () => {
+    const figures = (name: string): number[] => String(sysctl_read(k, name)).split('\t').map(Number)
+    const [inodes] = figures('fs.inode-nr')
+    for (let i = 0; i < 300; i++) expect(sys_create(k, `/tmp/sysctl-${i}`, 0, FS_TMPFS)).toBeGreaterThanOrEqual(0)
+
+    expect(figures('fs.inode-nr')[0]! - inodes!).toBeGreaterThan(200)
+  })
+  test('of a boot is its own: the last process, a number by its seed', () => {
+    const pids = (proc_list(k, '/proc') as string[]).filter((name) => /^\d+$/.test(name)).map(Number)
+    expect(Number(sysctl_read(k, 'kernel.ns_last_pid'))).toBeGreaterThanOrEqual(Math.max(...pids))
+    expect(sysctl_read(k, 'kernel.ns_last_pid')).toBe(String(k.var.next_pid - 1))
+    const ids = [1, 2].map((seed) => sysctl_read(bare_machine({ seed }), 'kernel.random.boot_id'))
+    expect(ids[0]).not.toBe(ids[1])
   })
   test('of a limit follows the size of memory, as measured', () => {
     const namespaces = Number(sysctl_read(k, 'user.max_pid_namespaces'))

@@ -1,11 +1,13 @@
 /** What khugepaged takes and leaves (max_ptes_none 511, max_ptes_shared 256), and huge pages at their edges. */
 import { expect, test } from 'vitest'
+import { C } from '@shared/counters'
 import { access_range } from '../../../src-main/kernel/entry/access'
 import * as sys from '../../../src-main/kernel/entry/syscall'
-import { pte_offset } from '../../../src-main/kernel/arch/x86/pgtable'
-import { PG_head, PG_isolated, PTE_SHIFT, type Kernel } from '../../../src-main/kernel/kernel'
+import { pmd_offset, pte_offset } from '../../../src-main/kernel/arch/x86/pgtable'
+import { PG_head, PG_isolated, PG_swapcache, PTE_SHIFT, type Kernel } from '../../../src-main/kernel/kernel'
 import {
   deferred_split_count,
+  deferred_split_huge_page,
   deferred_split_scan,
   verify_deferred_split,
 } from '../../../src-main/kernel/mm/deferred_split'
@@ -111,6 +113,28 @@ test('the page that lost its part first is split first; one that reclaim holds g
   expect(deferred_split_scan(k, 2, 0)).toBe(2)
   expect([first, second, third].map((head) => k.page.flags[head!]! & PG_head)).toEqual([PG_head, 0, 0])
   expect(deferred_split_count(k, 0)).toBe(1)
+  verify_mm(k)
+})
+
+test('pages that cannot be split go to the end of the queue, the last of them first, and count as queued once', () => {
+  const k = machine()
+  const p = map(k, AT, 4 * HUGE)
+  touch(k, p, 4 * 512)
+  const whole = k.pt.entry[pmd_offset(k, k.task.mm[k.var.current]!, p + 3 * HUGE)]! >>> PTE_SHIFT
+  for (let i = 0; i < 3; i++) sys.sys_madvise(k, p + i * HUGE + MiB, MiB, u.MADV_DONTNEED)
+  const [first, second, third] = [0, 1, 2].map((i) => frame(k, p + i * HUGE)) as [number, number, number]
+  for (const head of [first, second]) k.page.flags[head]! |= PG_isolated
+  const counted = k.vmstat[C.thp_deferred_split_page]
+  expect(deferred_split_scan(k, 2, 0)).toBe(0)
+  expect([k.memcg.split_first[0], k.memcg.split_last[0]]).toEqual([third, first])
+  expect([k.vmstat[C.thp_deferred_split_page], deferred_split_count(k, 0)]).toEqual([counted, 3])
+  for (const head of [first, second]) k.page.flags[head]! &= ~PG_isolated
+  // What is on its way to swap is reclaim's.
+  k.page.flags[whole]! |= PG_swapcache
+  deferred_split_huge_page(k, whole)
+  k.page.flags[whole]! &= ~PG_swapcache
+  expect(deferred_split_count(k, 0)).toBe(3)
+  verify_deferred_split(k)
   verify_mm(k)
 })
 

@@ -11,6 +11,11 @@ import {
 import { inactive_is_low, prepare_scan_count, scan_control } from '../../../src-main/kernel/mm/scan_count'
 import { lruvec_size } from '../../../src-main/kernel/mm/swap'
 import { hash, restore, snapshot } from '../../../src-main/kernel/snapshot'
+import { access_range } from '../../../src-main/kernel/entry/access'
+import { sys_mmap } from '../../../src-main/kernel/entry/syscall'
+import { cgroup_attach, cgroup_mkdir } from '../../../src-main/kernel/mm/memcg_tree'
+import { MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from '../../../src-main/kernel/uapi'
+import { bare_machine } from '../../support/bare'
 import { bareConfig } from '../../support/config'
 import { lab, total } from '../../support/lab'
 
@@ -35,6 +40,18 @@ test('stay as they were until a pass of reclaim, or two seconds', () => {
   expect(known(k)).toEqual(before)
   expect(hash(restore(snapshot(k)))).toBe(hash(k))
   expect(inactive_is_low(k, 0, LRU_INACTIVE_ANON)).toBe(before[0]! < before[1]!)
+})
+
+test('of a cgroup are flushed with those of all', () => {
+  const k = bare_machine()
+  const memcg = cgroup_mkdir(k, 0, 'a')
+  cgroup_attach(k, memcg, k.var.current)
+  const at = sys_mmap(k, 0, 60 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)
+  expect(access_range(k, at, 60, 4096, true)).toBe(60)
+  expect(lruvec_page_state(k, memcg, LRU_INACTIVE_ANON)).toBe(0)
+  mem_cgroup_flush_stats(k)
+  // The last few wait in the CPU’s batch.
+  expect(lruvec_page_state(k, memcg, LRU_INACTIVE_ANON)).toBeGreaterThan(45)
 })
 
 test('what comes back backward is active only as far as the active list reached at the flush: its own growth does not count', () => {

@@ -30,6 +30,10 @@ describe('the map', () => {
   test('mem= cuts it off, the ACPI tables with it', () => {
     expect(frames(2 * GiB, ['quiet', 'mem=1G']).at(-1)).toEqual([0x100, 0x40000])
     expect(frames(6 * GiB, ['mem=2G'])).toHaveLength(2)
+    // Each cuts, so that the smallest is left; and no machine is smaller than 128 MiB.
+    expect(frames(2 * GiB, ['mem=512M', 'mem=1G']).at(-1)).toEqual([0x100, 0x20000])
+    expect(frames(2 * GiB, ['mem=1G mem=512M']).at(-1)).toEqual([0x100, 0x20000])
+    expect(frames(2 * GiB, ['mem=1M']).at(-1)).toEqual([0x100, 0x8000])
     expect(frames(2 * GiB, ['mem=junk']).at(-1)).toEqual([0x100, 0x7ffe0])
   })
 })
@@ -49,6 +53,15 @@ describe('memblock', () => {
     expect(memblock_free_frames(block)).toEqual([
       { start: 0, end: 1021 },
       { start: 1023, end: 1024 },
+    ])
+  })
+  test('what is taken twice is taken once, as far as the first reached', () => {
+    const own = memblock_of([{ start: 0, end: 100 }])
+    memblock_reserve(own, 10 * 4096, 20 * 4096)
+    memblock_reserve(own, 12 * 4096, 14 * 4096)
+    expect(memblock_free_frames(own)).toEqual([
+      { start: 0, end: 10 },
+      { start: 20, end: 100 },
     ])
   })
   test('looks for a place within limits, then below them, and fails loudly', () => {
