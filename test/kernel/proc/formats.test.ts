@@ -157,7 +157,9 @@ describe('the tree', () => {
         if (stat.kind === 'dir' && !/\/\d+\/task$/.test(at)) walk(at)
         if (stat.kind === 'file' && (stat.mode & 0o444) !== 0) {
           const content = proc_read(k, at)
-          if (content !== -3) expect(typeof content, at).toBe('string')
+          // Memory has nothing at 0, and AppArmor no answer but one, on the measured machine too.
+          const refuses = content === -3 || /\/(mem|attr\/.*)$/.test(at)
+          if (!refuses) expect(typeof content, at).toBe('string')
         }
       }
     }
