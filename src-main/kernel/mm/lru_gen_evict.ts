@@ -252,6 +252,8 @@ export interface GenScan {
 
 export function lru_gen_shrink_begin(k: Kernel, memcg: number, sc: ScanControl): GenScan {
   lru_add_drain(k)
+  // One plug for all batches.
+  blk_start_plug(k)
   if (sc.kswapd) k.task.mm_walk[k.var.current]! |= MM_WALK_PRESENT
   const max_seq = k.lru_gen.max_seq[lru_gen_row(memcg)]!
   return { gen: true, memcg, scanned: 0, reclaimed: sc.nr_reclaimed, max_seq, need_swapping: false }
@@ -262,9 +264,7 @@ export function lru_gen_shrink_round(k: Kernel, scan: GenScan, sc: ScanControl):
   const swappiness = scan_swappiness(k, scan.memcg, sc)
   const { nr_to_scan, need_aging } = get_nr_to_scan(k, scan.memcg, sc, swappiness !== 0)
   if (nr_to_scan === 0) return end_scan(k, sc)
-  blk_start_plug(k)
   const { type, scanned } = evict_folios(k, scan.memcg, sc, swappiness)
-  blk_finish_plug(k)
   if (scanned === 0) return end_scan(k, sc)
   if (type === LRU_GEN_ANON) scan.need_swapping = true
   scan.scanned += scanned
@@ -274,10 +274,11 @@ export function lru_gen_shrink_round(k: Kernel, scan: GenScan, sc: ScanControl):
   return end_scan(k, sc)
 }
 
-/** clear_mm_walk: that of kswapd is kept for its next pass. */
+/** clear_mm_walk (that of kswapd is kept for its next pass), and what the plug held back goes off. */
 function end_scan(k: Kernel, sc: ScanControl): true {
   if (sc.kswapd) k.task.mm_walk[k.var.current]! &= ~MM_WALK_PRESENT
   else k.task.mm_walk[k.var.current] = 0
+  blk_finish_plug(k)
   return true
 }
 
