@@ -17,6 +17,7 @@ import {
   __GFP_COMP,
   __GFP_DMA,
   __GFP_DMA32,
+  __GFP_DIRECT_RECLAIM,
   __GFP_KSWAPD_RECLAIM,
   __GFP_MOVABLE,
   __GFP_RECLAIMABLE,
@@ -56,6 +57,7 @@ import {
 import { __rmqueue, reserve_highatomic_pageblock } from './fallback'
 import { __rmqueue_pcplist, free_unref_page_commit, pcp_allowed_order, rmqueue_pcplist } from './pcp'
 import { __alloc_pages_slowpath } from './page_slowpath'
+import { might_resched } from './preempt'
 import { memcg_kmem_charge, memcg_kmem_uncharge } from './memcg_kmem'
 import { wakeup_kswapd } from './vmscan'
 import { node_dirty_ok } from './page_writeback'
@@ -102,6 +104,7 @@ const __GFP_HIGHMEM = 0x02
 /** Allocates 2^order frames; their flags are 0 (compound pages: PG_head and PG_tail with the order). 0 on failure. */
 export function alloc_pages(k: Kernel, gfp: number, order: number): number {
   if (order >= MAX_ORDER) assert(false, 'alloc_pages: order too large')
+  if ((gfp & __GFP_DIRECT_RECLAIM) !== 0) might_resched(k)
   const preferred = preferred_zone(k, gfp)
   const alloc_flags = ALLOC_WMARK_LOW | alloc_flags_nofragment(preferred, gfp)
   let pfn = get_page_from_freelist(k, gfp, order, alloc_flags)

@@ -49,6 +49,14 @@ export function cond_resched(k: Kernel): void {
   if (next !== null) give_way(k, row, threads(k)[next], STEPS[next])
 }
 
+/**
+ * might_sleep of a voluntarily preemptible kernel (might_resched of include/linux/kernel.h): whoever may wait for memory
+ * gives way before it asks for it, to a thread that its last request woke.
+ */
+export function might_resched(k: Kernel): void {
+  if (k.cpu.need_resched[k.var.cpu + 1] !== 0) cond_resched(k)
+}
+
 /** A long loop that only lets RCU go on: its ticks, and the threads that they woke. */
 export function cond_resched_rcu(k: Kernel): void {
   const { current, cpu } = k.var

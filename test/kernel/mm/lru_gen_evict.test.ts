@@ -170,6 +170,21 @@ describe('eviction', () => {
     expect(waiting.filter((pfn) => folio_lru_gen(k, pfn) === (max_seq(k) & 3))).toEqual([])
   })
 
+  test('holds its writes back until the pass is over, so that those of all batches go together', () => {
+    const { k } = with_pages(7)
+    age(k)
+    age(k)
+    age(k)
+    const sc = scan_control({ kswapd: true, gfp: GFP_KERNEL, priority: 0, nr_to_reclaim: 1000 })
+    const scan = lru_gen_shrink_begin(k, 0, sc)
+    const held: number[] = []
+    while (!lru_gen_shrink_round(k, scan, sc)) if (k.vmstat[C.pswpout]! > 0) held.push(k.task.plug_nr[k.var.current]!)
+    expect(held.length).toBeGreaterThan(1)
+    expect(Math.min(...held)).toBe(1)
+    expect(k.task.plug_nr[k.var.current]).toBe(0)
+    expect(k.task.plug_depth[k.var.current]).toBe(0)
+  })
+
   test('that may neither swap nor write, as that for a boosted mark, passes dirty pages by', () => {
     const { k, p, mm } = with_pages(7)
     age(k)

@@ -1,0 +1,5 @@
+mods; mkswap /dev/vda >/dev/null; swapon /dev/vda; put /proc/swaps swaps.txt
+ext4mods; mount -t ext4 -o ro,noload /dev/vdb /mnt
+snap before
+run reclaim.jsonl reclaim 64 1
+snap after

@@ -1,0 +1,7 @@
+mods
+ext4mods; mount -t ext4 /dev/vda /mnt
+mount -t tmpfs -o size=80% tmpfs /shm
+echo 1 > /proc/sys/vm/vfs_cache_pressure
+snap before
+run drop.jsonl dropc
+snap after
