@@ -33,7 +33,7 @@ const ONLY_THEMSELVES = ['src-main/app/', 'src-main/serve/', 'src-main/preload/'
 
 /** Within the kernel a file imports its own rank and those below it. Types may come from anywhere. */
 const KERNEL_RANKS: readonly (readonly string[])[] = [
-  ['lib/', 'kernel.ts', 'constants.ts', 'tables/', 'uapi.ts', 'limits.ts', 'e820.ts'],
+  ['lib/', 'kernel.ts', 'constants.ts', 'tables/', 'uapi.ts', 'limits.ts', 'e820.ts', 'boot_params.ts'],
   ['task.ts', 'pid.ts', 'psi_task.ts', 'costs.ts', 'cmdline.ts', 'arch/', 'block/'],
   ['mm/', 'rcu/', 'drivers/'],
   ['sched/'],

@@ -10,9 +10,11 @@ import { list_lru_alloc } from './mm/list_lru'
 import { timer_del, timer_first } from './lib/timer'
 import { tlb_init } from './arch/x86/tlb'
 import { add_device, next_device_name } from './block/device'
+import { with_nr_cpus } from './boot_params'
 import { cmdline_text } from './cmdline'
 import { add_disks, driver_modules } from './drivers/gendisk'
 import { sysctl_init } from './entry/sysctl'
+import { do_sysctl_args } from './entry/sysctl_args'
 import { size_limits } from './entry/sysctl_more'
 import { start_fs_threads, start_kernel_threads } from './kthreads'
 import { FS_EXT4 } from './mm/inode'
@@ -40,10 +42,10 @@ import { watch_init } from './sched/timer'
 import { first_task, next_task, printk, threads, TIMER_BIO, TIMER_WAKE, wake_up_task } from './task'
 
 export function boot(config: MachineConfig): Kernel {
-  const k = open_kernel(config)
+  const k = open_kernel(with_nr_cpus(config))
   string_id(k, '/')
-  row_touch(k.cpu, config.cpus)
-  row_touch(k.psi, config.cpus)
+  row_touch(k.cpu, k.config.cpus)
+  row_touch(k.psi, k.config.cpus)
   // Tables that are indexed by something else than row_alloc, and small.
   for (const table of [k.lru, k.lruvec, k.lru_batch, k.wb]) row_touch(table, table.meta.capacity - 1)
   list_lru_alloc(k, 0)
@@ -109,6 +111,7 @@ function start_init(k: Kernel): void {
   }
   free_initmem(k)
   if (!k.config.bare) swap_init(k)
+  do_sysctl_args(k)
   assert(do_execve(k, '/sbin/init', '/sbin/init') === 0, 'start_init: no working init found')
   if (k.config.bare) run_startup_script(k)
   // It has brought the system up: its counters have been told many times.

@@ -46,7 +46,35 @@ export function memory_map({ ram, bootParams }: MapConfig): FrameRange[] {
   ]
   if (spanned_bytes(ram) > ram) map.push({ start: FRAME_4G, end: Math.floor(spanned_bytes(ram) / PAGE_SIZE) })
   const limit = mem_limit(bootParams)
-  return map.filter(({ start }) => start < limit).map(({ start, end }) => ({ start, end: Math.min(end, limit) }))
+  const left = map.filter(({ start }) => start < limit).map(({ start, end }) => ({ start, end: Math.min(end, limit) }))
+  return memmap_ranges(bootParams).reduce(without, left)
+}
+
+/** `memmap=64M$256M`: so much from there is not to be used as RAM (`#`: ACPI's, `!`: persistent memory). */
+function memmap_ranges(params: readonly string[]): FrameRange[] {
+  const values = params.flatMap((p) => p.split(/\s+/)).filter((param) => param.startsWith('memmap='))
+  return values
+    .flatMap((param) => param.slice('memmap='.length).split(','))
+    .flatMap((text) => {
+      const [, size, at] = /^(\w+)[$#!](\w+)$/.exec(text) ?? []
+      const [bytes, start] = [memparse(size), memparse(at)]
+      if (bytes === null || start === null) return []
+      return [{ start: Math.floor(start / PAGE_SIZE), end: Math.ceil((start + bytes) / PAGE_SIZE) }]
+    })
+}
+function without(map: FrameRange[], { start, end }: FrameRange): FrameRange[] {
+  return map
+    .flatMap((r) => [
+      { start: r.start, end: Math.min(r.end, start) },
+      { start: Math.max(r.start, end), end: r.end },
+    ])
+    .filter((r) => r.start < r.end)
+}
+
+/** lib/cmdline.c: a number with a unit. */
+function memparse(text = ''): number | null {
+  const [, digits, unit] = /^(0x[\da-f]+|\d+)([KMGT]?)$/i.exec(text) ?? []
+  return digits === undefined ? null : Number(digits) * 1024 ** ' kmgt'.indexOf((unit || ' ').toLowerCase())
 }
 
 /** Frames that `mem=` leaves, of several the smallest; Infinity without it. A machine's kernel needs what it lies in itself. */
@@ -55,8 +83,7 @@ function mem_limit(params: readonly string[]): number {
   return Math.min(Infinity, ...given.map(frames_of))
 }
 function frames_of(param: string): number {
-  const unit = { k: 2 ** 10, m: 2 ** 20, g: GiB }[param.at(-1)!.toLowerCase()] ?? 1
-  return Math.max(SMALLEST, Math.floor((parseInt(param.slice(4), 10) * unit) / PAGE_SIZE))
+  return Math.max(SMALLEST, Math.floor(memparse(param.slice('mem='.length))! / PAGE_SIZE))
 }
 /** 64 MiB and the image. */
 const SMALLEST = 0x8000

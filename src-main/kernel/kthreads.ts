@@ -1,4 +1,5 @@
 /** The kernel threads of a Debian kernel, in the order in which a boot makes them; those with work are known by name. */
+import { boot_thp } from './boot_params'
 import { PF_NO_SETAFFINITY, TASK_IDLE, TASK_INTERRUPTIBLE, string_id, type Kernel } from './kernel'
 import { khugepaged } from './mm/khugepaged'
 import { deactivate_task, threads, wake_kthread, WAIT_KTHREAD, type Threads } from './task'
@@ -100,7 +101,7 @@ export function start_khugepaged(k: Kernel): void {
 
 /** hugepage_init gives up below 512 MiB: no khugepaged. */
 function huge_pages_possible(k: Kernel): boolean {
-  return k.config.thp !== 'never' && k.var.totalram_pages >= 512 * 256
+  return boot_thp(k.config) !== 'never' && k.var.totalram_pages >= 512 * 256
 }
 
 function start(k: Kernel, [name, idle, nice, known]: Row, cpu: number): void {

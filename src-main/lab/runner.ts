@@ -166,7 +166,7 @@ function open({ program }: LabFile, emit: (line: LabLine) => void): Lab {
     ext4: usesExt4(program.steps),
     diskFreeBlocks: DISK_FREE_BLOCKS,
     shell: program.steps.every(isForShell),
-    bootParams: [...machine.bootParams, ...(machine.psi ? ['psi=1'] : [])],
+    bootParams: machine.bootParams,
     psi: machine.psi,
     la57: machine.la57,
     program: machine.program,

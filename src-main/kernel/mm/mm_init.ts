@@ -12,6 +12,7 @@
  */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
+import { boot_thp } from '../boot_params'
 import { LOWMEM_END, memory_map, SECTION_PAGES, type FrameRange } from '../e820'
 import { reserve_boot_memory } from './setup_arch'
 import { get_order, int_div, roundup_pow_of_two } from '../lib/math'
@@ -124,7 +125,7 @@ export function init_zones(k: Kernel): void {
   init_per_zone_wmark_min(k)
   hugetlb_init(k, (start, end) => count_managed(k, start, end))
   // hugepage_init asks khugepaged for its recommendation; with less than 512 MiB it switches huge pages off instead.
-  if (k.var.totalram_pages >= (512 * MiB) / 4096) set_recommended_min_free_kbytes(k, k.config.thp !== 'never')
+  if (k.var.totalram_pages >= (512 * MiB) / 4096) set_recommended_min_free_kbytes(k, boot_thp(k.config) !== 'never')
 }
 
 function init_sysctls(k: Kernel): void {

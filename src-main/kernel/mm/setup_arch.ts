@@ -7,9 +7,10 @@
  * kernel/dma/swiotlb.c (swiotlb_init_remap). Sizes of structures are those of the Debian kernel 6.1.192.
  */
 import { PMD_SIZE } from '../arch/x86/pgtable'
+import { boot_number } from '../boot_params'
 import { cmdline_text } from '../cmdline'
 import { memory_map, present_sections } from '../e820'
-import { int_div, roundup_pow_of_two } from '../lib/math'
+import { int_div, rounddown_pow_of_two, roundup_pow_of_two } from '../lib/math'
 import type { Kernel } from '../kernel'
 import { PAGE_SIZE } from '../constants'
 import { initrd_pages } from '../drivers/initrd'
@@ -46,8 +47,10 @@ const MAX_PHYSMEM_BITS_5LEVEL = 52
 export function reserve_boot_memory(k: Kernel, block: Memblock, nr_kernel_pages: number): number {
   memblock_reserve(block, 0, LOW_MIB * PAGE_SIZE)
   memblock_reserve(block, KERNEL_START * PAGE_SIZE, (KERNEL_START + KERNEL_PAGES + BRK_PAGES) * PAGE_SIZE)
-  const initrd = block.memory[1]!.end - initrd_pages(k) * PAGE_SIZE
-  memblock_reserve(block, initrd, block.memory[1]!.end)
+  // The boot loader puts it as high as it can below 4 GiB.
+  const { end } = block.memory.findLast((range) => range.end <= DMA32_PFN_END * PAGE_SIZE)!
+  const initrd = end - initrd_pages(k) * PAGE_SIZE
+  memblock_reserve(block, initrd, end)
   init_mem_mapping(block, (KERNEL_START + KERNEL_PAGES) * PAGE_SIZE, has_gbpages(k))
   memblock_alloc(block, NODE_DATA_BYTES)
   sparse_init(k, block)
@@ -60,8 +63,9 @@ export function reserve_boot_memory(k: Kernel, block: Memblock, nr_kernel_pages:
   // workqueue_init_early and its like: masks of CPUs.
   for (let i = 0; i < BOOTMEM_CPUMASKS; i++) memblock_alloc(block, 8 * Math.ceil(k.config.cpus / 64))
   hugetlb_hstate_alloc_bootmem(k, block)
-  for (const [name, scale] of SYSTEM_HASHES) {
-    const bytes = hash_bytes(nr_kernel_pages, scale)
+  for (const [name, scale, param] of SYSTEM_HASHES) {
+    const asked = boot_number(k.config, param, 0)
+    const bytes = asked > 0 ? rounddown_pow_of_two(asked) * 8 : hash_bytes(nr_kernel_pages, scale)
     memblock_alloc(block, bytes)
     print_hash(k, name, bytes)
   }
@@ -71,8 +75,8 @@ export function reserve_boot_memory(k: Kernel, block: Memblock, nr_kernel_pages:
 }
 const BOOTMEM_CPUMASKS = 5
 const SYSTEM_HASHES = [
-  ['Dentry cache', 13],
-  ['Inode-cache', 14],
+  ['Dentry cache', 13, 'dhash_entries'],
+  ['Inode-cache', 14, 'ihash_entries'],
 ] as const
 
 /** The processor maps 1 GiB by one entry: those with five levels do, and those that pages of 1 GiB are asked of. */

@@ -8,9 +8,11 @@
  */
 import { C } from '@shared/counters'
 import { assert } from '@shared/assert'
+import { boot_number } from '../boot_params'
 import { fls, get_order, ilog2, int_div } from '../lib/math'
 import { row_alloc, row_touch } from '../lib/arena'
 import {
+  MAX_ORDER,
   __GFP_ACCOUNT,
   __GFP_COMP,
   __GFP_DMA,
@@ -248,18 +250,27 @@ function kmem_cache_create(
 
 /** Enough objects a slab for the number of CPUs with little left over; both are given up before order 3 is passed. */
 export function calculate_order(k: Kernel, size: number): number {
-  const max_objects = int_div(4096 << SLUB_MAX_ORDER, size)
-  let min_objects = Math.min(4 * (fls(k.config.cpus) + 1), max_objects)
-  for (; min_objects > 1; min_objects--)
+  const min_order = boot_number(k.config, 'slub_min_order', 0)
+  const max_order = Math.min(boot_number(k.config, 'slub_max_order', SLUB_MAX_ORDER), MAX_ORDER - 1)
+  const max_objects = int_div(4096 << max_order, size)
+  const wanted = boot_number(k.config, 'slub_min_objects', 0) || 4 * (fls(k.config.cpus) + 1)
+  for (let min_objects = Math.min(wanted, max_objects); min_objects > 1; min_objects--)
     for (let fraction = 16; fraction >= 4; fraction /= 2) {
-      const order = calc_slab_order(size, min_objects, SLUB_MAX_ORDER, fraction)
-      if (order <= SLUB_MAX_ORDER) return order
+      const order = calc_slab_order(size, min_objects, min_order, max_order, fraction)
+      if (order <= max_order) return order
     }
-  return calc_slab_order(size, 1, SLUB_MAX_ORDER, 1)
+  const order = calc_slab_order(size, 1, min_order, max_order, 1)
+  return order <= max_order ? order : calc_slab_order(size, 1, min_order, MAX_ORDER, 1)
 }
 
-function calc_slab_order(size: number, min_objects: number, max_order: number, fract_leftover: number): number {
-  let order = get_order(min_objects * size)
+function calc_slab_order(
+  size: number,
+  min_objects: number,
+  min_order: number,
+  max_order: number,
+  fract_leftover: number,
+): number {
+  let order = Math.max(min_order, get_order(min_objects * size))
   for (; order <= max_order; order++) {
     const slab_size = 4096 << order
     if (slab_size % size <= int_div(slab_size, fract_leftover)) break

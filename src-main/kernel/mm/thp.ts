@@ -13,6 +13,7 @@ import {
   VM_NOHUGEPAGE,
   type Kernel,
 } from '../kernel'
+import { boot_thp } from '../boot_params'
 import { PMD_SIZE } from '../arch/x86/pgtable'
 import { vma_is_anonymous } from './vma'
 
@@ -27,7 +28,7 @@ export interface ThpSettings {
 }
 export function thp(k: Kernel): ThpSettings {
   return (k.var.mod['thp'] ??= {
-    enabled: thp_small_machine(k) ? 'never' : k.config.thp,
+    enabled: thp_small_machine(k) ? 'never' : boot_thp(k.config),
     defrag: thp_small_machine(k) ? 'never' : 'madvise',
     use_zero_page: thp_small_machine(k) ? 0 : 1,
     huge_zero: 0,
