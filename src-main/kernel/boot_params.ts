@@ -27,8 +27,8 @@ export function boot_number(config: Params, name: string, otherwise: number): nu
 }
 
 export function boot_thp(config: Pick<MachineConfig, 'bootParams' | 'thp'>): MachineConfig['thp'] {
-  const value = last_value(config, 'transparent_hugepage')
-  return value === 'always' || value === 'madvise' || value === 'never' ? value : config.thp
+  const known = words(config).flatMap((param) => /^transparent_hugepage=(always|madvise|never)$/.exec(param)?.[1] ?? [])
+  return (known.at(-1) as MachineConfig['thp'] | undefined) ?? config.thp
 }
 
 export function boot_psi(config: Pick<MachineConfig, 'bootParams' | 'psi'>): boolean {
