@@ -1,11 +1,11 @@
 /** Operations on files: create, open, read, write, truncate, fsync, unlink, close. */
 import * as sys from './calls'
 import { need_resched } from '../kernel/task'
+import * as own from './measuringProgram'
 import { runOn } from './measured'
 import { call, LabError, once, outcome, settle, type Context, type Implementation } from './operations'
 import type { ArgumentsOf } from '@shared/lab'
 import { ACCESS_READ, ACCESS_WRITE } from '../kernel/entry/fault'
-import { own_buffer } from '../kernel/entry/run'
 import type { LabTask, OpenFile, Running } from './runner'
 
 const CHUNK = 65536
@@ -103,7 +103,7 @@ function* moveBytes(c: Context, move: Move, a: ArgumentsOf<'read'>): Running {
   const offset = a.offset ?? 0
   const length = a.length ?? Math.max(0, sys.sizeOf(c.k, fd) - offset)
   const chunk = a.chunk ?? CHUNK
-  const buffer = own_buffer(c.k, Math.min(chunk, length), move === sys.read ? ACCESS_WRITE : ACCESS_READ)
+  const buffer = own.buffer(c.k, Math.min(chunk, length), move === sys.read ? ACCESS_WRITE : ACCESS_READ)
   const moved = yield* transfer(c.k, move, fd, offset, length, chunk, buffer)
   if (file.fd < 0) sys.close(c.k, fd)
   return outcome(moved, moved < 0 ? {} : { value: moved })

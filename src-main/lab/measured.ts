@@ -1,26 +1,50 @@
 /**
  * A lab task measures itself, as the programs do whose runs it is compared with: it reads its figures, takes them apart
- * and prints a line. That is work too, on the program's own pages (kernel/entry/run.ts), but its faults are not the step's:
- * getrusage comes before it; most of it comes before the next step's counters are read.
+ * and prints a line. That is work too, on the program's own pages, in the order of measuringProgram.ts; what of it lies
+ * between the two readings of a file shows in that file's figures. Tools of the shell only do their work.
  */
-import type { Kernel } from '../kernel/kernel'
+import { has_program } from '../kernel/drivers/initrd'
 import { own_code, own_look, own_pages, own_stack, run_on } from '../kernel/entry/run'
 import { exit_to_user_mode } from '../kernel/entry/syscall'
+import type { Kernel } from '../kernel/kernel'
 import { signal_pending, task_blocked } from '../kernel/task'
-import { before } from './measure'
+import { before, vmstatChange } from './measure'
+import * as own from './measuringProgram'
 import type { Context, Outcome } from './operations'
 import type { Running } from './runner'
 
 /** An operation between two looks at the figures, which the main task takes; the others only do their work. */
-export function* measured({ lab, k, task }: Context, operation: Running): Running {
+export function* measured(c: Context, operation: Running): Running {
+  const { lab, k, task } = c
+  if (task === lab.main && has_program(k)) return yield* looked(c, operation)
   yield* runOn(k, task === lab.main ? own_pages(k) : own_code(k))
   if (task.running !== null) task.running.since = before(k, task.row)
   const outcome: Outcome = yield* operation
   // Its function returns, and calls getrusage.
   yield* runOn(k, own_stack(k))
-  const flt = outcome.flt ?? { min: k.task.min_flt[task.row]!, maj: k.task.maj_flt[task.row]! }
+  const flt = outcome.flt ?? faults(c)
   if (task === lab.main) yield* runOn(k, own_look(k))
   return { ...outcome, flt }
+}
+
+/** The measuring program's turn, from the line of the step before to the second file that it reads after this one. */
+function* looked(c: Context, operation: Running): Running {
+  const { k, task } = c
+  yield* runOn(k, own.print(k))
+  const { vmstat } = before(k, task.row)
+  yield* runOn(k, own.enter(k))
+  if (task.running !== null) task.running.since = { ...before(k, task.row), vmstat }
+  const outcome: Outcome = yield* operation
+  yield* runOn(k, own.leave(k))
+  const flt = outcome.flt ?? faults(c)
+  yield* runOn(k, own.look(k))
+  const change = task.running === null ? {} : vmstatChange(k, task.running.since)
+  yield* runOn(k, own.parse(k))
+  return { ...outcome, flt, vmstat: change }
+}
+
+function faults({ k, task }: Context): { min: number; maj: number } {
+  return { min: k.task.min_flt[task.row]!, maj: k.task.maj_flt[task.row]! }
 }
 
 /** Computes on pages of the program's own, across sleeps. */

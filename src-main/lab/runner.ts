@@ -335,7 +335,7 @@ function finish(lab: Lab, task: LabTask, outcome: Outcome): void {
     majflt: (outcome.flt?.maj ?? k.task.maj_flt[task.row]!) - since.maj_flt,
     ...(outcome.sizes ?? sizes(k, task.row)),
     meminfo: meminfoNow(k),
-    vmstat: vmstatChange(k, since),
+    vmstat: outcome.vmstat ?? vmstatChange(k, since),
     killed: takeKills(lab),
   }
   write(lab, { ...line, ...verdict(done, line) })

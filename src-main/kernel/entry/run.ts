@@ -23,8 +23,6 @@ const PAGE = 4096
 const CODE_STRIDE = 6
 const CONSTANT_STRIDE = 8
 const BUFFER_STRIDE = 5
-/** In the memory that starts as zeros, the buffer to read into lies behind those of the measuring code. */
-const IO_BUFFER = 512 * 1024
 /** Variables: all pages but the first, which is the allocator's (brk): it is not called. */
 const FIRST_VARIABLE = 1
 
@@ -39,19 +37,8 @@ export function own_pages(k: Kernel): number[] {
   for (let vma = m.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!)
     if (k.vma.vm_file[vma] !== 0 && k.vma.vm_file[vma] === m.exe_file[mm]) add_segment(k, vma, list)
   const buffers = m.end_data[mm]!
-  const end = Math.min(m.start_brk[mm]!, buffers + IO_BUFFER)
-  add_buffers(k, mm, buffers, end, BUFFER_STRIDE, list)
+  add_buffers(k, mm, buffers, m.start_brk[mm]!, BUFFER_STRIDE, list)
   add_buffers(k, mm, m.start_brk[mm]!, Math.min(m.brk[mm]!, m.start_brk[mm]! + PAGE), 1, list)
-  return list
-}
-
-/** The buffer that the program reads into and writes from, where it has one. */
-export function own_buffer(k: Kernel, bytes: number, access: typeof ACCESS_READ | typeof ACCESS_WRITE): number[] {
-  const mm = k.task.mm[k.var.current]!
-  const list: number[] = []
-  if (mm === 0) return list
-  const from = k.mm.end_data[mm]! + IO_BUFFER
-  add_buffers(k, mm, from, Math.min(k.mm.start_brk[mm]!, from + bytes), 1, list, access)
   return list
 }
 
@@ -95,17 +82,9 @@ function add_segment(k: Kernel, vma: number, list: number[]): void {
 }
 
 /** Memory that the program has written before: what it has not used so far it does not use now. */
-function add_buffers(
-  k: Kernel,
-  mm: number,
-  from: number,
-  to: number,
-  stride: number,
-  list: number[],
-  access = ACCESS_WRITE,
-): void {
+function add_buffers(k: Kernel, mm: number, from: number, to: number, stride: number, list: number[]): void {
   for (let at = Math.ceil(from / PAGE) * PAGE; at < to; at += stride * PAGE)
-    if (mapped_entry(k, mm, at) !== 0) list.push(at, access)
+    if (mapped_entry(k, mm, at) !== 0) list.push(at, ACCESS_WRITE)
 }
 
 /** Touches the pages from index `at` on; the index to go on with after a sleep, `list.length` when all are done. */
