@@ -33,6 +33,8 @@ export interface LabLine {
   readonly label?: string
   readonly task: string
   readonly ms: number
+  /** How long the operation took, without the task's looks at its figures. */
+  readonly us?: number
   readonly result: string | LabSignal
   readonly addr?: string
   readonly value?: number

@@ -7,11 +7,11 @@ import { has_program } from '../kernel/drivers/initrd'
 import { own_code, own_look, own_pages, own_stack, run_on } from '../kernel/entry/run'
 import { exit_to_user_mode } from '../kernel/entry/syscall'
 import type { Kernel } from '../kernel/kernel'
-import { signal_pending, task_blocked } from '../kernel/task'
+import { charge_user, need_resched, signal_pending, task_blocked } from '../kernel/task'
 import { before, vmstatChange } from './measure'
 import * as own from './measuringProgram'
 import type { Context, Outcome } from './operations'
-import type { Running } from './runner'
+import type { LabTask, Running } from './runner'
 
 /** An operation between two looks at the figures, which the main task takes; the others only do their work. */
 export function* measured(c: Context, operation: Running): Running {
@@ -19,32 +19,68 @@ export function* measured(c: Context, operation: Running): Running {
   if (task === lab.main && has_program(k)) return yield* looked(c, operation)
   yield* runOn(k, task === lab.main ? own_pages(k) : own_code(k))
   if (task.running !== null) task.running.since = before(k, task.row)
+  const from = k.var.now
   const outcome: Outcome = yield* operation
+  const us = (k.var.now - from) / 1000
   // Its function returns, and calls getrusage.
   yield* runOn(k, own_stack(k))
   const flt = outcome.flt ?? faults(c)
   if (task === lab.main) yield* runOn(k, own_look(k))
-  return { ...outcome, flt }
+  return { ...outcome, us, flt }
 }
 
 /** The measuring program's turn, from the line of the step before to the second file that it reads after this one. */
 function* looked(c: Context, operation: Running): Running {
   const { k, task } = c
-  yield* runOn(k, own.print(k))
-  const { vmstat } = before(k, task.row)
-  yield* runOn(k, own.enter(k))
-  if (task.running !== null) task.running.since = { ...before(k, task.row), vmstat }
+  const named = task.running?.step.label !== undefined
+  if (task.running !== null && begins_line(task)) {
+    yield* runOn(k, own.print(k))
+    if (named) yield* work(k, own.PRINT_NS + own.walk_ns(k))
+    const { vmstat } = before(k, task.row)
+    yield* runOn(k, own.enter(k))
+    if (named) yield* work(k, own.ENTER_NS + own.walk_ns(k))
+    task.running.since = { ...before(k, task.row), vmstat }
+  }
+  const from = k.var.now
   const outcome: Outcome = yield* operation
+  const us = (k.var.now - from) / 1000
+  if (!ends_line(task)) return { ...outcome, us }
   yield* runOn(k, own.leave(k))
   const flt = outcome.flt ?? faults(c)
   yield* runOn(k, own.look(k))
+  if (named) yield* work(k, own.LOOK_NS)
   const change = task.running === null ? {} : vmstatChange(k, task.running.since)
   yield* runOn(k, own.parse(k))
-  return { ...outcome, flt, vmstat: change }
+  if (named) yield* work(k, own.PARSE_NS)
+  return { ...outcome, us, flt, vmstat: change }
+}
+
+/**
+ * Steps with one label, side by side, are one to the reader: the program looks before the first and after the last. It
+ * takes no time for steps without a label, for which it prints no line.
+ */
+function begins_line({ running, work }: LabTask): boolean {
+  const { steps, at } = work.at(-1)!
+  const label = running!.step.label
+  return label === undefined || steps[at - 2]?.label !== label
+}
+function ends_line({ running, work }: LabTask): boolean {
+  const { steps, at } = work.at(-1)!
+  const label = running?.step.label
+  return label === undefined || steps[at]?.label !== label
 }
 
 function faults({ k, task }: Context): { min: number; maj: number } {
   return { min: k.task.min_flt[task.row]!, maj: k.task.maj_flt[task.row]! }
+}
+
+/** The program has work to do for so long; who is to run meanwhile does, as at the end of an interrupt. */
+const WORK_PIECE_NS = 5_000
+function* work(k: Kernel, ns: number): Generator<undefined, void, undefined> {
+  for (let left = ns; left > 0; left -= WORK_PIECE_NS) {
+    charge_user(k, Math.min(left, WORK_PIECE_NS))
+    if (need_resched(k)) yield
+  }
 }
 
 /** Computes on pages of the program's own, across sleeps. */

@@ -24,6 +24,8 @@ export interface Outcome {
   readonly silent?: boolean
   readonly sizes?: Sizes
   readonly flt?: { readonly min: number; readonly maj: number }
+  /** How long it took, sleeps and others' turns with it. */
+  readonly us?: number
   /** What of /proc/vmstat changed, where it was not read last. */
   readonly vmstat?: Readonly<Record<string, number>>
 }

@@ -326,6 +326,7 @@ function finish(lab: Lab, task: LabTask, outcome: Outcome): void {
     ...(done.label === undefined ? {} : { label: done.label }),
     task: task.name,
     ms: k.var.now / 1e6,
+    ...(outcome.us === undefined ? {} : { us: outcome.us }),
     result: outcome.result ?? 'ok',
     ...(outcome.addr === undefined ? {} : { addr: hex(outcome.addr) }),
     ...(outcome.value === undefined ? {} : { value: outcome.value }),

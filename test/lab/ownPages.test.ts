@@ -25,7 +25,8 @@ test('between two steps a program runs on a part of its code, and leaves accesse
   const smaps = lines[2]!.text!
   const code = /r-xp .*lab/
   expect(area(smaps, code, 'Rss')).toBe(520)
-  expect(area(smaps, code, 'Referenced')).toBe(4 * Math.ceil(130 / 6))
+  // Two pages of its own functions, nineteen of the C library's.
+  expect(area(smaps, code, 'Referenced')).toBe(4 * 21)
   // Buffers that it has never written are not touched either: the libraries began two pages of the heap.
   expect(area(smaps, /rw-p 00000000 .*heap/, 'Rss')).toBe(8)
 })
@@ -43,7 +44,7 @@ test('pages that it runs on come back from swap; those that it does not use stay
     '{ ram: 256MiB, swap: [{ size: 256MiB }] }',
   )
   const main = lines[4]!
-  // A fifth of 100 pages of buffers, variables, the heap's first, two of the stack; the others are in swap.
+  // Heads of the tables and the line among 100 pages of buffers, variables, a page of the stack; the others are in swap.
   expect(main.RssAnon).toBeGreaterThanOrEqual(4 * 20)
   expect(main.VmSwap).toBeGreaterThanOrEqual(4 * 70)
   expect(main.minflt + main.majflt).toBe(0)
@@ -97,6 +98,35 @@ test('read() brings its bytes to the buffer that the program has: swapped out, t
   expect(faults[2]).toBe(0)
   expect(faults[5]).toBe(16)
   expect(faults[6]).toBe(0)
+})
+
+test('the buffer begins in the last page of the variables, which nothing else uses', () => {
+  const { lines } = lab(
+    `
+  - touch: { area: bss, access: write, from: 512KiB, length: 60KiB }
+  - createFile: { as: f, size: 1MiB, fs: tmpfs }
+  - madvise: { area: bss, from: 512KiB, length: 60KiB, advice: pageout }
+  - madvise: { area: data, advice: pageout }
+  - sleep: 100ms
+  - read: { file: f }
+`,
+    '{ ram: 256MiB, swap: [{ size: 256MiB }] }',
+  )
+  expect(lines[5]!.minflt + lines[5]!.majflt).toBe(16)
+})
+
+test('steps of one label are one: the program looks before and after them, not between, and that takes its time', () => {
+  const { lines } = lab(`
+  - { label: a, mmap: { as: a, length: 4KiB } }
+  - { label: b, munlockall: {} }
+  - { label: b, munlockall: {} }
+  - munlockall: {}
+`)
+  const gap = (at: number): number => lines[at]!.ms - lines[at - 1]!.ms
+  expect(gap(1)).toBeGreaterThan(0.4)
+  expect(gap(2)).toBeLessThan(0.05)
+  expect(gap(3)).toBeLessThan(0.05)
+  expect(lines[1]!.us).toBeLessThan(1)
 })
 
 test('a program without such a buffer reads without one', () => {
