@@ -7,7 +7,14 @@ import { has_program } from '../kernel/drivers/initrd'
 import { own_code, own_look, own_pages, own_stack, run_on } from '../kernel/entry/run'
 import { exit_to_user_mode } from '../kernel/entry/syscall'
 import type { Kernel } from '../kernel/kernel'
-import { charge_user, need_resched, signal_pending, task_blocked } from '../kernel/task'
+import {
+  charge_user,
+  need_resched,
+  signal_pending,
+  sleep_interruptible,
+  task_blocked,
+  WAIT_SLEEP,
+} from '../kernel/task'
 import { before, vmstatChange } from './measure'
 import * as own from './measuringProgram'
 import type { Context, Outcome } from './operations'
@@ -35,7 +42,7 @@ function* looked(c: Context, operation: Running): Running {
   const named = task.running?.step.label !== undefined
   if (task.running !== null && begins_line(task)) {
     yield* runOn(k, own.print(k))
-    if (named) yield* work(k, own.PRINT_NS + own.walk_ns(k))
+    if (named) yield* printed(k)
     const { vmstat } = before(k, task.row)
     yield* runOn(k, own.enter(k))
     if (named) yield* work(k, own.ENTER_NS + own.walk_ns(k))
@@ -72,6 +79,18 @@ function ends_line({ running, work }: LabTask): boolean {
 
 function faults({ k, task }: Context): { min: number; maj: number } {
   return { min: k.task.min_flt[task.row]!, maj: k.task.maj_flt[task.row]! }
+}
+
+/** The line fills the buffer of the serial line; the program sleeps until its rest has gone out, too. */
+function* printed(k: Kernel): Generator<undefined, void, undefined> {
+  yield* work(k, own.PRINT_NS)
+  const until = k.var.now + own.DRAIN_NS * (k.config.slowdown ?? 1)
+  while (k.var.now < until) {
+    sleep_interruptible(k, until, WAIT_SLEEP, 0, 'n_tty_write')
+    yield
+    if (signal_pending(k, k.var.current)) exit_to_user_mode(k)
+  }
+  yield* work(k, own.LOOK_NS + own.walk_ns(k))
 }
 
 /** The program has work to do for so long; who is to run meanwhile does, as at the end of an interrupt. */
