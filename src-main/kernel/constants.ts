@@ -40,6 +40,8 @@ export const PG_hugetlb = 1 << 24
 export const PG_isolated = 1 << 25
 /** On a per-CPU free list. */
 export const PG_pcp = 1 << 26
+/** mm.flags: its memory is (as good as) gone, the OOM killer may choose others. */
+export const MMF_OOM_SKIP = 1 << 21
 export const PG_ORDER_SHIFT = 27
 
 // ---- page-table entries: 24 bits of pfn (or swap slot, or table row) above 8 bits of flags

@@ -90,6 +90,8 @@ export interface Vars {
   step: number
   /** When the running task's slice is over. */
   slice_end: number
+  /** The scheduler runs it: what takes long may stop and be gone on with later. */
+  in_slice: boolean
   timer_seq: number
   task_head: number
   task_tail: number
@@ -238,6 +240,7 @@ function initial_vars(): Vars {
     current: 0,
     step: 0,
     slice_end: 0,
+    in_slice: false,
     timer_seq: 0,
     task_head: 0,
     task_tail: 0,

@@ -9,6 +9,7 @@
 import type { TraceEvent } from '@shared/protocol'
 import { assert } from '@shared/assert'
 import {
+  PF_EXITING,
   PF_NO_SETAFFINITY,
   PF_OOM_VICTIM,
   string_id,
@@ -134,9 +135,10 @@ export function need_resched(k: Kernel): boolean {
   return k.var.now >= k.var.slice_end || k.cpu.need_resched[k.var.cpu + 1] !== 0
 }
 
-/** True when the running task went to sleep (or died) inside the call: go back to the scheduler. */
+/** True when the running task went to sleep inside the call, or is on its way out: go back to the scheduler. */
 export function task_blocked(k: Kernel): boolean {
-  return k.task.state[k.var.current] !== TASK_RUNNING
+  const t = k.var.current
+  return k.task.state[t] !== TASK_RUNNING || (k.task.flags[t]! & PF_EXITING) !== 0
 }
 
 /** An interrupt takes `ns` while a task runs or the CPU idles: nobody's time but the machine's. */

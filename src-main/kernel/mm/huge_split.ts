@@ -26,6 +26,7 @@ import { deferred_split_huge_page, undo_deferred_split } from './deferred_split'
 import { __split_huge_pmd, compound_ref_count, HPAGE_PMD_NR } from './huge_memory'
 import { mem_cgroup_split } from './memcontrol'
 import { rmap_walk } from './rmap'
+import { is_gathered } from './mmu_gather'
 import { isolate_lru_page, lru_cache_add, release_page } from './swap'
 
 const COMPOUND = PG_head | PG_tail | (15 << PG_ORDER_SHIFT)
@@ -38,7 +39,7 @@ export function split_huge_page(k: Kernel, pfn: number): boolean {
   const page = k.page
   const flags = page.flags[pfn]!
   assert((flags & PG_head) !== 0, 'split_huge_page: not a head')
-  if ((flags & (PG_writeback | PG_swapcache)) !== 0) {
+  if ((flags & (PG_writeback | PG_swapcache)) !== 0 || is_gathered(k, pfn)) {
     k.vmstat[C.thp_split_page_failed]!++
     return false
   }

@@ -45,6 +45,7 @@ import {
 import { drain_obj_stock } from './memcg_kmem'
 import { mem_cgroup_id_get_online, mem_cgroup_put } from './memcg_tree'
 import { other_victims, out_of_memory } from './oom_kill'
+import { cond_resched, gives_way_to_dying } from './preempt'
 import { call_time } from './page_io'
 import { folio_nr_pages, lru_add_drain_all } from './swap'
 import { nr_swap_pages, vm_swap_full } from './swapfile'
@@ -197,8 +198,10 @@ export function try_charge_memcg(k: Kernel, memcg: number, gfp: number, nr_pages
     if (!mem_cgroup_oom(k, over, gfp, nr_pages)) return no_memory(k, memcg, gfp, nr_pages)
     passed_oom = true
     retries = MAX_RECLAIM_RETRIES
+    // The others exit where reclaim gives way to them.
+    if (gives_way_to_dying(k)) continue
     if (!dying(k, t) || other_victims(k, over, t)) {
-      // Linux retries, and the others exit while it reclaims; here the call goes on, and the task sleeps meanwhile.
+      // They sleep, or are another CPU's: the call goes on, and the task sleeps meanwhile.
       memcg_event(k, over, MEMCG_MAX)
       if (!dying(k, t)) schedule_timeout(k, JIFFY_NS, 'mem_cgroup_oom', TSK_MEMSTALL)
       return force(k, memcg, nr_pages)
@@ -245,6 +248,14 @@ function reclaim(k: Kernel, memcg: number, nr_pages: number): number {
 function mem_cgroup_oom(k: Kernel, memcg: number, gfp: number, nr_pages: number): boolean {
   if (nr_pages > 1 << PAGE_ALLOC_COSTLY_ORDER) return false
   memcg_event(k, memcg, MEMCG_OOM)
+  return mem_cgroup_out_of_memory(k, memcg, gfp, nr_pages)
+}
+
+/** True when memory will come: somebody dies, or has meanwhile. */
+function mem_cgroup_out_of_memory(k: Kernel, memcg: number, gfp: number, nr_pages: number): boolean {
+  // mutex_lock_killable(&oom_lock) gives way.
+  cond_resched(k)
+  if (k.memcg.max[memcg]! - k.memcg.usage[memcg]! >= nr_pages) return true
   return dying(k, k.var.current) || out_of_memory(k, gfp, 0, memcg)
 }
 
@@ -332,8 +343,10 @@ export function mem_cgroup_set_max(k: Kernel, memcg: number, max: number): void 
       continue
     }
     memcg_event(k, memcg, MEMCG_OOM)
+    if (!mem_cgroup_out_of_memory(k, memcg, GFP_KERNEL, 1)) return
+    if (gives_way_to_dying(k)) continue
     // The victim exits when it runs; the write goes on from there (mem_cgroup_oom_exit).
-    if (out_of_memory(k, GFP_KERNEL, 0, memcg)) waiting_writes(k)[memcg] = k.var.current
+    waiting_writes(k)[memcg] = k.var.current
     return
   }
   delete waiting_writes(k)[memcg]

@@ -27,8 +27,9 @@ import {
 import { buffer_busy, invalidate_bh_lrus } from './buffer'
 import { ksm_migrate_page } from './ksm_stable'
 import { free_page } from './page_alloc'
+import { is_gathered } from './mmu_gather'
 import { page_vma_mapped, rmap_walk } from './rmap'
-import { putback_lru_page } from './swap'
+import { is_orphan, putback_lru_page } from './swap'
 import { swap_cache_store } from './swap_space'
 import { swap_area_of } from './swapfile'
 
@@ -41,7 +42,13 @@ export function migrate_page(k: Kernel, from: number, to: number): boolean {
   const flags = page.flags[from]!
   assert((flags & PG_isolated) !== 0 && page.flags[to] === 0, 'migrate_page: not isolated, or no free target')
   charge(k, COST.migrate_page)
-  if ((flags & UNMOVABLE) !== 0 || held_by_buffers(k, from) || !move_ptes(k, from, to)) {
+  if (
+    (flags & UNMOVABLE) !== 0 ||
+    held_by_buffers(k, from) ||
+    is_orphan(k, from) ||
+    is_gathered(k, from) ||
+    !move_ptes(k, from, to)
+  ) {
     k.vmstat[C.pgmigrate_fail]!++
     return false
   }

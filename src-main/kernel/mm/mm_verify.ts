@@ -33,6 +33,7 @@ import {
   PTRS,
   PUD_SIZE,
 } from '../arch/x86/pgtable'
+import { exit_gathers, exit_removes_areas } from './exit_mmap'
 import { vma_kernel_pagesize } from './hugetlb'
 import { verify_hugetlb } from './hugetlb_verify'
 import { verify_maple } from './maple_tree'
@@ -59,19 +60,31 @@ export function verify_mm(k: Kernel): void {
     // Looking areas up remembers the last one: a check leaves no trace.
     const last = k.mm.vma_cache[mm]!
     verify_areas(k, mm, found)
-    verify_maple(k, mm)
+    if (!exit_removes_areas(k, mm)) verify_maple(k, mm)
     verify_tables(k, mm, found)
     k.mm.vma_cache[mm] = last
   }
   assert(found.tables === k.vmstat[C.nr_page_table_pages], 'verify_mm: nr_page_table_pages')
+  verify_gathers(k)
   verify_anon_vmas(k)
   verify_rmap(k, found)
   verify_hugetlb(k)
 }
 
+/** Exits under way hold the pages that they have gathered, and nobody else does. */
+function verify_gathers(k: Kernel): void {
+  const held = new Uint8Array(k.page.meta.high)
+  for (const [mm, tlb] of Object.entries(exit_gathers(k))) {
+    assert(k.mm.exit_stage[Number(mm)] !== 0, 'verify_mm: a gather of nobody')
+    for (const pfn of tlb.pages) if (pfn > 0) held[pfn]!++
+  }
+  for (let pfn = 1; pfn < k.page.meta.high; pfn++)
+    if (k.page.gathered[pfn] !== held[pfn]) assert(false, 'verify_mm: gathered pages')
+}
+
 function live_mms(k: Kernel): number[] {
   const list: number[] = []
-  for (let mm = 1; mm < k.mm.meta.high; mm++) if (k.mm.mm_users[mm]! > 0) list.push(mm)
+  for (let mm = 1; mm < k.mm.meta.high; mm++) if (k.mm.mm_users[mm]! > 0 || k.mm.exit_stage[mm] !== 0) list.push(mm)
   return list
 }
 
@@ -96,7 +109,7 @@ function verify_areas(k: Kernel, mm: number, found: Found): void {
   }
   assert(k.mm.vma_tail[mm] === prev && k.mm.map_count[mm] === count, 'verify_mm: map_count')
   assert(k.mm.total_vm[mm] === pages, 'verify_mm: total_vm')
-  assert(k.mm.locked_vm[mm] === locked, 'verify_mm: locked_vm')
+  assert(exit_removes_areas(k, mm) || k.mm.locked_vm[mm] === locked, 'verify_mm: locked_vm')
 }
 
 /** Every anon_vma knows how many areas are its own and how many anon_vmas are its children (a root is its own child). */

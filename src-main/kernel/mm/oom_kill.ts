@@ -14,6 +14,7 @@ import { dump_stack } from './dump_stack'
 import { int_div } from '../lib/math'
 import {
   __GFP_FS,
+  MMF_OOM_SKIP,
   PF_EXITING,
   PF_KTHREAD,
   PF_OOM_VICTIM,
@@ -55,8 +56,6 @@ import { total_swap_pages } from './swapfile'
 import { zap_page_range } from './zap'
 
 export const OOM_SCORE_ADJ_MIN = -1000
-/** mm.flags: its memory is (as good as) gone, others may be chosen. */
-export const MMF_OOM_SKIP = 1 << 21
 const OOM_REAPER_DELAY_NS = 2_000_000_000
 
 /** One run of the killer. */
@@ -120,10 +119,10 @@ function select_bad_process(k: Kernel, oc: OomControl): number {
   let most = -Infinity
   for (const t of oom_tasks(k, oc)) {
     charge(k, COST.oom_task)
-    const mm = k.task.mm[t]!
     if (oom_unkillable_task(k, t)) continue
-    if (is_oom_victim(k, t) && mm !== 0) {
-      if ((k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) continue
+    if (is_oom_victim(k, t)) {
+      const mm = oom_mm(k, t)
+      if (mm === 0 || (k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) continue
       return ABORT
     }
     if (oom_task_origin(k) === t) return t
@@ -133,6 +132,11 @@ function select_bad_process(k: Kernel, oc: OomControl): number {
     most = points
   }
   return chosen
+}
+
+/** signal->oom_mm: a victim's memory, when it is on its way out too; 0 when it is gone. */
+function oom_mm(k: Kernel, t: number): number {
+  return k.task.mm[t]! || k.task.exit_mm[t]!
 }
 
 /** The task whose swapoff needs the memory; 0 when none does. */
@@ -313,14 +317,20 @@ export function earlier_kill_pending(k: Kernel, ms: number, nr: number): boolean
   return Object.values(oom_vars(k).pending).some((kill) => kill.ms === ms && kill.kills[0]! < nr)
 }
 
-/** do_exit gave the victim's memory back: `freed` pages. Tells the engine of the kill. */
-export function exit_oom_victim(k: Kernel, t: number, freed: number): void {
+/** A victim on its way out, or the reaper, gave `freed` of its pages back. */
+export function oom_victim_freed(k: Kernel, t: number, freed: number): void {
+  const { pending } = oom_vars(k)
+  const kill = pending[t]
+  if (kill !== undefined) pending[t] = { ...kill, freed_kB: kill.freed_kB + freed * 4 }
+}
+
+/** The victim's memory is back. Tells the engine of the kill. */
+export function exit_oom_victim(k: Kernel, t: number): void {
   const vars = oom_vars(k)
   vars.reap = vars.reap.filter((r) => r.task !== t)
-  const kill = vars.pending[t]
-  if (kill === undefined) return
+  const oom = vars.pending[t]
+  if (oom === undefined) return
   delete vars.pending[t]
-  const oom: OomKill = { ...kill, freed_kB: kill.freed_kB + freed * 4 }
   const text = `killed ${oom.name} (${oom.pid}), ${oom.freed_kB} kB came back`
   trace(k, { kind: 'oom_kill', text, pid: oom.pid, name: oom.name, value: oom.freed_kB, oom })
   mem_cgroup_oom_exit(k)
@@ -345,7 +355,7 @@ export function oom_reaper_step(k: Kernel): boolean {
     return true
   }
   vars.reap = vars.reap.filter((r) => r !== due)
-  const mm = k.task.mm[due.task]!
+  const mm = oom_mm(k, due.task)
   if (mm === 0 || (k.mm.flags[mm]! & MMF_OOM_SKIP) !== 0) return false
   const before = k.vmstat[C.pgfree]!
   for (let vma = k.mm.vma_head[mm]!; vma !== 0; vma = k.vma.next[vma]!) {
@@ -354,9 +364,7 @@ export function oom_reaper_step(k: Kernel): boolean {
     if ((flags & (VM_HUGETLB | VM_PFNMAP)) !== 0 || (!anonymous && (flags & VM_SHARED) !== 0)) continue
     zap_page_range(k, vma, k.vma.vm_start[vma]!, k.vma.vm_end[vma]!)
   }
-  const pending = vars.pending[due.task]
-  if (pending !== undefined)
-    vars.pending[due.task] = { ...pending, freed_kB: pending.freed_kB + (k.vmstat[C.pgfree]! - before) * 4 }
+  oom_victim_freed(k, due.task, k.vmstat[C.pgfree]! - before)
   k.mm.flags[mm]! |= MMF_OOM_SKIP
   printk(
     k,

@@ -3,9 +3,9 @@
  * retry while that helps, and in the end ask the OOM killer.
  *
  * Linux: mm/page_alloc.c (__alloc_pages_slowpath and what it calls).
- * Simplified: cpusets and zonelist updates cannot change under us. After an OOM kill Linux goes on retrying until the
- * victim gave its memory back; here a call runs to completion, so the page comes from the reserves at once and the task
- * sleeps the jiffy in which the victim exits.
+ * Simplified: cpusets and zonelist updates cannot change under us. After an OOM kill the request tries again until the
+ * victim has given its memory back, which it does where reclaim gives way to it; a victim that sleeps or is another CPU's
+ * cannot run inside the call, so the page comes from the reserves then and the task sleeps the jiffy in which it exits.
  */
 import {
   fatal_signal_pending,
@@ -50,7 +50,7 @@ import { unreserve_highatomic_pageblock } from './fallback'
 import { out_of_memory } from './oom_kill'
 import { get_page_from_freelist, gfp_migratetype, gfp_zone, preferred_zone, prep_new_page } from './page_alloc'
 import { drain_all_pages, PAGE_ALLOC_COSTLY_ORDER } from './pcp'
-import { cond_resched } from './preempt'
+import { cond_resched, gives_way_to_dying } from './preempt'
 import { show_mem } from './show_mem'
 import { nr_swap_pages } from './swapfile'
 import { try_to_free_pages, wakeup_kswapd } from './vmscan'
@@ -286,7 +286,7 @@ function may_oom(k: Kernel, gfp: number, order: number, oom: { killed: boolean }
   if (order > PAGE_ALLOC_COSTLY_ORDER) return 0
   if ((gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)) !== 0 || gfp_zone(gfp) < ZONE_NORMAL) return 0
   oom.killed = out_of_memory(k, gfp, order) || (gfp & __GFP_NOFAIL) !== 0
-  if (!oom.killed || is_oom_victim(k, k.var.current)) return 0
+  if (!oom.killed || is_oom_victim(k, k.var.current) || gives_way_to_dying(k)) return 0
   if (k.var.current !== 0) schedule_timeout(k, JIFFY_NS, 'out_of_memory')
   pfn = get_page_from_freelist(k, gfp, order, ALLOC_NO_WATERMARKS)
   if (pfn === 0) oom.killed = false

@@ -1,16 +1,18 @@
 /**
- * Where a long call gives way: kernel threads that work for memory and disks run here, before the call goes on.
+ * Where a long call gives way: kernel threads that work for memory and disks, and tasks that were killed, run here before
+ * the call goes on.
  *
  * Linux: cond_resched of kernel/sched/core.c, which long loops call; who is to run, and for how long, is fair.c's (a
- * wake-up that preempts, or the tick). Simplified: only kswapd, kcompactd, kblockd, the flusher and the threads of RCU run inside
- * another task's call; others wait for its end.
+ * wake-up that preempts, or the tick). Simplified: only kswapd, kcompactd, kblockd, the flusher, the threads of RCU and
+ * tasks on their way out run inside another task's call; others wait for its end.
  */
-import { PF_KTHREAD, TASK_RUNNING, type Kernel } from '../kernel'
+import { PF_EXITING, PF_KTHREAD, TASK_RUNNING, type Kernel } from '../kernel'
 import { kblockd_step } from '../block/blk_mq'
 import { COST } from '../costs'
 import {
   charge,
   deactivate_task,
+  fatal_signal_pending,
   kthread_sleep,
   psi_task_change,
   sched_slice,
@@ -27,6 +29,16 @@ import { rcu_gp_kthread_step, rcu_note_context_switch } from '../rcu/tree'
 import { run_ksoftirqd, tick_in_call } from '../rcu/softirq'
 
 type Step = (k: Kernel) => boolean
+/** How a killed task ends, a piece at a time, and what is left to do when its CPU has turned away: sched/exit.ts tells. */
+interface Exit {
+  readonly step: Step
+  readonly finish: (k: Kernel) => void
+}
+let exit: Exit | null = null
+export function set_exit(work: Exit): void {
+  exit = work
+}
+
 const STEPS = {
   kblockd: kblockd_step,
   kswapd: kswapd_step,
@@ -45,8 +57,31 @@ export function cond_resched(k: Kernel): void {
   update_curr(k, row, current)
   const slice_over = k.cpu.ran[row]! > sched_slice(k, row, current)
   if (k.cpu.need_resched[row] === 0 && !slice_over) return
-  const next = best_thread(k, row, current)
-  if (next !== null) give_way(k, row, threads(k)[next], STEPS[next])
+  const next = best_task(k, row, current)
+  if (next === 0) return
+  give_way(k, row, next, step_of(k, next))
+  exit?.finish(k)
+}
+
+/**
+ * Whether somebody dies on this CPU who could go on while the running task, in the middle of a call, waits for the memory:
+ * the call may try again and again then, as in Linux.
+ */
+export function gives_way_to_dying(k: Kernel): boolean {
+  const current = k.var.current
+  if (current === 0 || (k.task.flags[current]! & PF_KTHREAD) !== 0 || k.task.state[current] !== TASK_RUNNING)
+    return false
+  for (let t = k.cpu.rq_head[k.var.cpu + 1]!; t !== 0; t = k.task.rq_next[t]!)
+    if (t !== current && is_dying(k, t)) return true
+  return false
+}
+function is_dying(k: Kernel, t: number): boolean {
+  return fatal_signal_pending(k, t) || (k.task.flags[t]! & PF_EXITING) !== 0
+}
+
+function step_of(k: Kernel, t: number): Step {
+  const name = NAMES.find((known) => threads(k)[known] === t)
+  return name === undefined ? exit!.step : STEPS[name]
 }
 
 /**
@@ -74,18 +109,21 @@ function wake_due(k: Kernel): void {
   }
 }
 
-/** The thread that is furthest behind, if the running task is ahead of it. */
-function best_thread(k: Kernel, row: number, current: number): (typeof NAMES)[number] | null {
-  let best: (typeof NAMES)[number] | null = null
+/** Of those who may run inside a call, the one that is furthest behind, if the running task is ahead of it. */
+function best_task(k: Kernel, row: number, current: number): number {
+  let best = 0
   let least = k.task.vruntime[current]!
-  for (const name of NAMES) {
-    const t = threads(k)[name]
-    if (t === 0 || k.task.on_rq[t] === 0 || k.task.state[t] !== TASK_RUNNING || k.task.cpu[t] !== row - 1) continue
-    if (k.task.vruntime[t]! >= least) continue
-    best = name
+  for (let t = k.cpu.rq_head[row]!; t !== 0; t = k.task.rq_next[t]!) {
+    if (t === current || k.task.vruntime[t]! >= least || k.task.state[t] !== TASK_RUNNING) continue
+    if (!runs_inside(k, t)) continue
+    best = t
     least = k.task.vruntime[t]!
   }
   return best
+}
+function runs_inside(k: Kernel, t: number): boolean {
+  if ((k.task.flags[t]! & PF_KTHREAD) === 0) return exit !== null && is_dying(k, t)
+  return NAMES.some((name) => threads(k)[name] === t)
 }
 
 /** Lets a runnable thread of this CPU work until it sleeps or its slice is over. */

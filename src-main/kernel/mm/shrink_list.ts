@@ -36,6 +36,7 @@ import { split_huge_page } from './huge_split'
 import { count_memcg_events, count_reclaim_events, mem_cgroup_swap_full } from './memcontrol'
 import { memcg_event, MEMCG_SWAP_FAIL } from './memcg_stat'
 import { lru_gen_enabled } from './lru_gen'
+import { is_gathered } from './mmu_gather'
 import { blk_poll } from './page_io'
 import { wakeup_flusher_threads } from './page_writeback'
 import { __remove_mapping, PAGE_ACTIVATE, PAGE_CLEAN, PAGE_SUCCESS, pageout } from './pageout'
@@ -55,6 +56,7 @@ import {
   folio_nr_pages,
   folio_zone,
   free_released,
+  is_orphan,
   isolate_lru_page,
   lru_add_drain,
   lru_note_cost,
@@ -125,7 +127,7 @@ function isolate_lru_folios(k: Kernel, nr_to_scan: number, memcg: number, sc: Sc
 export function move_folios_to_lru(k: Kernel, list: readonly number[]): number {
   let nr_moved = 0
   for (const pfn of list) {
-    if (!folio_evictable(k, pfn)) {
+    if (!folio_evictable(k, pfn) || is_orphan(k, pfn)) {
       putback_lru_page(k, pfn)
       continue
     }
@@ -250,6 +252,8 @@ function shrink_folio(
   ignore_references: boolean,
 ): Verdict {
   const { flags, mapping } = k.page
+  // Its last user has exited since it was isolated.
+  if (is_orphan(k, pfn)) return Verdict.Keep
   if (!folio_evictable(k, pfn)) return Verdict.Activate
   if (!sc.may_unmap && page_mapcount(k, pfn) !== 0) return Verdict.Keep
   // A walk of page tables tried to promote it meanwhile.
@@ -312,6 +316,8 @@ function shrink_folio(
     }
   }
   if ((flags[pfn]! & PG_private) !== 0 && !anon && !try_to_free_buffers(k, pfn)) return Verdict.Activate
+  // folio_ref_freeze: an exit under way holds it.
+  if (anon && is_gathered(k, pfn)) return Verdict.Keep
   if (anon && (flags[pfn]! & (PG_swapbacked | PG_swapcache)) === 0) {
     // Lazily freed, and not written since.
     if ((flags[pfn]! & PG_dirty) !== 0) return Verdict.Keep

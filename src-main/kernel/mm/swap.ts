@@ -39,7 +39,9 @@ import {
 import { list_add, list_add_tail, list_del } from '../lib/list'
 import { zone_of } from './buddy'
 import { undo_deferred_split } from './deferred_split'
+import { compound_ref_count } from './huge_memory'
 import { count_memcg_events, mem_cgroup_uncharge, mod_lruvec_lru_size, parent_lruvec } from './memcontrol'
+import { is_gathered } from './mmu_gather'
 import { free_pages, mod_zone_page_state } from './page_alloc'
 import { folio_inc_refs, lru_gen_add_folio, lru_gen_del_folio, lru_gen_enabled, lru_gen_hot } from './lru_gen'
 import { try_to_free_swap } from './swapfile'
@@ -322,9 +324,18 @@ export function isolate_lru_page(k: Kernel, pfn: number, reclaiming = false): bo
   k.page.flags[pfn] = (k.page.flags[pfn]! & ~PG_lru) | PG_isolated
   return true
 }
-/** Puts an isolated page back through the batch. */
+/** An anonymous page whose last entry went while it was isolated: whoever holds it is its last user. */
+export function is_orphan(k: Kernel, pfn: number): boolean {
+  const flags = k.page.flags[pfn]!
+  if ((flags & (PG_anon | PG_swapcache)) !== PG_anon || k.page.mapcount[pfn] !== 0 || k.page.mapping[pfn] === 0)
+    return false
+  return (flags & PG_head) === 0 || compound_ref_count(k, pfn) === 0
+}
+
+/** Puts an isolated page back through the batch; one that nobody uses any more is freed. */
 export function putback_lru_page(k: Kernel, pfn: number): void {
   k.page.flags[pfn]! &= ~PG_isolated
+  if (is_orphan(k, pfn) && !is_gathered(k, pfn)) return free_released(k, pfn)
   lru_cache_add(k, pfn)
 }
 /** The last user of a page is gone: off the lists, uncharged, back to the allocator (__folio_put). */

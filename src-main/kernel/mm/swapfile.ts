@@ -280,7 +280,7 @@ function try_to_reclaim_swap(k: Kernel, slot: number): boolean {
   if (pfn <= 0 || !try_to_free_swap(k, pfn)) return false
   const flags = k.page.flags[pfn]!
   const held = (flags & PG_isolated) !== 0 && (flags & PG_lru) === 0
-  if (k.page.mapcount[pfn] === 0 && !held) release_page(k, pfn)
+  if (k.page.mapcount[pfn] === 0 && !held && k.page.gathered[pfn] === 0) release_page(k, pfn)
   return true
 }
 

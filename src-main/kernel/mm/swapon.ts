@@ -161,7 +161,7 @@ function try_to_unuse(k: Kernel, area: number): boolean {
     const pfn = k.swap.cache[slot]!
     if (pfn <= 0) continue
     folio_wait_nested(k, pfn)
-    if (try_to_free_swap(k, pfn) && k.page.mapcount[pfn] === 0) release_page(k, pfn)
+    if (try_to_free_swap(k, pfn) && k.page.mapcount[pfn] === 0 && k.page.gathered[pfn] === 0) release_page(k, pfn)
   }
   for (let slot = from + 1; slot <= to; slot++) if ((k.swap.map[slot]! & ~SWAP_HAS_CACHE) !== 0) return false
   return true

@@ -18,6 +18,7 @@ import {
   MIN_NR_GENS,
   nr_pages_at,
 } from './lru_gen'
+import { nr_exit_mmaps } from './exit_mmap'
 import { folio_nr_pages, folio_zone } from './swap'
 
 export function verify_lru_gen(k: Kernel, on_list: Uint8Array, sums: number[], zones: Float64Array): void {
@@ -80,7 +81,8 @@ function verify_list(
 
 /** Every address space is on the list of its owner's cgroup. */
 function verify_mm_lists(k: Kernel): void {
-  let listed = 0
+  // Those that are torn down have left theirs.
+  let listed = nr_exit_mmaps(k)
   for (let row = 1; row < k.lru_gen.meta.high; row++) {
     let prev = 0
     for (let mm = k.lru_gen.mm_head[row]!; mm !== 0; prev = mm, mm = k.mm.lru_gen_next[mm]!) {

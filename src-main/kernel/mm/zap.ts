@@ -55,22 +55,32 @@ export function unmap_single_vma(
   const from = Math.max(start, k.vma.vm_start[vma]!)
   const to = Math.min(end, k.vma.vm_end[vma]!)
   if (from >= to) return
-  if ((k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0) return __unmap_hugepage_range(k, tlb, vma, from, to)
-  for (let addr = from; addr < to;) {
-    const pud = pud_offset(k, tlb.mm, addr)
-    if (pud === 0 || k.pt.entry[pud] === 0) {
-      // Nothing below this PUD entry (or PGD entry).
-      addr = (Math.floor(addr / PUD_SIZE) + 1) * PUD_SIZE
-      continue
-    }
-    const next = Math.min(to, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
-    const pmd = pmd_offset(k, tlb.mm, addr)
-    const entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
-    if (entry !== 0) zap_pmd(k, tlb, vma, pmd, addr, next, details)
-    // zap_pmd_range gives way after each table: what unmapping leaves behind (nodes of the swap cache) is freed meanwhile.
-    cond_resched_rcu(k)
-    addr = next
+  for (let addr = from; addr < to;) addr = zap_next(k, tlb, vma, addr, to, details)
+}
+
+/** Takes away what is mapped from `addr` to the end of its table, or `to`; where to go on. */
+export function zap_next(
+  k: Kernel,
+  tlb: MmuGather,
+  vma: number,
+  addr: number,
+  to: number,
+  details?: ZapDetails,
+): number {
+  if ((k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0) {
+    __unmap_hugepage_range(k, tlb, vma, addr, to)
+    return to
   }
+  const pud = pud_offset(k, tlb.mm, addr)
+  // Nothing below this PUD entry (or PGD entry).
+  if (pud === 0 || k.pt.entry[pud] === 0) return (Math.floor(addr / PUD_SIZE) + 1) * PUD_SIZE
+  const next = Math.min(to, (Math.floor(addr / PMD_SIZE) + 1) * PMD_SIZE)
+  const pmd = pmd_offset(k, tlb.mm, addr)
+  const entry = pmd === 0 ? 0 : k.pt.entry[pmd]!
+  if (entry !== 0) zap_pmd(k, tlb, vma, pmd, addr, next, details)
+  // zap_pmd_range gives way after each table: what unmapping leaves behind (nodes of the swap cache) is freed meanwhile.
+  cond_resched_rcu(k)
+  return next
 }
 
 function zap_pmd(

@@ -6,7 +6,7 @@
  * concerns it. A slice ends with the step, with the next timer, when the task sleeps, or when a woken task is to run.
  */
 import { M } from '@shared/counters'
-import { PF_KTHREAD, STEP_NS, TASK_RUNNING, type Kernel, JIFFY_NS } from '../kernel'
+import { PF_EXITING, PF_KTHREAD, STEP_NS, TASK_RUNNING, type Kernel, JIFFY_NS } from '../kernel'
 import { COST } from '../costs'
 import { timer_first, timer_next_ns } from '../lib/timer'
 import {
@@ -16,6 +16,7 @@ import {
   SCHED_MIN_GRANULARITY_NS,
   sched_slice,
   signal_pending,
+  task_blocked,
   update_curr,
   TIMER_BIO,
   TIMER_WAKE,
@@ -24,7 +25,7 @@ import {
   NR_PSI_COUNTS,
 } from '../task'
 import { kthread_step } from './kthread'
-import { release_dead_tasks } from './exit'
+import { release_dead_tasks, run_exit } from './exit'
 import { get_signal } from './signal'
 import { run_timer } from './timer'
 import { load_balance } from './balance'
@@ -143,11 +144,14 @@ function run_slice(k: Kernel, programs: Programs, row: number, start: number, li
   cpu.exec_start[row] = began
   task.run_delay[t]! += Math.max(0, began - task.wake_ns[t]!)
   k.var.slice_end = Math.max(limit, began + 1)
+  k.var.in_slice = true
   if ((task.flags[t]! & PF_KTHREAD) !== 0) kthread_step(k, t)
+  else if ((task.flags[t]! & PF_EXITING) !== 0) run_exit(k)
   else {
     if (signal_pending(k, t)) get_signal(k)
-    if (task.state[t] === TASK_RUNNING) programs.step(k, t)
+    if (!task_blocked(k)) programs.step(k, t)
   }
+  k.var.in_slice = false
   if (k.var.now === began) charge(k, COST.syscall)
   cpu.now[row] = k.var.now
   count_ticks(k, row, entered, k.var.now)

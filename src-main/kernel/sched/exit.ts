@@ -1,11 +1,11 @@
 /**
- * The end of a task: its memory and files go at once, its row stays as a zombie until the parent waits for it.
+ * The end of a task: its memory and files go, piece by piece, then its row stays as a zombie until the parent waits for it.
  *
  * Linux: kernel/exit.c (do_exit, exit_mm, forget_original_parent, release_task, do_wait).
  */
 import { assert } from '@shared/assert'
 import { C } from '@shared/counters'
-import { TASK_DEAD, TASK_ZOMBIE, PF_EXITING, PF_KTHREAD, type Kernel } from '../kernel'
+import { TASK_DEAD, TASK_RUNNING, TASK_ZOMBIE, PF_EXITING, PF_KTHREAD, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { timer_del } from '../lib/timer'
 import {
@@ -13,6 +13,7 @@ import {
   detach_pid,
   find_task_by_pid,
   is_oom_victim,
+  need_resched,
   send_signal,
   SIGCHLD,
   signal_pending,
@@ -26,23 +27,52 @@ import { ECHILD, EINTR, ERESTARTSYS, WNOHANG } from '../uapi'
 import { exit_files } from '../mm/file_table'
 import { put_task_stack } from '../mm/kernel_stack'
 import { lru_gen_migrate_mm } from '../mm/lru_gen_mm'
-import { mmput } from '../mm/mm_struct'
-import { exit_oom_victim } from '../mm/oom_kill'
+import { mmput_begin, mmput_step } from '../mm/mm_struct'
+import { exit_oom_victim, oom_victim_freed } from '../mm/oom_kill'
 import { sync_mm_rss } from '../mm/rss_stat'
 import { add_child, del_child, put_task_files, put_task_struct_rcu_user } from './fork'
 
-/** The running task ends with a wait status (`exit(n)` is n << 8, a signal its number). */
+/**
+ * The running task ends with a wait status (`exit(n)` is n << 8, a signal its number): as far as it comes before somebody
+ * else is to run. The scheduler lets it go on from there, and nothing else is done in its name.
+ */
 export function do_exit(k: Kernel, code: number): void {
+  exit_begin(k, code)
+  run_exit(k)
+}
+
+/** Its end has begun; the pieces are exit_step's. */
+export function exit_begin(k: Kernel, code: number): void {
   const t = k.var.current
   const task = k.task
-  assert(t !== 0 && (task.flags[t]! & PF_EXITING) === 0, 'do_exit: nobody, or twice')
+  assert(t !== 0 && (task.flags[t]! & PF_EXITING) === 0, 'exit_begin: nobody, or twice')
   charge(k, COST.exit)
   task.flags[t]! |= PF_EXITING
   task.exit_code[t] = code
-  const before = k.vmstat[C.pgfree]!
   sync_mm_rss(k, task.mm[t]!)
   exit_mm(k, t)
-  if (is_oom_victim(k, t)) exit_oom_victim(k, t, k.vmstat[C.pgfree]! - before)
+}
+
+/** Goes on with the running task's end until it is over or somebody else is to run. */
+export function run_exit(k: Kernel): void {
+  do exit_step(k)
+  while (k.task.state[k.var.current] === TASK_RUNNING && !(k.var.in_slice && need_resched(k)))
+}
+
+/** The next piece of it. */
+export function exit_step(k: Kernel): void {
+  const t = k.var.current
+  const mm = k.task.exit_mm[t]!
+  if (mm === 0) return exit_rest(k, t)
+  const before = k.vmstat[C.pgfree]!
+  if (mmput_step(k, mm)) k.task.exit_mm[t] = 0
+  if (is_oom_victim(k, t)) oom_victim_freed(k, t, k.vmstat[C.pgfree]! - before)
+}
+
+/** What comes after the memory. */
+function exit_rest(k: Kernel, t: number): void {
+  const task = k.task
+  if (is_oom_victim(k, t)) exit_oom_victim(k, t)
   exit_files(k, t)
   put_task_files(k, t)
   delete k.var.program[t]
@@ -62,7 +92,7 @@ function exit_mm(k: Kernel, t: number): void {
     k.mm.owner[mm] = next_owner(k, mm)
     lru_gen_migrate_mm(k, mm)
   }
-  mmput(k, mm)
+  if (mmput_begin(k, mm)) k.task.exit_mm[t] = mm
 }
 function next_owner(k: Kernel, mm: number): number {
   for (let t = k.var.task_head; t !== 0; t = k.task.list_next[t]!) if (k.task.mm[t] === mm) return t

@@ -4,10 +4,21 @@
  * Linux: kernel/signal.c (get_signal, force_sig_fault). Simplified: a handler takes its time and changes nothing; pending
  * signals of a kind are not counted.
  */
-import { TASK_RUNNING, TASK_STOPPED, type Kernel } from '../kernel'
+import { PF_EXITING, TASK_STOPPED, type Kernel } from '../kernel'
 import { COST } from '../costs'
-import { charge, deactivate_task, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTSTP, WAIT_STOPPED } from '../task'
-import { do_exit } from './exit'
+import {
+  charge,
+  deactivate_task,
+  SIGCHLD,
+  SIGCONT,
+  SIGKILL,
+  SIGSTOP,
+  SIGTSTP,
+  task_blocked,
+  WAIT_STOPPED,
+} from '../task'
+import { set_exit } from '../mm/preempt'
+import { exit_begin, exit_step, release_dead_tasks, run_exit } from './exit'
 
 const SIGURG = 23
 const SIGWINCH = 28
@@ -16,10 +27,15 @@ const SIGTTOU = 22
 
 /** Delivers what is pending to the running task; it may be stopped or gone afterwards. */
 export function get_signal(k: Kernel): void {
+  if (deliver(k)) run_exit(k)
+}
+
+/** True when one of them ends the task. */
+function deliver(k: Kernel): boolean {
   const t = k.var.current
-  while (k.task.state[t] === TASK_RUNNING) {
+  while (!task_blocked(k)) {
     const sig = dequeue_signal(k, t)
-    if (sig === 0) return
+    if (sig === 0) return false
     charge(k, COST.signal_deliver)
     if (sig !== SIGKILL && sig !== SIGSTOP && signal_handled(k, t, sig)) continue
     if (sig === SIGCHLD || sig === SIGURG || sig === SIGWINCH || sig === SIGCONT) continue
@@ -27,12 +43,23 @@ export function get_signal(k: Kernel): void {
       k.task.state[t] = TASK_STOPPED
       k.task.wait_kind[t] = WAIT_STOPPED
       deactivate_task(k, t)
-      return
+      return false
     }
-    do_exit(k, sig)
-    return
+    exit_begin(k, sig)
+    return true
   }
+  return false
 }
+
+/** Who was killed may die inside another task's call, where that gives way. */
+set_exit({
+  step: (k) => {
+    if ((k.task.flags[k.var.current]! & PF_EXITING) !== 0) exit_step(k)
+    else deliver(k)
+    return false
+  },
+  finish: release_dead_tasks,
+})
 
 /** SIGKILL first, then the lowest number. */
 function dequeue_signal(k: Kernel, t: number): number {

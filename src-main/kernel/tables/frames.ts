@@ -1,7 +1,7 @@
 /** Columns of the tables. Frames, zones, free lists and what reclaim keeps for its lists. */
 import type { TableSpec } from '../lib/arena'
 
-/** struct page: 29 bytes a frame. A frame is on at most one list, so buddy, pcp, LRU and slab lists share the two links. */
+/** struct page: 30 bytes a frame. A frame is on at most one list, so buddy, pcp, LRU and slab lists share the two links. */
 export const PAGE = {
   flags: 'i32',
   next: 'i32',
@@ -17,6 +17,8 @@ export const PAGE = {
   private: 'i32',
   /** Multi-gen LRU: generation, references and list (mm/lru_gen.ts). */
   lru_gen: 'u8',
+  /** Teardowns that have gathered it and will let go of it (mm/mmu_gather.ts): until then it is not free. */
+  gathered: 'u8',
 } as const satisfies TableSpec
 
 /** Row = zone + 1. */

@@ -49,6 +49,10 @@ export const MM = {
   maple: 'i32',
   /** Program file (row of `file`): /proc/PID/exe. */
   exe_file: 'i32',
+  /** How far its teardown is (mm/exit_mmap.ts), and the area and address that it goes on at. */
+  exit_stage: 'u8',
+  exit_vma: 'i32',
+  exit_addr: 'f64',
   obj: ['i32', 4],
   /** On the list of the cgroup `lru_gen_memcg` - 1 for walks of page tables; it ran since the last of them. */
   lru_gen_next: 'i32',

@@ -26,6 +26,8 @@ export const TASK = {
   /** Status of the child that wait4 returned last. */
   exit_status: 'i32',
   exit_signal: 'i32',
+  /** The address space that it tears down on its way out. */
+  exit_mm: 'i32',
   oom_score_adj: 'i16',
   start_ns: 'f64',
   // scheduler: run queue links, virtual time, last CPU, when it may run again

@@ -218,7 +218,9 @@ describe('limits', () => {
     )
     expect(kills(r)).toEqual(['c', 'b'])
     expect(Number(text(r, '/t memory.current'))).toBeLessThanOrEqual(16 * 2 ** 20)
-    expect([field(r, '/t memory.events', 'oom'), field(r, '/t memory.events', 'oom_kill')]).toEqual([2, 2])
+    expect(field(r, '/t memory.events', 'oom_kill')).toBe(2)
+    // The write asks the killer again and again until the tick lets the victim run: 1229 times on the measured machine.
+    expect(field(r, '/t memory.events', 'oom')).toBeGreaterThan(2)
   })
 
   it('memory.max with swap goes to swap; swap.max bounds it, then the killer comes', () => {
