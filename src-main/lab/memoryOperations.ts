@@ -214,6 +214,7 @@ function* touch(c: Context, a: ArgumentsOf<'touch'>): Running {
       between,
     })
     if (signal !== null) return { result: signal }
+    if (need_resched(c.k)) yield
   }
   yield* between()
   return {}

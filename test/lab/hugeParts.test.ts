@@ -116,12 +116,13 @@ describe('khugepaged', () => {
         '  - mmap: { as: p, length: 4MiB, align: 2MiB }\n  - touch: { area: p, access: write }\n' +
         '  - { label: on, writeFile: { path: /sys/kernel/mm/transparent_hugepage/enabled, text: always } }\n' +
         '  - { label: again, writeFile: { path: /sys/kernel/mm/transparent_hugepage/enabled, text: madvise } }\n' +
-        '  - madvise: { area: p, advice: hugepage }\n  - { label: s, sleep: 1s }\n',
+        '  - madvise: { area: p, advice: hugepage }\n  - sleep: 1s\n' +
+        `  - { label: s, readFile: { path: ${KHUGEPAGED}/pages_collapsed } }\n`,
     )
     const of = (label: string) => r.lines.find((line) => line.label === label)!
     // A stack of 16 KiB; the second time it is there.
     expect([total(r, 'nr_kernel_stack', 'on'), total(r, 'nr_kernel_stack', 'again')]).toEqual([16, 0])
-    expect([total(r, 'thp_collapse_alloc', 's'), of('s').meminfo['AnonHugePages']]).toEqual([2, 4096])
+    expect([of('s').text, of('s').meminfo['AnonHugePages']]).toEqual(['2\n', 4096])
   })
   it('counts for each huge page in its way why it left it', () => {
     const r = lab(

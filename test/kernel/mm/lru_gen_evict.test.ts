@@ -309,7 +309,8 @@ steps:
     expect(soon['workingset_restore_anon']).toBe(soon['workingset_refault_anon'])
     // They count as read often from then on: spared when their generation is the oldest, and counted once for that.
     expect(after['workingset_activate_anon']).toBeGreaterThanOrEqual(32)
-    expect(after['workingset_activate_anon']).toBeLessThanOrEqual(soon['workingset_restore_anon']!)
+    // (Twice would be twice as many; the program's own pages come on top.)
+    expect(after['workingset_activate_anon']).toBeLessThan(1.5 * soon['workingset_restore_anon']!)
     // Written over twice: other generations are the oldest by now.
     const [late] = counts('- touch: { area: p, access: write, from: 72MiB, length: 88MiB }') as [Record<string, number>]
     expect(late['pswpin']).toBeGreaterThanOrEqual(64)

@@ -170,8 +170,8 @@ describe('what a task waits in', () => {
 steps:
   - spawn: { as: sleeper, steps: [ { sleep: 100s } ] }
   - spawn: { as: pauser, steps: [ { pause: {} } ] }
-  - spawn: { as: spinner, steps: [ { mmap: { as: a, length: 4MiB } }, { touch: { area: a, access: write, times: 20000 } } ] }
-  - sleep: 10ms
+  - spawn: { as: spinner, steps: [ { mmap: { as: a, length: 4MiB } }, { touch: { area: a, access: write, times: 100000 } } ] }
+  - sleep: 100ms
 ${['sleeper', 'pauser', 'spinner']
   .flatMap((task) => ['wchan', 'stack', 'syscall'].map((name) => `  - readFile: { path: '/proc/{${task}}/${name}' }\n`))
   .join('')}`)
