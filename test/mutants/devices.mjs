@@ -81,7 +81,7 @@ export const DEVICES = [
       [
         'the periodic look takes what is dirty only now',
         'mm/fs_writeback.ts',
-        'queue_io(k, k.var.now - expire_ns(k))',
+        'queue_io(k, dirtied_before(k, work))',
         'queue_io(k, Infinity)',
       ],
       [
@@ -92,16 +92,16 @@ export const DEVICES = [
       ],
       ['a turn may write half of what may be dirty', 'mm/fs_writeback.ts', 'DIRTY_SCOPE = 8', 'DIRTY_SCOPE = 2'],
       [
-        'a file whose turn is used up waits as if it were just dirtied',
+        'a file that was written from its middle is not begun again',
         'mm/fs_writeback.ts',
-        'wb_add(k, inode, written < nr ? B_DIRTY : B_IO)',
-        'wb_add(k, inode, B_DIRTY)',
+        'if (work.left > 0 && !work.cycled) {',
+        'if (work.left > 0 && work.cycled) {',
       ],
       [
         'a range that is written moves the file’s turns',
-        'mm/fs_writeback.ts',
-        '  k.inode.writeback_index[inode] = turn\n',
-        '',
+        'mm/writepages.ts',
+        'k.inode.writeback_index[inode] = turn',
+        'k.inode.writeback_index[inode] = turn * 0',
       ],
       [
         'sync waits for nothing that was written before it',

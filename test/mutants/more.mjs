@@ -235,20 +235,25 @@ export const MORE = [
     'huge pages',
     ['test/kernel/mm/khugepaged.test.ts'],
     [
-      ['khugepaged wants two pages of 512', 'mm/khugepaged.ts', '++none > MAX_PTES_NONE', '++none >= MAX_PTES_NONE'],
-      ['khugepaged gives up at the 256th shared page', 'mm/khugepaged.ts', '++shared > MAX', '++shared >= MAX'],
+      ['khugepaged wants two pages of 512', 'mm/khugepaged.ts', '++none > max_none', '++none >= max_none'],
+      [
+        'khugepaged gives up at the 256th shared page',
+        'mm/khugepaged.ts',
+        '++shared > max_shared',
+        '++shared >= max_shared',
+      ],
       ['khugepaged takes pages that nobody uses', 'mm/khugepaged.ts', 'referenced === 0 || ', ''],
       [
-        'a page leaves the queue and the last one is lost',
-        'mm/huge_memory.ts',
-        'deferred[place - 1] = last\n    k.page.private[last + 1] = place\n',
-        'k.page.private[last + 1] = place\n',
+        'a page that goes stays in the queue',
+        'mm/deferred_split.ts',
+        '  list_del(queues(k), memcg[head]!, links(k), head)\n',
+        '',
       ],
       [
         'MADV_FREE takes what a child shares',
-        'mm/huge_memory.ts',
-        '(entry & PTE_SPECIAL) !== 0 || compound_ref_count(k, pfn) !== 1) return\n  k',
-        '(entry & PTE_SPECIAL) !== 0) return\n  k',
+        'mm/madvise_pages.ts',
+        '(entry & PTE_SPECIAL) !== 0 || compound_ref_count(k, pfn) !== 1',
+        '(entry & PTE_SPECIAL) !== 0',
       ],
       [
         'an area of exactly one huge page gets small ones',
@@ -359,7 +364,7 @@ export const MORE = [
     'proc',
     ['test/kernel/proc/figures.test.ts'],
     [
-      ['0… is read as a decimal', 'entry/sysctl.ts', 'parseInt(word, 8)', 'parseInt(word, 10)'],
+      ['0… is read as a decimal', 'entry/sysctl_parse.ts', '`0o${digits.slice(1)}`', 'digits.slice(1)'],
       [
         'zoneinfo shows marks without their boost',
         'proc/zones.ts',
@@ -368,9 +373,9 @@ export const MORE = [
       ],
       [
         'a short write forgets the numbers after it',
-        'entry/sysctl_plain.ts',
-        "...text_read(k, name).split('\\t').slice(words.length)]",
-        ']',
+        'entry/sysctl_parse.ts',
+        'const values = [...old]',
+        'const values: string[] = []',
       ],
       [
         'VmHWM follows VmRSS down',
@@ -392,9 +397,9 @@ export const MORE = [
       ],
       [
         'drop_caches takes any number',
-        'entry/sysctl.ts',
-        'value < found.min || value > found.max',
-        'value < found.min',
+        'entry/sysctl_parse.ts',
+        'Number(value) < min || Number(value) > max',
+        'Number(value) < min',
       ],
       [
         'smaps counts a page that two tasks map as private',

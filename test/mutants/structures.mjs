@@ -165,7 +165,7 @@ export const STRUCTURES = [
         'MAX_PHYSMEM_BITS_5LEVEL = 46',
       ],
       ['the node’s own data is smaller', 'mm/setup_arch.ts', '43 * PAGE_SIZE', '42 * PAGE_SIZE'],
-      ['the initrd is not kept', 'mm/setup_arch.ts', '  memblock_reserve(block, initrd, block.memory[1]!.end)\n', ''],
+      ['the initrd is not kept', 'mm/setup_arch.ts', '  memblock_reserve(block, initrd, end)\n', ''],
     ],
   ),
   ...of(
@@ -213,8 +213,8 @@ export const STRUCTURES = [
       [
         'mem= is in bytes, whatever its unit',
         'e820.ts',
-        'parseInt(param.slice(4), 10) * unit',
-        'parseInt(param.slice(4), 10)',
+        "Number(digits) * 1024 ** ' kmgt'.indexOf((unit || ' ').toLowerCase())",
+        "Number(digits) * (unit === 'x' ? 2 : 1)",
       ],
       ['a machine may be smaller than its kernel', 'e820.ts', 'Math.max(SMALLEST, ', 'Math.max(1, '],
       [
