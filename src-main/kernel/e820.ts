@@ -5,6 +5,7 @@
  * Linux: arch/x86/kernel/e820.c (e820__memory_setup, parse_memopt). A PC's firmware says so: an i440FX with its RAM split
  * on GiB borders.
  */
+import { words } from './boot_params'
 import { PAGE_SIZE } from './constants'
 
 const GiB = 2 ** 30
@@ -45,15 +46,16 @@ export function memory_map({ ram, bootParams }: MapConfig): FrameRange[] {
     { start: HIGH_START, end: low_end - ACPI_PAGES },
   ]
   if (spanned_bytes(ram) > ram) map.push({ start: FRAME_4G, end: Math.floor(spanned_bytes(ram) / PAGE_SIZE) })
-  const limit = mem_limit(bootParams)
+  const params = words({ bootParams })
+  const limit = mem_limit(params)
   const left = map.filter(({ start }) => start < limit).map(({ start, end }) => ({ start, end: Math.min(end, limit) }))
-  return memmap_ranges(bootParams).reduce(without, left)
+  return memmap_ranges(params).reduce(without, left)
 }
 
 /** `memmap=64M$256M`: so much from there is not to be used as RAM (`#`: ACPI's, `!`: persistent memory). */
 function memmap_ranges(params: readonly string[]): FrameRange[] {
-  const values = params.flatMap((p) => p.split(/\s+/)).filter((param) => param.startsWith('memmap='))
-  return values
+  return params
+    .filter((param) => param.startsWith('memmap='))
     .flatMap((param) => param.slice('memmap='.length).split(','))
     .flatMap((text) => {
       const [, size, at] = /^(\w+)[$#!](\w+)$/.exec(text) ?? []
@@ -79,7 +81,7 @@ function memparse(text = ''): number | null {
 
 /** Frames that `mem=` leaves, of several the smallest; Infinity without it. A machine's kernel needs what it lies in itself. */
 function mem_limit(params: readonly string[]): number {
-  const given = params.flatMap((p) => p.split(/\s+/)).filter((param) => /^mem=\d+[KMGkmg]?$/.test(param))
+  const given = params.filter((param) => /^mem=\d+[KMGkmg]?$/.test(param))
   return Math.min(Infinity, ...given.map(frames_of))
 }
 function frames_of(param: string): number {

@@ -28,6 +28,7 @@ import { KMEM_CACHE, KMEM_CACHE_CPU, SLAB } from './tables/slab'
 import { SWAP, ZBUD, SWAP_INFO, SWAP_CLUSTER, SWAP_SLOTS } from './tables/swap'
 import { TASK } from './tables/task'
 
+import { boot_psi } from './boot_params'
 import { spanned_bytes } from './e820'
 
 export * from './constants'
@@ -139,6 +140,8 @@ export function open_kernel(config: MachineConfig) {
     arena,
     /** pgtable_l5_enabled: page tables have five levels. */
     la57: config.la57 === true && !config.bootParams.includes('no5lvl'),
+    /** There are pressure files. */
+    pressure: boot_psi(config),
     page: open_table(arena, 'page', frames + 1, PAGE),
     /** One row per pageblock of 512 frames (row = pfn >> 9, from 0). */
     pageblock: open_table(arena, 'pageblock', (frames >> PAGEBLOCK_ORDER) + 2, { migratetype: 'u8', skip: 'u8' }),

@@ -49,8 +49,8 @@ const NAMES = Object.keys(STEPS) as (keyof typeof STEPS & keyof Threads)[]
 
 export function cond_resched(k: Kernel): void {
   cond_resched_rcu(k)
+  if (!runs_a_call(k)) return
   const current = k.var.current
-  if (current === 0 || (k.task.flags[current]! & PF_KTHREAD) !== 0 || k.task.state[current] !== TASK_RUNNING) return
   wake_due(k)
   const row = k.var.cpu + 1
   if (k.cpu.nr_running[row]! < 2) return
@@ -68,12 +68,15 @@ export function cond_resched(k: Kernel): void {
  * the call may try again and again then, as in Linux.
  */
 export function gives_way_to_dying(k: Kernel): boolean {
-  const current = k.var.current
-  if (current === 0 || (k.task.flags[current]! & PF_KTHREAD) !== 0 || k.task.state[current] !== TASK_RUNNING)
-    return false
+  if (!runs_a_call(k)) return false
   for (let t = k.cpu.rq_head[k.var.cpu + 1]!; t !== 0; t = k.task.rq_next[t]!)
-    if (t !== current && is_dying(k, t)) return true
+    if (t !== k.var.current && is_dying(k, t)) return true
   return false
+}
+/** A task, no kernel thread, is in the middle of a call, and not asleep there. */
+function runs_a_call(k: Kernel): boolean {
+  const t = k.var.current
+  return t !== 0 && (k.task.flags[t]! & PF_KTHREAD) === 0 && k.task.state[t] === TASK_RUNNING
 }
 function is_dying(k: Kernel, t: number): boolean {
   return fatal_signal_pending(k, t) || (k.task.flags[t]! & PF_EXITING) !== 0

@@ -70,11 +70,7 @@ function wait_writeback(k: Kernel, pfn: number): void {
  */
 export function filemap_write_and_wait(k: Kernel, inode: number): void {
   if (k.inode.nr_dirty[inode]! > 0) do_writepages(k, inode, 0, MAX_INDEX)
-  for (let index = 0; k.inode.nr_writeback[inode]! > 0; index++) {
-    index = xa_find(k, inode, index, MAX_INDEX, 'writeback')
-    if (index < 0) return
-    wait_writeback(k, xa_load(k, inode, index))
-  }
+  filemap_fdatawait_range(k, inode, 0, MAX_INDEX)
 }
 /** __filemap_fdatawrite_range: begins to write pages `first` … `last`; where its turns of writeback go on stays. */
 export function file_write_range(k: Kernel, inode: number, first: number, last: number): void {
@@ -89,8 +85,13 @@ export function file_flush(k: Kernel, inode: number): void {
 /** file_write_and_wait_range. */
 export function file_write_and_wait_range(k: Kernel, inode: number, first: number, last: number): void {
   file_write_range(k, inode, first, last)
-  for (let index = xa_find(k, inode, first, last, 'writeback'); index >= 0;) {
-    wait_writeback(k, xa_load(k, inode, index))
+  filemap_fdatawait_range(k, inode, first, last)
+}
+/** Waits for the writes of pages `first` … `last`, in order. */
+function filemap_fdatawait_range(k: Kernel, inode: number, first: number, last: number): void {
+  for (let index = first - 1; k.inode.nr_writeback[inode]! > 0;) {
     index = xa_find(k, inode, index + 1, last, 'writeback')
+    if (index < 0) return
+    wait_writeback(k, xa_load(k, inode, index))
   }
 }

@@ -23,6 +23,7 @@ import {
   PAGE_SIZE,
   type Kernel,
 } from '../kernel'
+import { words } from '../boot_params'
 import { COST } from '../costs'
 import { row_alloc, row_free } from '../lib/arena'
 import { charge, kthread_sleep, threads, wake_kthread } from '../task'
@@ -93,7 +94,7 @@ export function zswap_param(k: Kernel, name: keyof typeof ZSWAP_DEFAULTS): numbe
 }
 /** zswap.NAME=VALUE on the command line. */
 export function zswap_init(k: Kernel): void {
-  for (const param of k.config.bootParams.flatMap((p) => p.split(/\s+/))) {
+  for (const param of words(k.config)) {
     const match = /^zswap\.(\w+)=(\w+)$/.exec(param)
     if (match === null || !(match[1]! in ZSWAP_DEFAULTS)) continue
     const text = match[2]!

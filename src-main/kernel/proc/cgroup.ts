@@ -3,7 +3,6 @@
  * shows is in cgroup_memory.ts. Linux: kernel/cgroup/cgroup.c, kernel/cgroup/rstat.c. Simplified: of all controllers only
  * memory does anything; cpu.stat counts the tasks that live.
  */
-import { boot_psi } from '../boot_params'
 import type { Kernel } from '../kernel'
 import {
   cgroup_attach,
@@ -198,8 +197,8 @@ function freeze(text: string): number {
 }
 
 function files_of(k: Kernel, m: number): Readonly<Record<string, CgroupFile>> {
-  const pressure = boot_psi(k.config) ? PRESSURE : {}
-  const memory = boot_psi(k.config) ? MEMORY_PRESSURE : {}
+  const pressure = k.pressure ? PRESSURE : {}
+  const memory = k.pressure ? MEMORY_PRESSURE : {}
   if (m === 0) return { ...COMMON, ...pressure, ...ROOT, ...ROOT_MEMORY, ...memory }
   if ((controllers(k, m) & MEMORY_BIT) === 0) return { ...COMMON, ...CHILD, ...pressure }
   return { ...COMMON, ...CHILD, ...pressure, ...MEMORY, ...memory }

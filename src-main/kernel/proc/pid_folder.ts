@@ -83,6 +83,11 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
   const text = (read: () => string | number, mode = 0o444, write?: (text: string) => number): FileNode =>
     mine(k, t, read, mode, write)
   const mm = k.task.mm[t]!
+  const bytes = (pread: FileNode['pread'], mode = 0o400, write?: (text: string) => number): FileNode => ({
+    ...text(() => '', mode, write),
+    read: undefined,
+    pread,
+  })
   const with_mm =
     (show: (k: Kernel, mm: number) => string): (() => string) =>
     () =>
@@ -95,20 +100,12 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     environ: text(() => pid_environ(k, t), 0o400),
     status: text(() => pid_status(k, t)),
     attr: attr_folder(k, t),
-    auxv: {
-      ...text(() => '', 0o400),
-      read: undefined,
-      pread: (at, length) => auxv_read(k, mm, at, length),
-    },
-    mem: {
-      ...text(
-        () => '',
-        0o600,
-        () => mem_write(mm),
-      ),
-      read: undefined,
-      pread: (at, length) => mem_read(k, mm, at, length),
-    },
+    auxv: bytes((at, length) => auxv_read(k, mm, at, length)),
+    mem: bytes(
+      (at, length) => mem_read(k, mm, at, length),
+      0o600,
+      () => mem_write(mm),
+    ),
     // AVX-512 alone would have something to say.
     arch_status: text(() => ''),
     cpu_resctrl_groups: text(() => 'res:\nmon:\n'),
@@ -154,7 +151,7 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     },
     smaps: text(with_mm(pid_smaps)),
     smaps_rollup: text(() => (mm === 0 ? -ESRCH : pid_smaps_rollup(k, mm))),
-    pagemap: { ...text(() => '', 0o400), read: undefined, pread: (at, length) => pagemap_read(k, mm, at, length) },
+    pagemap: bytes((at, length) => pagemap_read(k, mm, at, length)),
     wchan: text(() => pid_wchan(k, t)),
     schedstat: text(() => pid_schedstat(k, t)),
     cpuset: text(() => '/\n'),

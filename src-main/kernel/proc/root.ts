@@ -1,5 +1,4 @@
 /** The files and folders directly below /proc, but for those of processes. Linux: fs/proc/root.c and who registers there. */
-import { boot_psi } from '../boot_params'
 import { cmdline_text } from '../cmdline'
 import type { Kernel } from '../kernel'
 import { modules_text } from '../drivers/modules'
@@ -87,7 +86,7 @@ export function root_files(k: Kernel, self: number, effects: boolean): Readonly<
   const files: Record<string, Node> = {
     mounts: link('self/mounts'),
     net: link('self/net'),
-    ...(boot_psi(k.config) ? { pressure: pressure_folder(k) } : {}),
+    ...(k.pressure ? { pressure: pressure_folder(k) } : {}),
     sys: sysctl_folder(k, effects),
     'sysrq-trigger': { ...file(() => 0), read: undefined, mode: 0o200, write: (text) => sysrq_write(k, text, self) },
     sysvipc: folder({ msg: file(() => SYSVIPC_MSG), sem: file(() => SYSVIPC_SEM), shm: file(() => SYSVIPC_SHM) }),
