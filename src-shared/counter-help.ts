@@ -331,6 +331,8 @@ const ROWS: Readonly<Record<CounterName, readonly [text: string, source: string]
   walk_cycles: ['Cycles spent in page-table walks.', 'arch/x86/mm/tlb.c'],
   allocstall_ns: ['Time that tasks spent in direct reclaim.', 'mm/vmscan.c'],
   syscalls: ['System calls.', 'arch/x86/entry/common.c'],
+  buddy_split: ['Free blocks halved to give out a smaller one.', 'mm/page_alloc.c'],
+  buddy_merge: ['Free blocks joined with their buddy.', 'mm/page_alloc.c'],
 }
 
 export function counterHelp(name: CounterName): CounterHelp {

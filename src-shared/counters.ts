@@ -302,6 +302,8 @@ export const MACHINE = [
   ['walk_cycles', 'event', 'cycles'],
   ['allocstall_ns', 'event', 'ns'],
   ['syscalls', 'event', 'count'],
+  ['buddy_split', 'event', 'count'],
+  ['buddy_merge', 'event', 'count'],
 ] as const
 
 export type VmstatName = (typeof VMSTAT)[number][0]

@@ -15,6 +15,9 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 export const MAX_NOTE = 20_000
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64] as const
 
+/** What pressure is made of: the kinds of `memhog`. */
+export const PRESSURE_KINDS = ['anonymous', 'file', 'tmpfs', 'mlock', 'slab', 'fragmentation'] as const
+
 export const commandSchema = z.discriminatedUnion('type', [
   // time
   z.object({ type: z.literal('setSpeed'), speed: z.union([z.number().min(0.25).max(64), z.literal('max')]) }),
@@ -31,6 +34,8 @@ export const commandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('branch'), ms }),
   // history: answered with { samples: ArrayBuffer-backed Float64Array[] without processes }
   z.object({ type: z.literal('history'), from: ms, to: ms, points: z.number().int().min(1).max(20000) }),
+  /** Samples with the slab caches alone, from the recording: at most so many between two instants. */
+  z.object({ type: z.literal('slabHistory'), from: ms, to: ms, points: z.number().int().min(1).max(500) }),
   z.object({ type: z.literal('events'), from: ms, to: ms }),
   // machine
   z.object({ type: z.literal('scenarios') }),
@@ -63,8 +68,10 @@ export const commandSchema = z.discriminatedUnion('type', [
     type: z.literal('pressure'),
     mib: z.number().min(0).optional(),
     percent: z.number().min(0).max(200).optional(),
-    kind: z.enum(['anonymous', 'file', 'tmpfs', 'mlock']),
+    kind: z.enum(PRESSURE_KINDS),
     rateMibPerS: z.number().positive().optional(),
+    /** All is given back after so long; never when left out or 0. */
+    seconds: z.number().min(0).max(86_400).optional(),
   }),
   /** A new swap area of `bytes` on its own device (or a file of the root file system), or an old one back in use. */
   z.object({
@@ -186,6 +193,30 @@ export interface Walk {
   readonly page_size: number
   readonly result: string
 }
+/** What a page fault did; the kernel's log of faults has the place in this list. */
+export const FAULT_KINDS = [
+  'other',
+  'zeroed page',
+  'zero page',
+  'file',
+  'file, copied',
+  'file, shared',
+  'swap-in',
+  'copy on write',
+  'made writable',
+  'huge page',
+  'hugetlb page',
+  'spurious',
+] as const
+/** A finished page fault. `us`: from the exception until the access went on, simulated; `pfn` 0 where it is not one frame's. */
+export interface WatchFault {
+  readonly ms: number
+  readonly address: number
+  readonly what: (typeof FAULT_KINDS)[number]
+  readonly major: boolean
+  readonly us: number
+  readonly pfn: number
+}
 export interface WatchProcess {
   readonly kind: 'process'
   readonly ms: number
@@ -194,6 +225,8 @@ export interface WatchProcess {
   readonly status: string
   readonly areas: readonly WatchArea[]
   readonly walk: Walk | null
+  /** Its last page faults, the newest first. */
+  readonly faults: readonly WatchFault[]
 }
 /** What a frame is used for: the value of `use` is the place in this list. */
 export const FRAME_USES = [
@@ -220,11 +253,15 @@ export interface WatchPhysical {
   readonly ms: number
   readonly from: number
   readonly count: number
-  /** One byte a frame each: FRAME_USES, place in `owners` + 1 (0: nobody), order of its block, migrate type. */
+  /**
+   * One byte a frame each: FRAME_USES, place in `owners` + 1 (0: nobody), order of its block, migrate type, and age: which
+   * fifth of the anonymous (1 newest … 5 reclaimed next) or file pages (6 … 10) it is in, 0 on no list.
+   */
   readonly use: Uint8Array
   readonly owner: Uint8Array
   readonly order: Uint8Array
   readonly migratetype: Uint8Array
+  readonly age: Uint8Array
   readonly owners: readonly { readonly pid: number; readonly name: string }[]
 }
 export interface WatchFrame {

@@ -143,10 +143,17 @@ function pressure(m: Machine, command: CommandOf<'pressure'>): Result {
   const name = `${PRESSURE_NAME}-${command.kind}`.slice(0, 15)
   const held = taskNamed(k, name)
   if (bytes === 0) {
-    if (held !== 0) send_signal(k, held, 9)
+    // Files outlive who made them: it removes them itself.
+    if (held !== 0 && command.kind === 'slab') set_program_params(k, held, { size: 0 })
+    else if (held !== 0) send_signal(k, held, 9)
     return done
   }
-  const params: Params = { size: Math.round(bytes), rate: (command.rateMibPerS ?? 0) * 2 ** 20, kind: command.kind }
+  const params: Params = {
+    size: Math.round(bytes),
+    rate: (command.rateMibPerS ?? 0) * 2 ** 20,
+    kind: command.kind,
+    for: (command.seconds ?? 0) * 1000,
+  }
   if (held !== 0) {
     set_program_params(k, held, params)
     return { ok: true, value: { pids: [k.task.pid[held]] } }

@@ -23,7 +23,8 @@ export function ignoreSuperseded(error: unknown): void {
 }
 
 type Of = { readonly of: 'written' | 'opened' }
-function fileOf(s: Session): Of | null {
+/** The recording that holds what is shown; null when there is none. */
+export function fileOf(s: Session): Of | null {
   if (s.live === null && s.opened !== null) return { of: 'opened' }
   return isRecording(s) ? { of: 'written' } : null
 }

@@ -26,7 +26,7 @@ import { MM, VMA, MAPLE, ANON_VMA, AVC, KSM_RMAP_ITEM, KSM_STABLE_NODE, PT } fro
 import { RCU_DATA, RCU_STATE, TIMER, PSI, CPU } from './tables/sched'
 import { KMEM_CACHE, KMEM_CACHE_CPU, SLAB } from './tables/slab'
 import { SWAP, ZBUD, SWAP_INFO, SWAP_CLUSTER, SWAP_SLOTS } from './tables/swap'
-import { TASK } from './tables/task'
+import { FAULT_LOG, TASK } from './tables/task'
 
 import { boot_psi } from './boot_params'
 import { spanned_bytes } from './e820'
@@ -175,6 +175,8 @@ export function open_kernel(config: MachineConfig) {
     rcu_state: open_table(arena, 'rcu_state', 2, RCU_STATE),
     pid: open_table(arena, 'pid', 1 << 22, { task: 'i32' }),
     task: open_table(arena, 'task', 1 << 16, TASK),
+    /** The last faults of each task (row = task). */
+    fault_log: open_table(arena, 'fault_log', 1 << 16, FAULT_LOG),
     mm: open_table(arena, 'mm', 1 << 16, MM),
     /** Translation caches of each CPU (row = cpu + 1): one block of words, laid out by arch/x86/tlb.ts. */
     tlb: open_table(arena, 'tlb', cpus, { word: ['i32', 8192] }),

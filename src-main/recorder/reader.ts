@@ -30,6 +30,8 @@ export interface Reader {
   neighbour(ms: number, step: 1 | -1): number | null
   /** Machine series between two instants, at most `points` of them. */
   series(from: number, to: number, points: number): Float64Array[]
+  /** The same with the rows of the slab caches. */
+  slabs(from: number, to: number, points: number): Float64Array[]
   readonly events: Events
   /** The last lines of the kernel's log at an instant. */
   log(to: number): string[]
@@ -62,12 +64,12 @@ export function openReader(db: Database): Reader {
     return (statement.all({ from, t }) as Row[]).filter((row) => row[width] === 0)
   }
 
-  function whole(row: Row): Float64Array {
+  function whole(row: Row, slabsOnly = false): Float64Array {
     const t = row[0] as number
     const parts = [
-      rowsAt(processes, t, PROC.length),
+      slabsOnly ? [] : rowsAt(processes, t, PROC.length),
       rowsAt(slabs, t, SLAB.length),
-      rowsAt(buddies, t, BUDDY.length),
+      slabsOnly ? [] : rowsAt(buddies, t, BUDDY.length),
     ] as const
     const widths = [PROC.length, SLAB.length, BUDDY.length]
     const data = new Float64Array(
@@ -79,6 +81,12 @@ export function openReader(db: Database): Reader {
       for (const cells of rows) for (let c = 0; c < widths[i]!; c++) data[place++] = numberOf(cells[c])
     })
     return data
+  }
+
+  /** Every so many samples are at most `points` between two instants. */
+  function stride(from: number, to: number, points: number): number {
+    const count = db.prepare('SELECT count(*) FROM sample WHERE ms BETWEEN ? AND ?').pluck().get(from, to) as number
+    return Math.max(1, Math.ceil(count / points))
   }
 
   return {
@@ -107,13 +115,19 @@ export function openReader(db: Database): Reader {
       return db.prepare(sql).pluck().get(ms) as number | null
     },
     series(from, to, points) {
-      const count = db.prepare('SELECT count(*) FROM sample WHERE ms BETWEEN ? AND ?').pluck().get(from, to) as number
-      const every = Math.max(1, Math.ceil(count / points))
+      const every = stride(from, to, points)
       const rows = db
         .prepare(`SELECT ${seriesColumns} FROM sample WHERE ms BETWEEN ? AND ? AND t % ? = 0 ORDER BY ms LIMIT ?`)
         .raw()
         .iterate(from, to, every, 2 * points + KEYFRAME_EVERY) as IterableIterator<Row>
       return Array.from(rows, (row) => fillSeries(new Float64Array(HEADER.length + SERIES_NAMES.length), row, 0, 0, 0))
+    },
+    slabs(from, to, points) {
+      const rows = db
+        .prepare(`SELECT t, ${seriesColumns} FROM sample WHERE ms BETWEEN ? AND ? AND t % ? = 0 ORDER BY ms LIMIT ?`)
+        .raw()
+        .all(from, to, stride(from, to, points), points) as Row[]
+      return rows.map((row) => whole(row, true))
     },
     events: openEvents(db),
     log(to) {

@@ -36,6 +36,7 @@ export interface Questions {
   sampleAt: { ask: Of & { ms: number }; answer: ReturnType<Reader['sampleAt']> }
   neighbour: { ask: Of & { ms: number; step: 1 | -1 }; answer: number | null }
   series: { ask: Of & { from: number; to: number; points: number }; answer: Float64Array[] }
+  slabs: { ask: Of & { from: number; to: number; points: number }; answer: Float64Array[] }
   events: { ask: Of & { from: number; to: number }; answer: TraceEvent[] }
   /** When the first process was killed for want of memory. */
   firstKill: { ask: Of; answer: number | null }
@@ -182,6 +183,7 @@ export function recorderHere(): Recorder {
     sampleAt: (of) => reader(of).sampleAt(of.ms),
     neighbour: (of) => reader(of).neighbour(of.ms, of.step),
     series: (of) => reader(of).series(of.from, of.to, of.points),
+    slabs: (of) => reader(of).slabs(of.from, of.to, of.points),
     events: (of) => reader(of).events.between(of.from, of.to),
     firstKill: (of) => reader(of).events.firstKill(),
     log: (of) => reader(of).log(of.to),

@@ -10,7 +10,16 @@ import { charge, find_task_by_pid, sleep_interruptible, WAIT_EVENT, WAIT_SLEEP }
 import { COST } from '../kernel/costs'
 import { proc_write } from '../kernel/proc'
 import { cgroup_make } from '../kernel/proc/cgroup'
-import { EEXIST, MAP_ANONYMOUS, MAP_LOCKED, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE } from '../kernel/uapi'
+import {
+  EEXIST,
+  MADV_DONTNEED,
+  MAP_ANONYMOUS,
+  MAP_LOCKED,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_READ,
+  PROT_WRITE,
+} from '../kernel/uapi'
 
 // ---------------------------------------------------------------- memory
 
@@ -49,6 +58,10 @@ export function map_file(k: Kernel, fd: number, bytes: number): number {
 export function unmap(k: Kernel, at: number, bytes: number): void {
   sys.sys_munmap(k, at, bytes)
 }
+/** Private memory that may be forgotten: the next access finds zeros. */
+export function discard(k: Kernel, at: number, bytes: number): void {
+  sys.sys_madvise(k, at, bytes, MADV_DONTNEED)
+}
 /** Moves the end of the heap up; the address of the new part, or -errno. */
 export function grow_heap(k: Kernel, bytes: number): number {
   const from = sys.sys_brk(k, 0)
@@ -81,6 +94,9 @@ export function truncate(k: Kernel, fd: number, size: number): void {
 }
 export function fsync(k: Kernel, fd: number): void {
   files.sys_fsync(k, fd)
+}
+export function unlink(k: Kernel, path: string): void {
+  files.sys_unlink(k, path)
 }
 export function stat(k: Kernel, path: string): void {
   files.sys_stat(k, path)

@@ -1,5 +1,5 @@
 /** One process from inside: its areas as a bar, and the walk from an address through four tables to a frame. */
-import type { WatchArea, WatchProcess } from '@shared/protocol'
+import type { WatchArea, WatchFault, WatchProcess } from '@shared/protocol'
 
 export interface ProcessDetail {
   readonly pid: number
@@ -8,6 +8,7 @@ export interface ProcessDetail {
   readonly status: string
   readonly smaps: readonly Area[]
   readonly walk: PageWalk | null
+  readonly faults: readonly WatchFault[]
 }
 /** An area of smaps; sizes in kB. */
 export interface Area {
@@ -42,13 +43,14 @@ export interface WalkLevel {
 
 /** What the engine tells of a process, in the words of this view. */
 export function processDetail(data: WatchProcess): ProcessDetail {
-  const { pid, gone, status, areas, walk } = data
+  const { pid, gone, status, areas, walk, faults } = data
   return {
     pid,
     gone,
     status,
     name: /^Name:\s*(.*)$/m.exec(status)?.[1] ?? '',
     smaps: areas.map(areaOf),
+    faults,
     walk: walk && {
       address: walk.address,
       levels: walk.levels.map((level) => ({

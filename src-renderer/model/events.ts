@@ -66,6 +66,23 @@ export function mergeFlags(events: readonly TraceEvent[], xOf: (ms: number) => n
   return flags
 }
 
+/** Events that say the same one after the other. */
+export interface Run {
+  readonly last: TraceEvent
+  readonly first: TraceEvent
+  readonly count: number
+}
+export function runs(events: readonly TraceEvent[]): Run[] {
+  const out: Run[] = []
+  for (const event of events) {
+    const run = out.at(-1)
+    const isSame = run?.last.kind === event.kind && run.last.text === event.text && run.last.pid === event.pid
+    if (run !== undefined && isSame) out[out.length - 1] = { ...run, last: event, count: run.count + 1 }
+    else out.push({ first: event, last: event, count: 1 })
+  }
+  return out
+}
+
 function joined(group: Flag, kind: FlagKind, event: TraceEvent, x: number): Flag {
   const worse = SEVERITY.indexOf(kind) >= SEVERITY.indexOf(group.kind)
   return worse ? { kind, event, count: group.count + 1, x } : { ...group, count: group.count + 1 }

@@ -2,7 +2,7 @@
 import { FRAME_USES, type WatchPhysical } from '@shared/protocol'
 
 export type FrameUse = (typeof FRAME_USES)[number]
-export type MapMode = 'use' | 'lru' | 'owner' | 'order' | 'type'
+export type MapMode = 'use' | 'lru' | 'owner' | 'age' | 'order' | 'type'
 
 export interface Category {
   readonly label: string
@@ -117,6 +117,34 @@ function byOwner(map: WatchPhysical): Painted {
   )
 }
 
+const FIFTHS = ['newest', 'newer', 'middle', 'older', 'goes next'] as const
+const AGE_KINDS = [
+  ['Anonymous', 'mem-anon'],
+  ['File', 'mem-file'],
+] as const
+/** The category of an age byte is the byte less one. */
+const AGES: readonly Category[] = AGE_KINDS.flatMap(([kind, token]) =>
+  FIFTHS.map((fifth, i) => ({ label: `${kind}, ${fifth}`, color: paler(token, 100 - i * 17) })),
+)
+
+/** What lies on the LRU lists, the paler the nearer it is to being reclaimed. */
+function byAge(map: WatchPhysical): Painted {
+  return counted(
+    [...AGES, { label: 'On no list', color: GROUND }, FREE, HOLE],
+    map.age.map((age, i) => {
+      if (age !== 0) return age - 1
+      const value = map.use[i]!
+      return AGES.length + (value === IS_FREE ? 1 : value === IS_HOLE ? 2 : 0)
+    }),
+  )
+}
+
+/** A frame's age in words; empty when it is on no list. */
+export function ageOf({ age, from }: Pick<WatchPhysical, 'age' | 'from'>, pfn: number): string {
+  const value = age[pfn - from] ?? 0
+  return value === 0 ? '' : AGES[value - 1]!.label.split(', ')[1]!
+}
+
 const ORDERS = 11
 function byOrder(map: WatchPhysical): Painted {
   const categories = Array.from({ length: ORDERS }, (_, order) => ({
@@ -162,6 +190,7 @@ function counted(categories: readonly Category[], of: Uint8Array): Painted {
 
 export function painted(map: WatchPhysical, mode: MapMode): Painted {
   if (mode === 'owner') return byOwner(map)
+  if (mode === 'age') return byAge(map)
   if (mode === 'order') return byOrder(map)
   if (mode === 'type') return byType(map)
   return byUse(map, mode === 'lru')

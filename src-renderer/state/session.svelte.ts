@@ -5,6 +5,7 @@
  * views depend on. Live is a replay whose last row is now: `sample` is the newest sample, or the one that was sought.
  */
 import { createContext } from 'svelte'
+import type { CounterName } from '@shared/counters'
 import type {
   Command,
   CrashCapsule,
@@ -22,7 +23,8 @@ import { Rings } from '../client/rings'
 import { mergeEvents } from '../model/events'
 import { usersFromPasswd } from '../model/processTable'
 import { Recent } from '../model/recent'
-import { Sample } from '../model/sample'
+import { machineRate, Sample } from '../model/sample'
+import { rate } from '../model/series'
 import { Notices } from './notices.svelte'
 
 /** `null` means everything since boot. */
@@ -302,6 +304,14 @@ export class Session {
     this.touch()
   }
 
+  /** How often an event of the machine came at the shown instant; of one that was jumped to, from the rows of the charts. */
+  perSecond(name: CounterName): number {
+    void this.version
+    if (this.sample === null) return Number.NaN
+    if (this.previous !== null) return machineRate(this.sample, this.previous, name)
+    return rate(this.series, name)(this.series.rowAt(this.sample.ms))
+  }
+
   private takeLive(sample: Sample): void {
     this.series.push(sample.data)
     this.recent.push(sample)
@@ -320,6 +330,11 @@ export class Session {
   private takeState(state: StateInfo): void {
     this.state = state
     if (state.mode !== 'replay') this.past = null
+    this.touch()
+  }
+
+  /** Something that is shown, but not kept here, has come. */
+  changed(): void {
     this.touch()
   }
 

@@ -128,6 +128,8 @@ describe('the page map', () => {
     expect(textOf('map-legend')).toMatch(/Active\(anon\) 100,000/)
     await page.getByRole('button', { name: 'Owner', exact: true }).click()
     await expect.poll(() => textOf('map-legend')).toMatch(/leakd 1204 100,000/)
+    await page.getByRole('button', { name: 'Age', exact: true }).click()
+    await expect.poll(() => textOf('map-legend')).toMatch(/Anonymous, newest 50,000.*Anonymous, goes next 50,000/)
     const { violations } = await axe.run('[data-testid=view-memory]')
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`)).toEqual([])
   })
@@ -163,6 +165,28 @@ describe('the page map', () => {
   })
 })
 
+test('the fault log says what each fault did, and leads to its address and its frame', async () => {
+  const bridge = await open('processes')
+  const row = (): HTMLElement | null => document.querySelector('[data-testid=process-list] tr[data-key^="1204@"]')
+  await expect.poll(row).not.toBeNull()
+  row()!.dispatchEvent(new MouseEvent('dblclick', { bubbles: true }))
+  await expect.poll(() => textOf('fault-log')).toMatch(/55d0c4b2b000\s*major\s*swap-in\s*112.40\s*0x4002/)
+  await page.getByRole('button', { name: '55d0c4b2b000' }).click()
+  await expect
+    .poll(() => asked(bridge, 'watch'))
+    .toContainEqual(expect.objectContaining({ what: { kind: 'process', pid: 1204, address: 0x55d0_c4b2_b000 } }))
+  await page.getByRole('button', { name: '0x4002' }).click()
+  await expect.element(page.getByTestId('view-memory')).toBeVisible()
+  await expect
+    .poll(() => asked(bridge, 'watch'))
+    .toContainEqual(expect.objectContaining({ what: { kind: 'frame', pfn: 0x4002 } }))
+})
+test('the chart of a cache begins with the recording, not with the window', async () => {
+  const bridge = await open('slab')
+  expect(asked(bridge, 'slabHistory')).toEqual([{ type: 'slabHistory', from: 0, to: 60_000, points: 240 }])
+  await expect.element(page.getByText('No sample of this cache')).not.toBeInTheDocument()
+})
+
 test('Slab sorts by slabtop’s keys and follows the selected cache', async () => {
   const bridge = await open('slab')
   const names = (): string[] =>
@@ -196,6 +220,14 @@ describe('the Lab', () => {
     await expect
       .poll(() => asked(bridge, 'pressure').at(-1))
       .toMatchObject({ kind: 'anonymous', mib: 256, rateMibPerS: 64 })
+    await page.getByRole('button', { name: 'Holes' }).click()
+    const seconds = document.querySelector<HTMLInputElement>('[data-testid=pressure-seconds]')!
+    seconds.value = '30'
+    seconds.dispatchEvent(new Event('input', { bubbles: true }))
+    await expect
+      .poll(() => asked(bridge, 'pressure').at(-1))
+      .toMatchObject({ kind: 'fragmentation', mib: 256, seconds: 30 })
+    expect(asked(bridge, 'pressure')).toContainEqual(expect.objectContaining({ kind: 'anonymous', mib: 0 }))
     await page.getByRole('button', { name: 'Off' }).click()
     await expect.poll(() => asked(bridge, 'pressure').at(-1)).toMatchObject({ mib: 0 })
   })

@@ -8,6 +8,7 @@ import { openUntrusted } from '../../src-main/recorder/check'
 import { recorderHere } from '../../src-main/recorder/recorder'
 import { loadSqlite, type Sqlite } from '../../src-main/recorder/sqlite'
 import { changedRecording } from '../support/changedRecording'
+import { sampleShape } from '../../src-shared/sample'
 import { FAKE_META, fakeSample } from '../support/fakeSample'
 
 const folder = mkdtempSync(join(tmpdir(), 'memscope-recorder-'))
@@ -81,6 +82,12 @@ describe('a recording', () => {
     const series = await recorder.ask('series', { of: 'opened', from: 0, to: 1e9, points: 50 })
     expect(series).toHaveLength(50)
     expect(series[1]![1]).toBe(2000)
+    const slabs = await recorder.ask('slabs', { of: 'opened', from: 0, to: 1e9, points: 50 })
+    expect(slabs.map((data) => data[1])).toEqual(series.map((data) => data[1]))
+    const whole = await recorder.ask('sampleAt', { of: 'opened', ms: 2000 })
+    const [now, then] = [sampleShape(slabs[1]!), sampleShape(whole!)]
+    expect([now.nr_proc, now.nr_slab, now.nr_buddy]).toEqual([0, then.nr_slab, 0])
+    expect(slabs[1]!.subarray(now.slab)).toEqual(whole!.subarray(then.slab, then.buddy))
     await recorder.stop()
   })
 

@@ -5,7 +5,7 @@ import { Rings } from '../../src-renderer/client/rings'
 import { remedies } from '../../src-renderer/model/avert'
 import { csvOf } from '../../src-renderer/model/csv'
 import { extent, rowsToDraw } from '../../src-renderer/model/decimate'
-import { mergeEvents, mergeFlags } from '../../src-renderer/model/events'
+import { mergeEvents, mergeFlags, runs } from '../../src-renderer/model/events'
 import { bytes, clock, count, cpuTime, duration, fixed, mib } from '../../src-renderer/model/format'
 import { nearestEvent } from '../../src-renderer/model/instant'
 import { parseJump } from '../../src-renderer/model/jump'
@@ -186,6 +186,14 @@ describe('events', () => {
   })
 
   test('that would crowd the axis have no flag', () => {
+    // The same again and again is one line in a list.
+    expect(
+      runs([at(0), at(5), at(9, 'oom_kill'), at(12)]).map(({ first, last, count }) => [first.ms, last.ms, count]),
+    ).toEqual([
+      [0, 5, 2],
+      [9, 9, 1],
+      [12, 12, 1],
+    ])
     expect(mergeFlags([at(0, 'exit'), at(50, 'kswapd_sleep')], (ms) => ms)).toEqual([])
   })
 

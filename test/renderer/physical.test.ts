@@ -18,6 +18,7 @@ function memory(): WatchPhysical {
     owner: new Uint8Array(frames),
     order: new Uint8Array(frames),
     migratetype: new Uint8Array(frames).fill(1),
+    age: new Uint8Array(frames),
     owners: [
       { pid: 20, name: 'small' },
       { pid: 10, name: 'large' },
@@ -26,6 +27,9 @@ function memory(): WatchPhysical {
   map.use.fill(use('free'), 0, PAGEBLOCK)
   map.order.fill(9, 0, PAGEBLOCK)
   map.use.fill(use('anonymous, active'), PAGEBLOCK, 2 * PAGEBLOCK)
+  map.age.fill(1, PAGEBLOCK, PAGEBLOCK + 300)
+  map.age.fill(5, PAGEBLOCK + 300, 2 * PAGEBLOCK)
+  map.age.fill(8, 3 * PAGEBLOCK, 3 * PAGEBLOCK + 256)
   map.owner.fill(2, PAGEBLOCK, PAGEBLOCK + 400)
   map.owner.fill(1, PAGEBLOCK + 400, 2 * PAGEBLOCK)
   map.use.fill(use('hole'), 2 * PAGEBLOCK, 3 * PAGEBLOCK)
@@ -52,12 +56,16 @@ describe('the page map', () => {
   })
 
   test('counts every frame once, in every colouring', () => {
-    for (const mode of ['use', 'lru', 'owner', 'order', 'type'] as const) {
+    for (const mode of ['use', 'lru', 'owner', 'age', 'order', 'type'] as const) {
       const { counts } = painted(memory(), mode)
       expect(counts.reduce((a, b) => a + b, 0)).toBe(4 * PAGEBLOCK)
     }
     expect(countOf('use', 'MemFree')).toBe(PAGEBLOCK + 256)
     expect(countOf('lru', 'Active(anon)')).toBe(PAGEBLOCK)
+    expect(countOf('age', 'Anonymous, newest')).toBe(300)
+    expect(countOf('age', 'Anonymous, goes next')).toBe(PAGEBLOCK - 300)
+    expect(countOf('age', 'File, middle')).toBe(256)
+    expect(countOf('age', 'MemFree')).toBe(PAGEBLOCK + 256)
     expect(countOf('order', 'Free, order 9')).toBe(PAGEBLOCK)
     expect(countOf('type', 'Movable, free')).toBe(PAGEBLOCK + 256)
   })

@@ -282,6 +282,7 @@ test('what the engine tells of a process becomes areas and a walk', () => {
       page_size: 4096,
       result: 'PUD entry is empty',
     },
+    faults: [],
   })
   expect(detail).toMatchObject({ name: 'leakd', smaps: [{ sizeKB: 8, rssKB: 4, swapKB: 4, flags: 'rd wr' }] })
   expect(detail.walk?.levels[0]).toEqual({

@@ -17,6 +17,7 @@ import type {
 } from '@shared/protocol'
 import { B, BUDDY, HEADER, P, PROC, SAMPLE_VERSION, SLAB, type ProcColumn, type SlabColumn } from '@shared/sample'
 import { fakeFrame, fakePhysical } from './fakePhysical'
+import { fakeProcess } from './fakeProcess'
 
 const TOTAL_KB = 1_003_128
 const SWAP_KB = 524_284
@@ -649,6 +650,8 @@ export function fakeBridge({ startMs = 0, gap = [47_400, 51_100] }: FakeOptions 
         push({ type: 'sample', data: fakeSample(nowMs) })
         push({ type: 'cost', cost: { cpuPercent: 3.1, rssBytes: 222_298_112, historyBytes: 1_468_006 } })
         return null
+      case 'slabHistory':
+        return { samples: times(0, nowMs - SAMPLE_MS).map((ms) => fakeSample(ms)) }
       case 'history':
         return {
           samples: times(0, nowMs - SAMPLE_MS)
@@ -662,6 +665,8 @@ export function fakeBridge({ startMs = 0, gap = [47_400, 51_100] }: FakeOptions 
       case 'watch':
         if (command.what.kind === 'swap') push({ type: 'watch', id: command.id, data: swapAt(momentAt(nowMs).swap) })
         if (command.what.kind === 'physical') push({ type: 'watch', id: command.id, data: fakePhysical(nowMs) })
+        if (command.what.kind === 'process')
+          push({ type: 'watch', id: command.id, data: fakeProcess(nowMs, command.what.pid) })
         if (command.what.kind === 'frame')
           push({ type: 'watch', id: command.id, data: fakeFrame(nowMs, command.what.pfn) })
         return null

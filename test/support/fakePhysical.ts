@@ -14,6 +14,9 @@ export function fakePhysical(ms: number): WatchPhysical {
   use.fill(FRAME_USES.indexOf('anonymous, active'), KERNEL, KERNEL + LEAK)
   owner.fill(1, KERNEL, KERNEL + LEAK)
   order.fill(0, 0, KERNEL + LEAK)
+  const age = new Uint8Array(FRAMES)
+  age.fill(1, KERNEL, KERNEL + LEAK / 2)
+  age.fill(5, KERNEL + LEAK / 2, KERNEL + LEAK)
   const migratetype = new Uint8Array(FRAMES).fill(1)
   return {
     kind: 'physical',
@@ -24,6 +27,7 @@ export function fakePhysical(ms: number): WatchPhysical {
     owner,
     order,
     migratetype,
+    age,
     owners: [{ pid: LEAK_PID, name: 'leakd' }],
   }
 }

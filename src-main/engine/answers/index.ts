@@ -17,6 +17,7 @@ import {
   openRecording,
   readRecording,
   recordings,
+  slabHistory,
 } from './past'
 import { branch, goLive, pause, play, resume, seek, setSpeed, step } from './time'
 
@@ -33,6 +34,7 @@ const ANSWERS: Answers = {
   goLive,
   branch,
   history,
+  slabHistory,
   events,
   scenarios,
   loadScenario,

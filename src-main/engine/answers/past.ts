@@ -4,7 +4,7 @@ import { openHistory, eventsBetween, seriesBetween } from '../history'
 import { sessionsFolder } from '../../recorder/library'
 import { stand } from '../loop'
 import { isRecording, pushState, type Session } from '../session'
-import { ignoreSuperseded, seek } from '../view'
+import { fileOf, ignoreSuperseded, seek } from '../view'
 import type { RecordingInfo } from '../../recorder/types'
 import { pushHello } from './hello'
 import { restart } from './load'
@@ -16,6 +16,13 @@ export async function history(s: Session, { from, to, points }: CommandOf<'histo
   const samples = isOpened
     ? await s.recorder!.ask('series', { of: 'opened', from, to, points })
     : seriesBetween(s.history, from, to, points)
+  return { ok: true, value: { samples } }
+}
+
+/** From the recording: the session itself keeps the caches of its last samples only. */
+export async function slabHistory(s: Session, { from, to, points }: CommandOf<'slabHistory'>): Promise<Result> {
+  const of = fileOf(s)
+  const samples = of === null || s.recorder === null ? [] : await s.recorder.ask('slabs', { ...of, from, to, points })
   return { ok: true, value: { samples } }
 }
 

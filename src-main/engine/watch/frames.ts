@@ -10,6 +10,7 @@ import { PTRS } from '../../kernel/arch/x86/pgtable'
 import { folio_counts_as_active } from '../../kernel/mm/lru_gen'
 import { page_vma_mapped, rmap_walk } from '../../kernel/mm/rmap'
 import { inode_path } from '../../kernel/proc/names'
+import { paintAge } from './age'
 
 const USE = Object.fromEntries(FRAME_USES.map((name, i) => [name, i])) as Record<(typeof FRAME_USES)[number], number>
 const ORDER_BITS = 15
@@ -40,6 +41,7 @@ export function watchPhysical(k: Kernel, from: number, count: number): WatchPhys
   return {
     kind: 'physical', ms: (k.var.step * STEP_NS) / 1e6, from, count: nr, use, order, migratetype,
     owner: paintOwners(k, from, nr, owners),
+    age: paintAge(k, from, nr),
     owners: owners.map((t) => ({ pid: k.task.pid[t]!, name: k.strings.list[k.task.comm[t]!]! })),
   } // prettier-ignore
 }

@@ -1,10 +1,18 @@
 /** One process close up: its status and areas as /proc tells them, and the way through its page tables to a frame. */
-import type { Walk, WalkLevel, WatchArea, WatchProcess } from '@shared/protocol'
+import {
+  FAULT_KINDS,
+  type Walk,
+  type WalkLevel,
+  type WatchArea,
+  type WatchFault,
+  type WatchProcess,
+} from '@shared/protocol'
 import { P4D_SIZE, PGDIR_SIZE, PMD_SIZE, PTRS, PUD_SIZE } from '../../kernel/arch/x86/pgtable'
 import {
   PTE_A, PTE_D, PTE_P, PTE_PROTNONE, PTE_PS, PTE_SHIFT, PTE_SPECIAL, PTE_SWAP, PTE_W, STEP_NS, type Kernel,
 } from '../../kernel/kernel' // prettier-ignore
 import { proc_read } from '../../kernel/proc'
+import { FAULTS_KEPT } from '../../kernel/tables/task'
 import { find_task_by_pid } from '../../kernel/task'
 import { parseSmaps } from '../../shell/tools/pmap'
 
@@ -23,6 +31,7 @@ export function watchProcess(k: Kernel, pid: number, address: number | undefined
     status: text('status'),
     areas: mm === 0 ? [] : areas(text('smaps')),
     walk: address === undefined || mm === 0 ? null : walk(k, mm, address),
+    faults: t === 0 ? [] : faults(k, t),
   }
 }
 
@@ -39,6 +48,22 @@ function areas(smaps: string): WatchArea[] {
     flags: flags[i] ?? [],
     figures: Object.fromEntries(a.figures),
   }))
+}
+
+function faults(k: Kernel, t: number): WatchFault[] {
+  const log = k.fault_log
+  const kept = Math.min(log.nr[t]!, FAULTS_KEPT)
+  return Array.from({ length: kept }, (_, i) => {
+    const slot = t * FAULTS_KEPT + ((log.nr[t]! - 1 - i) % FAULTS_KEPT)
+    return {
+      ms: log.at[slot]! / 1e6,
+      address: log.addr[slot]!,
+      what: FAULT_KINDS[log.kind[slot]!]!,
+      major: log.major[slot] !== 0,
+      us: log.ns[slot]! / 1000,
+      pfn: log.pfn[slot]!,
+    }
+  })
 }
 
 const LEVELS = [

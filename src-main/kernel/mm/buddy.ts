@@ -11,7 +11,7 @@
  * Linux: mm/page_alloc.c (__free_one_page, expand, __rmqueue_smallest), include/linux/mmzone.h.
  * Simplified: no page shuffling, no guard pages.
  */
-import { C } from '@shared/counters'
+import { C, M } from '@shared/counters'
 import { assert } from '@shared/assert'
 import {
   MAX_NR_ZONES,
@@ -158,6 +158,7 @@ export function __free_one_page(
   if ((pfn & ((1 << order) - 1)) !== 0) assert(false, '__free_one_page: the block is not aligned')
   const zone_row = 1 + zone * ZONE_ROWS
   const capture_order = k.var.capture_order
+  const freed_order = order
   let buddy = 0
   while (order < MAX_ORDER - 1) {
     if (order === capture_order && compaction_capture(k, pfn, zone, migratetype)) return
@@ -179,6 +180,7 @@ export function __free_one_page(
     pfn &= buddy
     order++
   }
+  k.machine[M.buddy_merge]! += order - freed_order
   const row = zone_row + migratetype * MAX_ORDER + order
   flags[pfn] = PG_buddy | (order << PG_ORDER_SHIFT) | (migratetype << TYPE_SHIFT)
   nr_free[row]!++
@@ -242,6 +244,7 @@ export function __rmqueue_smallest(k: Kernel, zone: number, order: number, migra
   flags[pfn] = 0
   next[pfn] = 0
   prev[pfn] = 0
+  k.machine[M.buddy_split]! += high - order
   // expand: the upper halves go back until a block of the wanted order is left. Their lists are empty below `high`.
   while (high > order) {
     high--

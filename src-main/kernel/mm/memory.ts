@@ -35,6 +35,7 @@ import { PTRS, set_entry } from '../arch/x86/pgtable'
 import { flush_tlb_page } from '../arch/x86/tlb_flush'
 import { anon_vma_prepare } from './anon_vma'
 import { do_fault } from './fault'
+import { begin_fault, end_fault, FAULT_HUGE, FAULT_HUGETLB, note_fault, note_fault_kind } from './fault_log'
 import { mapping_can_writeback } from './filemap'
 import { create_huge_pmd, wp_huge_pmd } from './huge_memory'
 import { hugepage_vma_check } from './thp'
@@ -71,6 +72,7 @@ export const VVAR_PFN = 0x1402
 
 /** Brings in the page at `addr` of an area. Returns VM_FAULT_… bits; counts the fault for the machine and the task. */
 export function handle_mm_fault(k: Kernel, vma: number, addr: number, flags: number): number {
+  begin_fault(k, flags)
   if ((flags & FAULT_FLAG_WAITED) === 0) {
     k.vmstat[C.pgfault]!++
     count_memcg_event_mm(k, k.vma.mm[vma]!, C.pgfault)
@@ -83,16 +85,18 @@ export function handle_mm_fault(k: Kernel, vma: number, addr: number, flags: num
       ? hugetlb_fault(k, k.vma.mm[vma]!, vma, addr, flags)
       : __handle_mm_fault(k, vma, Math.floor(addr / 4096) * 4096, flags)
   lru_gen_exit_fault(k)
-  mm_account_fault(k, flags, ret)
+  if ((k.vma.vm_flags[vma]! & VM_HUGETLB) !== 0) note_fault_kind(k, FAULT_HUGETLB, 0)
+  mm_account_fault(k, addr, flags, ret)
   return ret
 }
 
 /** getrusage counts finished faults only; one that had to be tried again is major. */
-function mm_account_fault(k: Kernel, flags: number, ret: number): void {
+function mm_account_fault(k: Kernel, addr: number, flags: number, ret: number): void {
   if ((ret & (VM_FAULT_ERROR | VM_FAULT_RETRY)) !== 0) return
   const major = (ret & VM_FAULT_MAJOR) !== 0 || (flags & FAULT_FLAG_TRIED) !== 0
   if (major) k.task.maj_flt[k.var.current]!++
   else k.task.min_flt[k.var.current]!++
+  end_fault(k, addr, major)
 }
 
 function __handle_mm_fault(k: Kernel, vma: number, address: number, flags: number): number {
@@ -105,9 +109,13 @@ function __handle_mm_fault(k: Kernel, vma: number, address: number, flags: numbe
   if (entry === 0) {
     if (hugepage_vma_check(k, vma, address)) {
       const ret = create_huge_pmd(k, vmf, pmd)
-      if ((ret & VM_FAULT_FALLBACK) === 0) return ret
+      if ((ret & VM_FAULT_FALLBACK) === 0) {
+        note_fault_kind(k, FAULT_HUGE, k.pt.entry[pmd]! >>> PTE_SHIFT)
+        return ret
+      }
     }
   } else if ((entry & PTE_PS) !== 0) {
+    note_fault_kind(k, FAULT_HUGE, entry >>> PTE_SHIFT)
     if ((flags & FAULT_FLAG_WRITE) === 0 || (entry & PTE_W) !== 0) return 0
     const ret = wp_huge_pmd(k, vmf, pmd)
     if ((ret & VM_FAULT_FALLBACK) === 0) return ret
@@ -117,7 +125,10 @@ function __handle_mm_fault(k: Kernel, vma: number, address: number, flags: numbe
     vmf.pte = (below >>> PTE_SHIFT) * PTRS + (Math.floor(address / 4096) & 511)
     vmf.orig_pte = k.pt.entry[vmf.pte]!
   }
-  return handle_pte_fault(k, vmf, pmd)
+  const found = vmf.orig_pte
+  const ret = handle_pte_fault(k, vmf, pmd)
+  note_fault(k, vmf, found, vma_is_anonymous(k, vma))
+  return ret
 }
 
 function handle_pte_fault(k: Kernel, vmf: VmFault, pmd: number): number {

@@ -26,6 +26,7 @@ import { flush_tlb_mm } from '../arch/x86/tlb_flush'
 import { EAGAIN, ENOMEM } from '../uapi'
 import { anon_vma_fork } from '../mm/anon_vma'
 import { copy_files, get_file } from '../mm/file_table'
+import { clear_fault_log } from '../mm/fault_log'
 import { copy_page_range } from '../mm/fork_copy'
 import { hugetlb_dup } from '../mm/hugetlb'
 import { khugepaged_fork } from '../mm/khugepaged'
@@ -134,6 +135,7 @@ export function del_child(k: Kernel, t: number): void {
 function new_task(k: Kernel): number {
   const t = row_alloc(k.task)
   if (t === 0) return -EAGAIN
+  clear_fault_log(k, t)
   const caches = CACHES(k)
   for (let i = 0; i < TASK_CACHES.length; i++) {
     const obj = kmem_cache_alloc(k, caches[TASK_CACHES[i]!], GFP_KERNEL)

@@ -1,4 +1,4 @@
-/** Columns of the tables. Tasks. */
+/** Columns of the tables. Tasks, and their last faults. */
 import type { TableSpec } from '../lib/arena'
 
 export const TASK = {
@@ -111,4 +111,20 @@ export const TASK = {
   reclaimed_slab: 'i32',
   /** reclaim_state->mm_walk: bit 0 there is one, bit 1 it may look at anonymous pages. */
   mm_walk: 'u8',
+} as const satisfies TableSpec
+
+/** Faults kept a task. */
+export const FAULTS_KEPT = 16
+/** The last faults of a task (row = task): mm/fault_log.ts. */
+export const FAULT_LOG = {
+  /** Faults so far; the last FAULTS_KEPT of them are in the ring. */
+  nr: 'f64',
+  /** When the fault under way began; 0: none is. */
+  begin: 'f64',
+  at: ['f64', FAULTS_KEPT],
+  ns: ['f64', FAULTS_KEPT],
+  addr: ['f64', FAULTS_KEPT],
+  pfn: ['i32', FAULTS_KEPT],
+  kind: ['u8', FAULTS_KEPT],
+  major: ['u8', FAULTS_KEPT],
 } as const satisfies TableSpec

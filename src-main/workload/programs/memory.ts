@@ -1,53 +1,9 @@
-/** Programs that are about memory alone: leak, memhog, thrash, forker, fork-bomb, segfaulter. */
+/** Programs that are about memory alone: leak, memhog (memhog.ts), thrash, forker, fork-bomb, segfaulter. */
 import * as calls from '../calls'
-import {
-  below,
-  cpu,
-  exit,
-  ns_of,
-  num,
-  pages,
-  random,
-  read,
-  skewed,
-  sleep,
-  spawn,
-  touch,
-  write,
-  type Proc,
-} from '../process'
+import { below, cpu, exit, ns_of, num, pages, read, skewed, sleep, spawn, touch, type Proc } from '../process'
+import { due, grow, MIB_PAGES, TICK_NS } from './growing'
+import { memhog } from './memhog'
 import { choice, duration, int, percent, rate, size, type Program } from '../program'
-
-const MIB_PAGES = 256
-const TICK_NS = 20_000_000
-
-/** Pages due in this tick at a rate in bytes per second; fractions are carried on. */
-function due(p: Proc, bytes_per_s: number): number {
-  const carry = (p.s.v['carry'] ?? 0) + (bytes_per_s / 4096) * (TICK_NS / 1e9)
-  p.s.v['carry'] = carry - Math.floor(carry)
-  return Math.floor(carry)
-}
-
-/** Writes the next `nr` pages of memory, mapping more when needed. False when the kernel refuses to map. */
-function grow(p: Proc, nr: number, map: (bytes: number) => number): boolean {
-  const v = p.s.v
-  while (nr > 0) {
-    if ((v['left'] ?? 0) === 0) {
-      const at = map(v['chunk']! * 4096)
-      if (at < 0) return false
-      p.s.list.push(at)
-      v['at'] = at
-      v['left'] = v['chunk']!
-    }
-    const now = Math.min(nr, v['left']!)
-    touch(p, v['at']!, now)
-    v['at']! += now * 4096
-    v['left']! -= now
-    v['held'] = (v['held'] ?? 0) + now
-    nr -= now
-  }
-  return true
-}
 
 function leak_step(p: Proc): void {
   const { s } = p
@@ -61,50 +17,6 @@ function leak_step(p: Proc): void {
   if (!grow(p, due(p, num(p, 'rate')), (bytes) => calls.map_anonymous(p.k, bytes))) return exit(p, 1)
   cpu(p, 100_000)
   sleep(p, TICK_NS)
-}
-
-function hog_step(p: Proc): void {
-  const { k, s } = p
-  const in_file = s.params['kind'] === 'file' || s.params['kind'] === 'tmpfs'
-  if (s.phase === '') {
-    s.phase = 'run'
-    s.v['chunk'] = 4 * MIB_PAGES
-    if (in_file) {
-      const folder = s.params['kind'] === 'file' ? '/var/tmp' : '/dev/shm'
-      s.v['fd'] = calls.open(k, `${folder}/memhog.${k.task.pid[p.t]}`, true)
-    }
-  }
-  const target = pages(p, 'size')
-  const held = s.v['held'] ?? 0
-  const first = s.list[0]
-  if (held > target + s.v['chunk']! && (in_file || first !== undefined)) return shrink(p, target, in_file)
-  if (held >= target) {
-    if (first !== undefined && num(p, 'touch') > 0) random(p, first, Math.min(held, s.v['chunk']!), 64, 50)
-    return sleep(p, 200_000_000)
-  }
-  const nr = Math.min(target - held, num(p, 'rate') > 0 ? due(p, num(p, 'rate')) : 4 * MIB_PAGES)
-  if (in_file) {
-    write(p, s.v['fd']!, held * 4096, nr * 4096)
-    s.v['held'] = held + nr
-  } else if (
-    !grow(p, nr, (bytes) => calls.map_anonymous(k, bytes, s.params['kind'] === 'mlock' ? 'locked' : 'private'))
-  )
-    return sleep(p, 1_000_000_000)
-  if (num(p, 'rate') > 0) sleep(p, TICK_NS)
-}
-
-/** Gives whole areas, or the end of the file, back until `target` pages are held. */
-function shrink({ k, s }: Proc, target: number, in_file: boolean): void {
-  const v = s.v
-  if (in_file) {
-    calls.truncate(k, v['fd']!, target * 4096)
-    v['held'] = target
-    return
-  }
-  const chunk = v['chunk']!
-  calls.unmap(k, s.list.pop()!, chunk * 4096)
-  v['held']! -= chunk - v['left']!
-  v['left'] = 0
 }
 
 /** Uses more memory than there is, again and again. */
@@ -223,19 +135,7 @@ export const memory_programs: readonly Program[] = [
     },
     step: leak_step,
   },
-  {
-    name: 'memhog',
-    comm: 'memhog',
-    path: '/usr/bin/memhog',
-    about: 'Takes so much memory and holds it.',
-    params: {
-      size: size('256MiB', 'how much'),
-      rate: rate('0', 'how fast; 0 is at once'),
-      kind: choice(['anonymous', 'file', 'tmpfs', 'mlock'], 'what kind of memory'),
-      touch: int(1, '1 keeps using it, 0 leaves it alone'),
-    },
-    step: hog_step,
-  },
+  memhog,
   {
     name: 'thrash',
     comm: 'thrash',
