@@ -4,6 +4,7 @@ import { createContext } from 'svelte'
 const KEY = 'memscope.view'
 
 export type MemoryTab = 'lines' | 'frames'
+export type LabTab = 'scenarios' | 'programs' | 'cgroups'
 
 export class Screen {
   view = $state.raw('overview')
@@ -15,6 +16,8 @@ export class Screen {
   valuesAt = $state.raw<'now' | 'crosshair'>('crosshair')
 
   memory = $state.raw<MemoryTab>('lines')
+  /** A branch is another machine, but the same work: the tab stays. */
+  lab = $state.raw<LabTab>('scenarios')
 
   constructor(private readonly storage: Storage = localStorage) {
     this.view = storage.getItem(KEY) ?? 'overview'

@@ -231,6 +231,14 @@ describe('the Lab', () => {
     await page.getByRole('button', { name: 'Off' }).click()
     await expect.poll(() => asked(bridge, 'pressure').at(-1)).toMatchObject({ mib: 0 })
   })
+  test('keeps its tab while another view is looked at', async () => {
+    await open('lab')
+    await page.getByRole('tab', { name: 'Programs' }).click()
+    await page.getByTestId('rail-overview').click()
+    await expect.element(page.getByTestId('view-overview')).toBeVisible()
+    await page.getByTestId('rail-lab').click()
+    await expect.element(page.getByRole('tab', { name: 'Programs' })).toHaveAttribute('aria-selected', 'true')
+  })
   test('spawns a program with checked parameters', async () => {
     const bridge = await open('lab')
     await page.getByTestId('spawn').click()
