@@ -27,19 +27,20 @@ import { __split_huge_pmd, compound_ref_count, HPAGE_PMD_NR } from './huge_memor
 import { mem_cgroup_split } from './memcontrol'
 import { rmap_walk } from './rmap'
 import { is_gathered } from './mmu_gather'
-import { isolate_lru_page, lru_cache_add, release_page } from './swap'
+import { is_isolated, isolate_lru_page, lru_cache_add, release_page } from './swap'
 
 const COMPOUND = PG_head | PG_tail | (15 << PG_ORDER_SHIFT)
 
 /**
  * Splits the huge page of a frame. The parts of an isolated page stay isolated, else they go to the LRU; unmapped ones are
- * freed. False when it cannot be split now.
+ * freed. False when it cannot be split now: somebody else than the caller (`holds`: it isolated the page) holds it.
  */
-export function split_huge_page(k: Kernel, pfn: number): boolean {
+export function split_huge_page(k: Kernel, pfn: number, holds = false): boolean {
   const page = k.page
   const flags = page.flags[pfn]!
   assert((flags & PG_head) !== 0, 'split_huge_page: not a head')
-  if ((flags & (PG_writeback | PG_swapcache)) !== 0 || is_gathered(k, pfn)) {
+  const isolated = is_isolated(k, pfn)
+  if ((flags & (PG_writeback | PG_swapcache)) !== 0 || is_gathered(k, pfn) || isolated !== holds) {
     k.vmstat[C.thp_split_page_failed]!++
     return false
   }
@@ -52,7 +53,6 @@ export function split_huge_page(k: Kernel, pfn: number): boolean {
   // unmap_folio: the first of its entries to be replaced queues it, as any that goes does; then it leaves the queue.
   if (compound_ref_count(k, pfn) > 0) deferred_split_huge_page(k, pfn)
   undo_deferred_split(k, pfn)
-  const isolated = (flags & PG_lru) === 0 && (flags & PG_isolated) !== 0
   if (!isolated) isolate_lru_page(k, pfn)
   const memcg = page.memcg[pfn]!
   const mapping = page.mapping[pfn]!

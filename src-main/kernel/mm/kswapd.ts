@@ -18,7 +18,7 @@ import {
   TASK_RUNNING,
   type Kernel,
 } from '../kernel'
-import { kthread_sleep, psi_memstall_enter, psi_memstall_leave, threads, trace, wake_kthread } from '../task'
+import { kthread_sleep, need_resched, psi_memstall_enter, psi_memstall_leave, threads, trace, wake_kthread } from '../task'
 import { reset_isolation_suitable } from './compact_control'
 import { wakeup_kcompactd } from './kcompactd'
 import { lru_gen_enabled } from './lru_gen'
@@ -131,13 +131,13 @@ export function kswapd_step(k: Kernel): boolean {
   const t = threads(k).kswapd
   k.task.flags[t]! |= PF_MEMALLOC | PF_KSWAPD
   let budget = STEP_PAGES
-  while (budget > 0) {
+  do {
     blk_poll(k)
     const scanned = s.sc.nr_scanned
     if (kswapd_advance(k, s, t)) return true
     if (k.task.state[t] !== TASK_RUNNING) return true
     budget -= Math.max(16, s.sc.nr_scanned - scanned)
-  }
+  } while (budget > 0 && !need_resched(k))
   return false
 }
 

@@ -2,7 +2,7 @@
  * Eviction: 64 pages and more off the tail of the oldest generation. Each is sorted first: used since, protected by its
  * tier, waiting for the disk, or to be reclaimed by the same judgement as on the classic lists.
  *
- *   lru_gen_shrink_round ─> evict_folios ─> isolate_folios ─> scan_folios ─> sort_folio ── youngest … second oldest
+ *   lru_gen_shrink_round ─> begin_eviction ─> isolate_folios ─> scan_folios ─> sort_folio ── youngest … second oldest
  *                                       └─> shrink_folio_list                        └─ isolated
  *
  * Linux: mm/vmscan.c (sort_folio, isolate_folio, scan_folios, isolate_folios, evict_folios, get_nr_to_scan,
@@ -54,7 +54,7 @@ import { get_tier_idx, get_type_to_scan, protected_at } from './lru_gen_ctrl'
 import { MM_WALK_PRESENT } from './lru_gen_walk'
 import { count_reclaim_events, mem_cgroup_below_low, mem_cgroup_below_min } from './memcontrol'
 import { DEF_PRIORITY, type ScanControl } from './scan_count'
-import { move_folios_to_lru, reclaim_stat, shrink_folio_list } from './shrink_list'
+import { folio_batch, move_folios_to_lru, shrink_folio_list, type FolioBatch } from './shrink_list'
 import {
   folio_evictable,
   folio_nr_pages,
@@ -185,31 +185,42 @@ function isolate_folios(k: Kernel, memcg: number, sc: ScanControl, swappiness: n
 
 // ---------------------------------------------------------------- evicting
 
-/** One batch; pages scanned, 0 when there are none left to evict. */
-function evict_folios(
-  k: Kernel,
-  memcg: number,
-  sc: ScanControl,
-  swappiness: number,
-): { type: number; scanned: number } {
-  let list: number[] = []
+/** evict_folios on its way: plain data, kswapd may give way in the middle of it. */
+interface Eviction {
+  readonly type: number
+  /** Pages scanned, 0 when there are none left to evict. */
+  readonly scanned: number
+  batch: FolioBatch
+  retry: boolean
+}
+
+/** Takes a batch. */
+function begin_eviction(k: Kernel, memcg: number, sc: ScanControl, swappiness: number): Eviction {
+  const list: number[] = []
   const isolated = isolate_folios(k, memcg, sc, swappiness, list)
   const { type } = isolated
   let { scanned } = isolated
   if (try_to_inc_min_seq(k, memcg, swappiness !== 0)) scanned++
   if (get_nr_gens(k, lru_gen_row(memcg), swappiness !== 0 ? LRU_GEN_ANON : LRU_GEN_FILE) === MIN_NR_GENS) scanned = 0
-  for (let retry = false; list.length > 0; retry = true) {
-    const keep: number[] = []
-    const reclaimed = shrink_folio_list(k, list, sc, reclaim_stat(), keep, false)
-    sc.nr_reclaimed += reclaimed
+  return { type, scanned, batch: folio_batch(list), retry: false }
+}
+
+/** Judges it; what was written while it was isolated gets a second try. False when kswapd is to give way first. */
+function evict_folios(k: Kernel, memcg: number, sc: ScanControl, eviction: Eviction): boolean {
+  const { type } = eviction
+  while (eviction.batch.list.length > 0) {
+    if (!shrink_folio_list(k, eviction.batch, sc, false)) return false
+    const { keep, nr_reclaimed } = eviction.batch
+    sc.nr_reclaimed += nr_reclaimed
     const clean: number[] = []
-    move_folios_to_lru(k, keep_rejected(k, keep, clean, retry))
+    move_folios_to_lru(k, keep_rejected(k, keep, clean, eviction.retry))
     const steal = sc.kswapd ? C.pgsteal_kswapd : C.pgsteal_direct
-    count_reclaim_events(k, sc.target, memcg, steal, reclaimed)
-    k.vmstat[type === LRU_GEN_FILE ? C.pgsteal_file : C.pgsteal_anon]! += reclaimed
-    list = clean
+    count_reclaim_events(k, sc.target, memcg, steal, nr_reclaimed)
+    k.vmstat[type === LRU_GEN_FILE ? C.pgsteal_file : C.pgsteal_anon]! += nr_reclaimed
+    eviction.batch = folio_batch(clean)
+    eviction.retry = true
   }
-  return { type, scanned }
+  return true
 }
 
 const BUSY = PG_active | PG_referenced | PG_locked | PG_dirty | PG_writeback
@@ -248,6 +259,10 @@ export interface GenScan {
   reclaimed: number
   max_seq: number
   need_swapping: boolean
+  /** get_nr_to_scan of the batch at hand. */
+  nr_to_scan: number
+  need_aging: boolean
+  eviction: Eviction | null
 }
 
 export function lru_gen_shrink_begin(k: Kernel, memcg: number, sc: ScanControl): GenScan {
@@ -256,21 +271,36 @@ export function lru_gen_shrink_begin(k: Kernel, memcg: number, sc: ScanControl):
   blk_start_plug(k)
   if (sc.kswapd) k.task.mm_walk[k.var.current]! |= MM_WALK_PRESENT
   const max_seq = k.lru_gen.max_seq[lru_gen_row(memcg)]!
-  return { gen: true, memcg, scanned: 0, reclaimed: sc.nr_reclaimed, max_seq, need_swapping: false }
+  return {
+    gen: true,
+    memcg,
+    scanned: 0,
+    reclaimed: sc.nr_reclaimed,
+    max_seq,
+    need_swapping: false,
+    nr_to_scan: 0,
+    need_aging: false,
+    eviction: null,
+  }
 }
 
 /** A batch; true when the cgroup has given enough, or has nothing cold. */
 export function lru_gen_shrink_round(k: Kernel, scan: GenScan, sc: ScanControl): boolean {
-  const swappiness = scan_swappiness(k, scan.memcg, sc)
-  const { nr_to_scan, need_aging } = get_nr_to_scan(k, scan.memcg, sc, swappiness !== 0)
-  if (nr_to_scan === 0) return end_scan(k, sc)
-  const { type, scanned } = evict_folios(k, scan.memcg, sc, swappiness)
+  if (scan.eviction === null) {
+    const swappiness = scan_swappiness(k, scan.memcg, sc)
+    Object.assign(scan, get_nr_to_scan(k, scan.memcg, sc, swappiness !== 0))
+    if (scan.nr_to_scan === 0) return end_scan(k, sc)
+    scan.eviction = begin_eviction(k, scan.memcg, sc, swappiness)
+  }
+  if (!evict_folios(k, scan.memcg, sc, scan.eviction)) return false
+  const { type, scanned } = scan.eviction
+  scan.eviction = null
   if (scanned === 0) return end_scan(k, sc)
   if (type === LRU_GEN_ANON) scan.need_swapping = true
   scan.scanned += scanned
-  if (scan.scanned < nr_to_scan && !should_abort_scan(k, scan, sc)) return false
+  if (scan.scanned < scan.nr_to_scan && !should_abort_scan(k, scan, sc)) return false
   // There are cold pages enough: kswapd may skip the aging that comes before its next pass.
-  if (sc.nr_reclaimed - scan.reclaimed >= MIN_LRU_BATCH && !need_aging) sc.memcgs_need_aging = false
+  if (sc.nr_reclaimed - scan.reclaimed >= MIN_LRU_BATCH && !scan.need_aging) sc.memcgs_need_aging = false
   return end_scan(k, sc)
 }
 

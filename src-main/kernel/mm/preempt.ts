@@ -57,9 +57,12 @@ export function cond_resched(k: Kernel): void {
   update_curr(k, row, current)
   const slice_over = k.cpu.ran[row]! > sched_slice(k, row, current)
   if (k.cpu.need_resched[row] === 0 && !slice_over) return
-  const next = best_task(k, row, current)
+  let next = best_task(k, row, current)
   if (next === 0) return
-  give_way(k, row, next, step_of(k, next))
+  for (; next !== 0; next = best_task(k, row, current)) {
+    give_way(k, row, next, step_of(k, next), true)
+    wake_due(k)
+  }
   exit?.finish(k)
 }
 
@@ -129,8 +132,8 @@ function runs_inside(k: Kernel, t: number): boolean {
   return NAMES.some((name) => threads(k)[name] === t)
 }
 
-/** Lets a runnable thread of this CPU work until it sleeps or its slice is over. */
-function give_way(k: Kernel, row: number, t: number, step: Step): void {
+/** Lets a runnable thread of this CPU work until it sleeps, its slice is over or (`preemptible`) somebody it woke is to run. */
+function give_way(k: Kernel, row: number, t: number, step: Step, preemptible = false): void {
   const { task, cpu } = k
   if (t === 0 || task.on_rq[t] === 0 || task.state[t] !== TASK_RUNNING || task.cpu[t] !== row - 1) return
   const { current, capture_order, slice_end } = k.var
@@ -139,6 +142,7 @@ function give_way(k: Kernel, row: number, t: number, step: Step): void {
   k.var.slice_end = Infinity
   k.var.capture_order = -1
   while (task.state[t] === TASK_RUNNING && cpu.ran[row]! <= sched_slice(k, row, t)) {
+    if (preemptible && cpu.need_resched[row] !== 0) break
     const before = k.var.now
     if (step(k) && task.state[t] === TASK_RUNNING) kthread_sleep(k, t)
     if (k.var.now === before) charge(k, COST.syscall)

@@ -26,10 +26,11 @@ import {
   PG_swapcache,
   PG_workingset,
   PG_writeback,
+  TASK_RUNNING,
   type Kernel,
 } from '../kernel'
 import { COST } from '../costs'
-import { charge, fatal_signal_pending } from '../task'
+import { charge, fatal_signal_pending, need_resched } from '../task'
 import { try_to_free_buffers } from './buffer'
 import { compound_mapcount } from './huge_memory'
 import { split_huge_page } from './huge_split'
@@ -78,7 +79,7 @@ interface ReclaimStat {
   nr_pageout: number
   nr_activate: number
 }
-export function reclaim_stat(): ReclaimStat {
+function reclaim_stat(): ReclaimStat {
   return {
     nr_dirty: 0,
     nr_unqueued_dirty: 0,
@@ -142,32 +143,45 @@ export function move_folios_to_lru(k: Kernel, list: readonly number[]): number {
 
 // ---------------------------------------------------------------- inactive
 
-export function shrink_inactive_list(
+/** Pages of an inactive list on their way. Plain data: kswapd may give way in the middle of them. */
+export interface InactiveScan {
+  readonly lru: number
+  readonly nr_taken: number
+  readonly batch: FolioBatch
+}
+
+/** The first half of shrink_inactive_list: takes up to `nr_to_scan` pages off the tail. */
+export function isolate_inactive(
   k: Kernel,
   nr_to_scan: number,
   memcg: number,
   sc: ScanControl,
   lru: number,
-): number {
+): InactiveScan {
   const file = lru > LRU_ACTIVE_ANON
   if (too_many_isolated(k, file, sc)) {
     reclaim_throttle(k, sc, THROTTLE_ISOLATED)
-    if (fatal_signal_pending(k, k.var.current)) return SWAP_CLUSTER_MAX
+    if (fatal_signal_pending(k, k.var.current))
+      return { lru, nr_taken: 0, batch: { ...folio_batch([]), nr_reclaimed: SWAP_CLUSTER_MAX } }
   }
   lru_add_drain(k)
   const { taken, nr_scanned, nr_taken } = isolate_lru_folios(k, nr_to_scan, memcg, sc, lru)
-  const isolated = file ? C.nr_isolated_file : C.nr_isolated_anon
-  k.vmstat[isolated]! += nr_taken
+  k.vmstat[file ? C.nr_isolated_file : C.nr_isolated_anon]! += nr_taken
   const scan = sc.kswapd ? C.pgscan_kswapd : C.pgscan_direct
   count_reclaim_events(k, sc.target, memcg, scan, nr_scanned)
   k.vmstat[file ? C.pgscan_file : C.pgscan_anon]! += nr_scanned
-  if (nr_taken === 0) return 0
+  return { lru, nr_taken, batch: folio_batch(taken) }
+}
 
-  const stat = reclaim_stat()
-  const keep: number[] = []
-  const nr_reclaimed = shrink_folio_list(k, taken, sc, stat, keep, false)
-  move_folios_to_lru(k, keep)
-  k.vmstat[isolated]! -= nr_taken
+/** The second half: judges them and puts back what stays; false when kswapd is to give way first. */
+export function shrink_inactive_list(k: Kernel, memcg: number, sc: ScanControl, scan: InactiveScan): boolean {
+  const { lru, nr_taken, batch } = scan
+  if (nr_taken === 0) return true
+  if (!shrink_folio_list(k, batch, sc, false)) return false
+  const file = lru > LRU_ACTIVE_ANON
+  const { stat, nr_reclaimed } = batch
+  move_folios_to_lru(k, batch.keep)
+  k.vmstat[file ? C.nr_isolated_file : C.nr_isolated_anon]! -= nr_taken
   const steal = sc.kswapd ? C.pgsteal_kswapd : C.pgsteal_direct
   count_reclaim_events(k, sc.target, memcg, steal, nr_reclaimed)
   k.vmstat[file ? C.pgsteal_file : C.pgsteal_anon]! += nr_reclaimed
@@ -181,7 +195,7 @@ export function shrink_inactive_list(
   sc.nr.immediate += stat.nr_immediate
   sc.nr.taken += nr_taken
   if (file) sc.nr.file_taken += nr_taken
-  return nr_reclaimed
+  return true
 }
 
 /** Direct reclaimers stand back when more pages are isolated than are on the list. */
@@ -196,39 +210,61 @@ function too_many_isolated(k: Kernel, file: boolean, sc: ScanControl): boolean {
 const Verdict = { Free: 0, Keep: 1, Activate: 2 } as const
 type Verdict = (typeof Verdict)[keyof typeof Verdict]
 
-/** Judges isolated pages, oldest first: frees what can go (the count), the others come back in `keep`. */
-export function shrink_folio_list(
-  k: Kernel,
-  list: number[],
-  sc: ScanControl,
-  stat: ReclaimStat,
-  keep: number[],
-  ignore_references: boolean,
-): number {
-  let nr_reclaimed = 0
-  for (const pfn of list) {
-    const nr = folio_nr_pages(k, pfn)
-    charge(k, COST.scan_page)
-    cond_resched(k)
-    // Interrupts come at any time: a write that ends while its page is isolated does not rotate it.
-    blk_poll(k)
-    if ((k.page.flags[pfn]! & PG_locked) !== 0) {
-      keep.push(pfn)
-      continue
-    }
-    sc.nr_scanned += nr
-    const verdict = shrink_folio(k, pfn, nr, sc, stat, list, ignore_references)
-    if (verdict === Verdict.Free) {
-      nr_reclaimed += nr
-      free_released(k, pfn)
-      continue
-    }
-    if (verdict === Verdict.Activate) activate_locked(k, pfn, stat)
-    keep.push(pfn)
+/** Isolated pages that are being judged, oldest first; `at`: the next one. Plain data. */
+export interface FolioBatch {
+  readonly list: number[]
+  at: number
+  /** What stays, and what goes when all are judged. */
+  readonly keep: number[]
+  readonly free: number[]
+  readonly stat: ReclaimStat
+  nr_reclaimed: number
+}
+export function folio_batch(list: number[]): FolioBatch {
+  return { list, at: 0, keep: [], free: [], stat: reclaim_stat(), nr_reclaimed: 0 }
+}
+
+/**
+ * Judges isolated pages, oldest first, and frees at the end what can go. False when kswapd, which gives way between two
+ * pages, has more to judge.
+ */
+export function shrink_folio_list(k: Kernel, batch: FolioBatch, sc: ScanControl, ignore_references: boolean): boolean {
+  const { list, stat, free } = batch
+  while (batch.at < list.length) {
+    judge_folio(k, list[batch.at++]!, batch, sc, ignore_references)
+    if (sc.kswapd && batch.at < list.length && kswapd_gives_way(k)) return false
   }
+  // The list is a stack: what was judged last goes first.
+  for (let pfn = free.pop(); pfn !== undefined; pfn = free.pop()) free_released(k, pfn)
   k.vmstat[C.pgactivate]! += stat.nr_activate
   stat.nr_activate = 0
-  return nr_reclaimed
+  return true
+}
+/** cond_resched of kswapd: somebody is to run, or it waits for its own write. */
+function kswapd_gives_way(k: Kernel): boolean {
+  return need_resched(k) || k.task.state[k.var.current] !== TASK_RUNNING
+}
+
+function judge_folio(k: Kernel, pfn: number, batch: FolioBatch, sc: ScanControl, ignore_references: boolean): void {
+  const nr = folio_nr_pages(k, pfn)
+  charge(k, COST.scan_page)
+  cond_resched(k)
+  // Interrupts come at any time: a write that ends while its page is isolated does not rotate it.
+  blk_poll(k)
+  if ((k.page.flags[pfn]! & PG_locked) !== 0) {
+    batch.keep.push(pfn)
+    return
+  }
+  sc.nr_scanned += nr
+  const verdict = shrink_folio(k, pfn, nr, sc, batch.stat, batch.list, ignore_references)
+  if (verdict === Verdict.Free) {
+    batch.nr_reclaimed += nr
+    if ((k.page.flags[pfn]! & PG_head) !== 0) free_released(k, pfn)
+    else batch.free.push(pfn)
+    return
+  }
+  if (verdict === Verdict.Activate) activate_locked(k, pfn, batch.stat)
+  batch.keep.push(pfn)
 }
 
 function activate_locked(k: Kernel, pfn: number, stat: ReclaimStat): void {
@@ -332,7 +368,7 @@ function shrink_folio(
 /** Splits a huge page that reclaim holds; its tails are judged after it, in the same pass. */
 function split_isolated(k: Kernel, pfn: number, list: number[]): boolean {
   const nr = folio_nr_pages(k, pfn)
-  if (!split_huge_page(k, pfn)) return false
+  if (!split_huge_page(k, pfn, true)) return false
   for (let p = pfn + 1; p < pfn + nr; p++)
     if ((k.page.flags[p]! & PG_isolated) !== 0 && (k.page.flags[p]! & PG_lru) === 0) list.push(p)
   return true
@@ -401,15 +437,14 @@ export function shrink_active_list(k: Kernel, nr_to_scan: number, memcg: number,
 
 /** MADV_PAGEOUT: reclaims pages that the caller has isolated; the others go back. */
 export function reclaim_pages(k: Kernel, list: number[], sc: ScanControl): number {
-  const stat = reclaim_stat()
   for (const pfn of list) {
     k.page.flags[pfn]! &= ~PG_active
     k.vmstat[folio_is_file_lru(k, pfn) ? C.nr_isolated_file : C.nr_isolated_anon]! += folio_nr_pages(k, pfn)
   }
   const kinds = list.map((pfn) => [folio_is_file_lru(k, pfn), folio_nr_pages(k, pfn)] as const)
-  const keep: number[] = []
-  const nr_reclaimed = shrink_folio_list(k, list, sc, stat, keep, true)
+  const batch = folio_batch(list)
+  shrink_folio_list(k, batch, sc, true)
   for (const [file, nr] of kinds) k.vmstat[file ? C.nr_isolated_file : C.nr_isolated_anon]! -= nr
-  for (const pfn of keep) putback_lru_page(k, pfn)
-  return nr_reclaimed
+  for (const pfn of batch.keep) putback_lru_page(k, pfn)
+  return batch.nr_reclaimed
 }

@@ -324,11 +324,18 @@ export function isolate_lru_page(k: Kernel, pfn: number, reclaiming = false): bo
   k.page.flags[pfn] = (k.page.flags[pfn]! & ~PG_lru) | PG_isolated
   return true
 }
-/** An anonymous page whose last entry went while it was isolated: whoever holds it is its last user. */
+/** Off its list: whoever took it holds it, and puts it back or frees it. */
+export function is_isolated(k: Kernel, pfn: number): boolean {
+  return (k.page.flags[pfn]! & (PG_isolated | PG_lru)) === PG_isolated
+}
+/**
+ * A page that nobody else uses any more: its last entry went, or it left its file, while it was isolated. Whoever holds it
+ * is its last user.
+ */
 export function is_orphan(k: Kernel, pfn: number): boolean {
   const flags = k.page.flags[pfn]!
-  if ((flags & (PG_anon | PG_swapcache)) !== PG_anon || k.page.mapcount[pfn] !== 0 || k.page.mapping[pfn] === 0)
-    return false
+  if ((flags & PG_swapcache) !== 0 || k.page.mapcount[pfn] !== 0) return false
+  if ((k.page.mapping[pfn] !== 0) !== ((flags & PG_anon) !== 0)) return false
   return (flags & PG_head) === 0 || compound_ref_count(k, pfn) === 0
 }
 
@@ -363,7 +370,7 @@ export function free_page_and_swap_cache(k: Kernel, pfn: number): void {
   if (k.page.mapcount[pfn] !== 0) return
   const flags = k.page.flags[pfn]!
   if ((flags & PG_swapcache) !== 0 && !try_to_free_swap(k, pfn)) return
-  if ((k.page.flags[pfn]! & PG_isolated) !== 0 && (k.page.flags[pfn]! & PG_lru) === 0) return
+  if (is_isolated(k, pfn)) return
   if ((k.page.flags[pfn]! & PG_anon) !== 0) release_page(k, pfn)
 }
 

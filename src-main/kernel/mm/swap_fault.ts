@@ -27,7 +27,7 @@ import { count_memcg_event_mm } from './memcg_stat'
 import { folio_wait_locked, folio_wait_nested } from './page_io'
 import { page_add_anon_rmap, page_add_new_anon_rmap } from './rmap'
 import { add_mm_counter_fast, MM_ANONPAGES, MM_SWAPENTS } from './rss_stat'
-import { lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
+import { is_isolated, lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
 import { lookup_swap_cache, swapin_alone, swapin_readahead } from './swap_state'
 import { swap_free, try_to_free_swap, vm_swap_full } from './swapfile'
 import {
@@ -92,7 +92,7 @@ function map_swapped_in(k: Kernel, vmf: VmFault, slot: number, pfn: number): num
   add_mm_counter_fast(k, mm, MM_ANONPAGES, 1)
   add_mm_counter_fast(k, mm, MM_SWAPENTS, -1)
   let entry = (pfn << PTE_SHIFT) | vm_page_prot(k, vma)
-  const alone = (flags[pfn]! & PG_swapcache) === 0 && k.page.mapcount[pfn] === 0
+  const alone = (flags[pfn]! & PG_swapcache) === 0 && k.page.mapcount[pfn] === 0 && !is_isolated(k, pfn)
   exclusive = (flags[pfn]! & PG_ksm) === 0 && (exclusive || alone)
   if (exclusive && write) entry = maybe_mkwrite(k, vma, entry | PTE_D)
   page_add_anon_rmap(k, pfn, vma, vmf.address, exclusive)
@@ -109,5 +109,6 @@ function should_try_to_free_swap(k: Kernel, vmf: VmFault, pfn: number): boolean 
   if ((flags & PG_swapcache) === 0) return false
   if ((k.vma.vm_flags[vmf.vma]! & VM_LOCKED) !== 0 || (flags & PG_mlocked) !== 0) return true
   if (vm_swap_full(k)) return true
-  return (vmf.flags & FAULT_FLAG_WRITE) !== 0 && (flags & (PG_ksm | PG_writeback)) === 0 && k.page.mapcount[pfn] === 0
+  if (k.page.mapcount[pfn] !== 0 || is_isolated(k, pfn)) return false
+  return (vmf.flags & FAULT_FLAG_WRITE) !== 0 && (flags & (PG_ksm | PG_writeback)) === 0
 }

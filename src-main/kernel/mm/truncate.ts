@@ -3,7 +3,7 @@
  *
  * Linux: mm/truncate.c. Simplified: whole pages; writes under way are waited for.
  */
-import { PAGE_SIZE, PG_dirty, PG_isolated, PG_locked, PG_lru, PG_writeback, type Kernel } from '../kernel'
+import { PAGE_SIZE, PG_dirty, PG_locked, PG_writeback, type Kernel } from '../kernel'
 import { xa_find, xa_load, xa_store } from '../lib/xarray'
 import { buffer_busy } from './buffer'
 import { delete_from_page_cache, nodes_of } from './filemap'
@@ -13,7 +13,7 @@ import { cancel_dirty_page } from './page_writeback'
 import { cond_resched_rcu } from './preempt'
 import { shmem_free_swap } from './shmem'
 import { shmem_recalc_inode } from './shmem_acct'
-import { deactivate_file_folio } from './swap'
+import { deactivate_file_folio, is_isolated } from './swap'
 import { unmap_mapping_pages } from './zap'
 
 const MAX_INDEX = 2 ** 31 - 1
@@ -72,8 +72,8 @@ export function invalidate_mapping_pages(k: Kernel, inode: number, first = 0, la
     }
     const flags = k.page.flags[pfn]!
     if ((flags & PG_locked) !== 0) continue
-    const isolated = (flags & PG_isolated) !== 0 && (flags & PG_lru) === 0
-    if ((flags & (PG_dirty | PG_writeback)) !== 0 || k.page.mapcount[pfn] !== 0 || isolated || buffer_busy(k, pfn)) {
+    const held = k.page.mapcount[pfn] !== 0 || is_isolated(k, pfn) || buffer_busy(k, pfn)
+    if ((flags & (PG_dirty | PG_writeback)) !== 0 || held) {
       deactivate_file_folio(k, pfn)
       continue
     }

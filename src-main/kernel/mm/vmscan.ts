@@ -6,7 +6,8 @@
  *                                      │                    get_scan_count in scan_count.ts: how many of which list
  *                                      └─> shrink_slab in shrinker.ts
  *
- * The pass over a node is plain data (`NodeScan`) that goes on round by round, so that kswapd can stop between rounds.
+ * The pass over a node is plain data (`NodeScan`) that goes on round by round, so that kswapd can stop between
+ * rounds, and within a batch between two pages.
  *
  * With the multi-gen LRU (off at boot, as in Debian), shrink_lruvec is lru_gen_evict.ts instead.
  *
@@ -53,7 +54,7 @@ import {
   SWAP_CLUSTER_MAX,
   type ScanControl,
 } from './scan_count'
-import { reclaim_pages, shrink_active_list, shrink_inactive_list } from './shrink_list'
+import { isolate_inactive, reclaim_pages, shrink_active_list, shrink_inactive_list, type InactiveScan } from './shrink_list'
 import { shrink_slab } from './shrinker'
 import { nr_swap_pages, total_swap_pages } from './swapfile'
 import {
@@ -177,6 +178,9 @@ interface LruScan {
   nr: number[]
   targets: number[]
   nr_reclaimed: number
+  /** The list of this round that is next, and its pages when kswapd gave way in the middle of them. */
+  at: number
+  inactive: InactiveScan | null
 }
 
 export function shrink_node(k: Kernel, sc: ScanControl): void {
@@ -273,19 +277,17 @@ function shrink_lruvec_begin(k: Kernel, memcg: number, sc: ScanControl): LruScan
   get_scan_count(k, memcg, sc, nr)
   // One plug for all rounds: writes gather to whole requests, while clean pages are still looked for.
   blk_start_plug(k)
-  return { memcg, nr, targets: [...nr], nr_reclaimed: 0 }
+  return { memcg, nr, targets: [...nr], nr_reclaimed: 0, at: LRU_INACTIVE_ANON, inactive: null }
 }
 
 /** One round of up to 32 pages a list; true when enough is scanned or reclaimed. */
 function shrink_lruvec_round(k: Kernel, scan: LruScan, sc: ScanControl): boolean {
   const nr = scan.nr
-  if (nr[LRU_INACTIVE_ANON]! + nr[LRU_ACTIVE_FILE]! + nr[LRU_INACTIVE_FILE]! === 0) return end_lruvec(k, scan, sc)
-  for (let lru = LRU_INACTIVE_ANON; lru <= LRU_ACTIVE_FILE; lru++) {
-    if (nr[lru] === 0) continue
-    const nr_to_scan = Math.min(nr[lru]!, SWAP_CLUSTER_MAX)
-    nr[lru]! -= nr_to_scan
-    scan.nr_reclaimed += shrink_list(k, lru, nr_to_scan, scan.memcg, sc)
-  }
+  const begins = scan.at === LRU_INACTIVE_ANON && scan.inactive === null
+  if (begins && nr[LRU_INACTIVE_ANON]! + nr[LRU_ACTIVE_FILE]! + nr[LRU_INACTIVE_FILE]! === 0)
+    return end_lruvec(k, scan, sc)
+  for (; scan.at <= LRU_ACTIVE_FILE; scan.at++) if (!shrink_list(k, scan, sc)) return false
+  scan.at = LRU_INACTIVE_ANON
   // The first pass of a direct reclaimer does all that was asked for: kswapd does not keep up.
   const proportional = sc.target === 0 && !sc.kswapd && sc.priority === DEF_PRIORITY
   if (scan.nr_reclaimed < sc.nr_to_reclaim || proportional) return false
@@ -321,11 +323,24 @@ function end_lruvec(k: Kernel, scan: LruScan, sc: ScanControl): boolean {
   return true
 }
 
-function shrink_list(k: Kernel, lru: number, nr_to_scan: number, memcg: number, sc: ScanControl): number {
-  if (lru !== LRU_ACTIVE_ANON && lru !== LRU_ACTIVE_FILE) return shrink_inactive_list(k, nr_to_scan, memcg, sc, lru)
-  if ((sc.may_deactivate & (lru === LRU_ACTIVE_FILE ? 2 : 1)) !== 0) shrink_active_list(k, nr_to_scan, memcg, sc, lru)
-  else sc.skipped_deactivate = true
-  return 0
+/** Up to 32 pages of the list that is next; false when kswapd gives way in the middle of them. */
+function shrink_list(k: Kernel, scan: LruScan, sc: ScanControl): boolean {
+  const { at: lru, memcg } = scan
+  if (scan.inactive === null) {
+    const nr_to_scan = Math.min(scan.nr[lru]!, SWAP_CLUSTER_MAX)
+    if (nr_to_scan === 0) return true
+    scan.nr[lru]! -= nr_to_scan
+    if (lru === LRU_ACTIVE_ANON || lru === LRU_ACTIVE_FILE) {
+      if ((sc.may_deactivate & (lru === LRU_ACTIVE_FILE ? 2 : 1)) === 0) sc.skipped_deactivate = true
+      else shrink_active_list(k, nr_to_scan, memcg, sc, lru)
+      return true
+    }
+    scan.inactive = isolate_inactive(k, nr_to_scan, memcg, sc, lru)
+  }
+  if (!shrink_inactive_list(k, memcg, sc, scan.inactive)) return false
+  scan.nr_reclaimed += scan.inactive.batch.nr_reclaimed
+  scan.inactive = null
+  return true
 }
 
 // ---------------------------------------------------------------- MADV_PAGEOUT

@@ -31,7 +31,7 @@ import { add_mm_counter_fast, MM_ANONPAGES, mm_counter_of } from './rss_stat'
 import { page_add_new_anon_rmap, page_move_anon_rmap, page_remove_rmap } from './rmap'
 import { compound_head } from './page_alloc'
 import { compound_ref_count } from './huge_memory'
-import { lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
+import { is_isolated, lru_add_drain, lru_cache_add_inactive_or_unevictable } from './swap'
 import { try_to_free_swap } from './swapfile'
 import { VM_FAULT_OOM, type VmFault } from './vm_fault'
 
@@ -50,7 +50,7 @@ function may_reuse(k: Kernel, vmf: VmFault, pfn: number): boolean {
   const flags = k.page.flags
   if ((flags[pfn]! & PG_anon_exclusive) !== 0) return true
   const head = compound_head(k, pfn)
-  if ((flags[pfn]! & PG_ksm) !== 0 || compound_ref_count(k, head) > 1) return false
+  if ((flags[pfn]! & PG_ksm) !== 0 || compound_ref_count(k, head) > 1 || is_isolated(k, head)) return false
   if ((flags[head]! & PG_lru) === 0) lru_add_drain(k)
   // The slot may be referenced by others still: then they will read the page from the swap cache.
   if ((flags[head]! & PG_swapcache) !== 0 && !try_to_free_swap(k, head)) return false
