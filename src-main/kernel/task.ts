@@ -22,6 +22,7 @@ import {
   TASK_ZOMBIE,
   type Kernel,
 } from './kernel'
+import { COST } from './costs'
 import { SIGCHLD, SIGCONT, SIGKILL } from './uapi'
 import { timer_add, timer_del } from './lib/timer'
 import {
@@ -159,6 +160,7 @@ export function call_time(k: Kernel): number {
 
 /** The running task waits in D for a request that is done at `until_ns`; counts as iowait. */
 export function io_wait(k: Kernel, until_ns: number, wchan = 'folio_wait_bit_common', psi_flags = TSK_IOWAIT): void {
+  charge(k, COST.io_schedule)
   sleep(k, until_ns, TASK_UNINTERRUPTIBLE, WAIT_IO, wchan, psi_flags)
 }
 

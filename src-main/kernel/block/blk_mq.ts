@@ -19,9 +19,9 @@ import { call_time, charge, kthread_sleep, threads, wake_kthread } from '../task
 import {
   blk_mq_get_request,
   device_has_elevator,
+  doorbell_cost,
   max_request_pages,
   may_merge,
-  request_cpu,
   start_request,
 } from './device'
 
@@ -53,7 +53,7 @@ export function blk_flush_plug(k: Kernel, t: number, from_schedule: boolean): vo
     while (next[last] !== 0 && first[next[last]!] === head) last = next[last]!
     const rest = next[last]!
     next[last] = 0
-    run_hw_queue(k, head, from_schedule)
+    run_hw_queue(k, head, from_schedule, rest === 0)
     head = rest
   }
 }
@@ -120,15 +120,20 @@ export function blk_mq_submit_bio(k: Kernel, bio: number): void {
   if (k.task.plug_depth[t]! > 0) return plug_bio(k, bio, t)
   blk_mq_get_request(k, b.device[bio]!, b.write[bio]!)
   if (merges_into_queue(k, bio)) start_request(k, bio, call_time(k))
-  else run_hw_queue(k, bio, true)
+  else run_hw_queue(k, bio, true, true)
 }
 
-/** The queue is run: by kblockd (async, where a scheduler holds the request), or here and now. */
-function run_hw_queue(k: Kernel, head: number, async: boolean): void {
+/**
+ * The queue is run: by kblockd (async, where a scheduler holds the request), or here and now. The device is told with the
+ * `last` of those that go together.
+ */
+function run_hw_queue(k: Kernel, head: number, async: boolean, last: boolean): void {
   const device = k.bio.device[head]!
-  const cost = COST.request_dispatch + request_cpu(k, device)[0]
-  if (async && device_has_elevator(k, device) && threads(k).kblockd !== 0) start_request(k, head, kblockd_run(k, cost))
-  else {
+  const cost = COST.request_dispatch + (last ? doorbell_cost(k, device) : 0)
+  if (async && device_has_elevator(k, device) && threads(k).kblockd !== 0) {
+    if (last) charge(k, COST.run_queue_async)
+    start_request(k, head, kblockd_run(k, cost))
+  } else {
     charge(k, cost)
     start_request(k, head, call_time(k))
   }
