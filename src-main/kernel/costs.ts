@@ -71,8 +71,12 @@ export const COST = {
   vma_split: 2_500,
   /** Switch between two tasks with different address spaces (l); wake-up of a sleeper; timer tick. */
   context_switch: 1_500,
-  /** Going to sleep for a request and going on after it, beside the switches (m: swap_readpage less what it calls, 14 µs). */
+  /**
+   * Going to sleep for a request (m: swap_readpage less what it calls, 14 µs), and going on after it with cold caches (m: what
+   * remains of the 110–130 µs from one sleep to the next of psi/thrash-256M); both beside the switches.
+   */
   io_schedule: 800,
+  io_resume: 2_900,
   wakeup: 600,
   tick: 900,
   softirq: 800,

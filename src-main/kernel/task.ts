@@ -235,6 +235,7 @@ export function wake_up_task(k: Kernel, t: number): boolean {
     if (slept > 0) task.delay_ns[t]! += slept
   }
   task.state[t] = TASK_RUNNING
+  if (task.wait_kind[t] === WAIT_IO) task.cold[t] = 1
   task.wait_kind[t] = WAIT_NONE
   task.wait_arg[t] = 0
   task.wchan[t] = 0

@@ -72,12 +72,13 @@ function plug_bio(k: Kernel, bio: number, t: number): void {
   const tail = plug_tail[t]!
   const merged = tail !== 0 && merges_into_plug(k, bio, tail)
   if (!merged) {
-    blk_mq_get_request(k, k.bio.device[bio]!, k.bio.write[bio]!)
+    blk_mq_get_request(k, bio)
     if (plug_nr[t]! >= MAX_PLUGGED_REQUESTS || (tail !== 0 && pages_up_to(k, tail) >= PLUG_FLUSH_PAGES))
       blk_flush_plug(k, t, false)
     plug_nr[t]!++
   }
   k.bio.first[bio] = merged ? k.bio.first[tail]! : bio
+  if (merged) k.bio.kswapd[bio] = k.bio.kswapd[tail]!
   if (plug_head[t] === 0) plug_head[t] = bio
   else k.bio.next[plug_tail[t]!] = bio
   plug_tail[t] = bio
@@ -118,7 +119,7 @@ export function blk_mq_submit_bio(k: Kernel, bio: number): void {
   b.first[bio] = bio
   b.next[bio] = 0
   if (k.task.plug_depth[t]! > 0) return plug_bio(k, bio, t)
-  blk_mq_get_request(k, b.device[bio]!, b.write[bio]!)
+  blk_mq_get_request(k, bio)
   if (merges_into_queue(k, bio)) start_request(k, bio, call_time(k))
   else run_hw_queue(k, bio, true, true)
 }

@@ -14,6 +14,7 @@ import { COST } from '../costs'
 import { row_alloc } from '../lib/arena'
 import { timer_add } from '../lib/timer'
 import { TIMER_BIO } from '../task'
+import { wbt_done, wbt_issue, wbt_throttled } from './wbt'
 
 export type DeviceKind = 'hdd' | 'ssd' | 'nvme' | 'virtio'
 export const DEVICE_KINDS: readonly DeviceKind[] = ['hdd', 'ssd', 'nvme', 'virtio']
@@ -80,9 +81,6 @@ export const WRITE = 1
 const MAX_SEGMENTS = 128
 /** blk-mq tags: who submits more waits. */
 const NR_REQUESTS = 256
-/** Write throttling (block/blk-wbt.c): requests of buffered writes in flight by kswapd and for it, and by others. */
-const WBT_MAX_DEPTH = 16
-const WBT_NORMAL = 8
 
 /** Adds a device of `pages` pages; returns its row. */
 export function add_device(k: Kernel, kind: DeviceKind, name: string, pages: number): number {
@@ -137,14 +135,21 @@ function completion_ns(k: Kernel, device: number, bios: number): number {
   return completion_cost(k, device, bios) * (k.config.slowdown ?? 1)
 }
 
-/** A request gets its tag: from now on it counts against the limits, wherever it waits. */
-export function blk_mq_get_request(k: Kernel, device: number, dir: number): void {
+/** A request of a bio gets its tag: from now on it counts against the limits, wherever it waits. */
+export function blk_mq_get_request(k: Kernel, bio: number): void {
+  const device = k.bio.device[bio]!
+  const dir = k.bio.write[bio]!
+  wbt_issue(k, device, dir, NR_REQUESTS, device_rotational(k, device))
   k.device.inflight[device]!++
   k.device.inflight_writes[device]! += dir
+  k.device.inflight_kswapd[device]! += dir & k.bio.kswapd[bio]!
 }
-function blk_mq_put_request(k: Kernel, device: number, dir: number): void {
+function blk_mq_put_request(k: Kernel, bio: number): void {
+  const device = k.bio.device[bio]!
+  const dir = k.bio.write[bio]!
   k.device.inflight[device]!--
   k.device.inflight_writes[device]! -= dir
+  k.device.inflight_kswapd[device]! -= dir & k.bio.kswapd[bio]!
 }
 
 /**
@@ -179,8 +184,11 @@ export function start_request(k: Kernel, head: number, at: number): void {
   else d.head[queue] = head
   d.tail[queue] = last
   set_times(k, first, start, irq, irq + completion_ns(k, device, d.request_bios[queue]!))
-  // A merged request has one tag.
-  if (merged) blk_mq_put_request(k, device, dir)
+  // A merged request has one tag, of who came first.
+  if (merged) {
+    blk_mq_put_request(k, head)
+    for (let b = head; b !== 0; b = k.bio.next[b]!) k.bio.kswapd[b] = k.bio.kswapd[tail]!
+  }
   arm(k, queue)
 }
 
@@ -222,8 +230,7 @@ export function may_merge(k: Kernel, queue: number, block: number, nr: number, a
 
 /** True when one more request of a direction has to wait: no tags left, or too many writes under way. */
 export function queue_congested(k: Kernel, device: number, dir: number, kswapd: boolean): boolean {
-  const limit = kswapd ? WBT_MAX_DEPTH : WBT_NORMAL
-  if (dir === WRITE && k.device.inflight_writes[device]! >= limit) return true
+  if (dir === WRITE && wbt_throttled(k, device, kswapd, NR_REQUESTS, device_rotational(k, device))) return true
   return k.device.inflight[device]! >= NR_REQUESTS
 }
 
@@ -291,7 +298,9 @@ export function dequeue_bio(k: Kernel, bio: number): void {
   k.bio.next[bio] = 0
   // The bios of a merged request are done at one time and leave together.
   if (next !== 0 && k.bio.first[next] === k.bio.first[bio]) return
-  blk_mq_put_request(k, device, k.bio.write[bio]!)
+  blk_mq_put_request(k, bio)
+  const latency = k.bio.done_ns[bio]! - k.bio.start_ns[bio]!
+  wbt_done(k, device, k.bio.write[bio]!, latency, NR_REQUESTS, device_rotational(k, device))
 }
 
 /** One timer per queue, for its head. */

@@ -118,6 +118,7 @@ function submit_bio(
   k.bio.pfn[bio] = pfn
   k.bio.obj[bio] = obj
   k.bio.index[bio] = index
+  k.bio.kswapd[bio] = is_kswapd(k) ? 1 : 0
   take_bio(k, bio)
   if (!would_merge(k, bio)) while (queue_congested(k, device, dir, is_kswapd(k))) wait_for_request(k, device, dir)
   k.vmstat[dir === READ ? C.pgpgin : C.pgpgout]! += kib

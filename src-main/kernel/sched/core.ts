@@ -197,7 +197,8 @@ function context_switch(k: Kernel, row: number, next: number): void {
   psi_task_change(k, next, 0, TSK_ONCPU)
   k.cpu.is_idle[row] = 0
   k.cpu.ctxt[row]!++
-  charge(k, COST.context_switch)
+  charge(k, COST.context_switch + (k.task.cold[next] === 0 ? 0 : COST.io_resume))
+  k.task.cold[next] = 0
 }
 
 /** The task that ran went to sleep or ended: the CPU turns to the next one, or to idle. */

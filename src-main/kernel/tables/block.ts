@@ -5,6 +5,8 @@ import type { TableSpec } from '../lib/arena'
 export const BIO = {
   device: 'i32',
   write: 'u8',
+  /** Of a request that kswapd wrote (WBT_KSWAPD). */
+  kswapd: 'u8',
   pfn: 'i32',
   nr: 'i32',
   submit_ns: 'f64',
@@ -51,6 +53,16 @@ export const DEVICE = {
   request_pages: ['i32', 2],
   request_bios: ['i32', 2],
   inflight_writes: 'i32',
+  /** Write throttling: those of kswapd, the step of the depth, the end of the window (0: none) and what ended in it. */
+  inflight_kswapd: 'i32',
+  wbt_step: 'i32',
+  wbt_window_ns: 'f64',
+  wbt_reads: 'i32',
+  wbt_writes: 'i32',
+  wbt_read_min_ns: 'f64',
+  wbt_unknown: 'i32',
+  /** When a read was last issued or done. */
+  wbt_read_ns: 'f64',
   /** Pages on the device, and where the next new file begins. */
   pages: 'f64',
   next_free: 'f64',

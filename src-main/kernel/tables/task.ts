@@ -107,6 +107,8 @@ export const TASK = {
   timerslack_ns: 'f64',
   /** In a fault whose pages the multi-gen LRU takes for hot. */
   in_lru_fault: 'u8',
+  /** It slept for a request: when it goes on its caches are cold. */
+  cold: 'u8',
   /** reclaim_state->reclaimed_slab: pages of slabs given back since its reclaim began. */
   reclaimed_slab: 'i32',
   /** reclaim_state->mm_walk: bit 0 there is one, bit 1 it may look at anonymous pages. */

@@ -30,9 +30,10 @@ function bio_of(k: Kernel, dir: number, block: number, nr: number): number {
   k.bio.kind[bio] = BIO_SWAP_WRITE
   return bio
 }
-function submit(k: Kernel, dir: number, block: number, nr: number, at = k.var.now): number {
+function submit(k: Kernel, dir: number, block: number, nr: number, at = k.var.now, kswapd = 0): number {
   k.var.now = at
   const bio = bio_of(k, dir, block, nr)
+  k.bio.kswapd[bio] = kswapd
   blk_mq_submit_bio(k, bio)
   return bio
 }
@@ -113,12 +114,59 @@ describe('a disk', () => {
     expect([k.device.inflight[1], k.device.inflight_writes[1]]).toEqual([0, 0])
   })
 
-  it('lets kswapd have sixteen writes in flight and others eight', () => {
+  it('lets kswapd have sixteen writes in flight and others eight, each beside the other', () => {
     const k = disk('ssd')
     for (let i = 0; i < 8; i++) submit(k, WRITE, i * 1000, 1)
     expect([queue_congested(k, 1, WRITE, false), queue_congested(k, 1, WRITE, true)]).toEqual([true, false])
-    for (let i = 8; i < 16; i++) submit(k, WRITE, i * 1000, 1)
+    for (let i = 8; i < 24; i++) submit(k, WRITE, i * 1000, 1, k.var.now, 1)
     expect([queue_congested(k, 1, WRITE, true), queue_congested(k, 1, READ, true)]).toEqual([true, false])
+  })
+
+  it('lets a quarter of the depth be written within a tenth of a second of a read', () => {
+    const k = disk('ssd')
+    k.var.now = 1e9
+    submit(k, READ, 5, 1)
+    for (let i = 0; i < 4; i++) submit(k, WRITE, i * 1000, 1)
+    expect(queue_congested(k, 1, WRITE, false)).toBe(true)
+    k.var.now += 99e6
+    expect(queue_congested(k, 1, WRITE, false)).toBe(true)
+    k.var.now += 1e6
+    // The window is over, too: there were writes, so the depth is 31 now, and half of it sixteen.
+    for (let i = 4; i < 16; i++) submit(k, WRITE, i * 1000, 1)
+    expect(queue_congested(k, 1, WRITE, false)).toBe(true)
+    expect(k.device.wbt_step[1]).toBe(-1)
+  })
+
+  it('doubles the depth after each window with writes, up to three quarters of the queue, and goes back when idle', () => {
+    const k = disk('ssd')
+    const depths: number[] = []
+    const writes: number[] = []
+    k.var.now = 1e9
+    for (let window = 0; window < 6; window++) {
+      while (!queue_congested(k, 1, WRITE, true)) writes.push(submit(k, WRITE, writes.length * 1000, 1, k.var.now, 1))
+      depths.push(writes.length)
+      k.var.now += 100e6
+    }
+    expect(depths).toEqual([16, 31, 61, 121, 192, 192])
+    for (let bio = first_bio(k); bio !== 0; bio = first_bio(k)) dequeue_bio(k, bio)
+    k.var.now += 30 * 100e6
+    submit(k, WRITE, 5, 1, k.var.now, 1)
+    expect(k.device.wbt_step[1]).toBe(0)
+  })
+
+  it('lets less be written after a window in which reads were slow', () => {
+    const k = disk('ssd')
+    k.var.now = 1e9
+    for (let i = 0; i < 3; i++) submit(k, WRITE, i * 1000, 1)
+    const read = submit(k, READ, 5, 1)
+    for (const queue of [2, 3])
+      for (let bio = k.device.head[queue]!; bio !== 0; bio = k.device.head[queue]!) {
+        if (bio === read) k.bio.done_ns[bio] = k.bio.start_ns[bio]! + 3e6
+        dequeue_bio(k, bio)
+      }
+    k.var.now += 100e6
+    for (let i = 0; i < 8; i++) submit(k, WRITE, i * 1000, 1, k.var.now, 1)
+    expect([k.device.wbt_step[1], queue_congested(k, 1, WRITE, true)]).toEqual([1, true])
   })
 })
 
