@@ -105,8 +105,6 @@ function come<Page extends LruPage, Model extends LruModel<Page>>(
   const [anon, fault] = [below(w, 2) === 0, below(w, 2) === 0]
   const [dirty, reclaim] = [below(w, 3) === 0, below(w, 6) === 0]
   k.page.flags[pfn]! |= PG_uptodate | (anon ? PG_anon | PG_swapbacked : 0)
-  // Of some file: what belongs to none has no user left.
-  if (!anon) k.page.mapping[pfn] = 1
   k.page.flags[pfn]! |= (dirty ? PG_dirty : 0) | (reclaim ? PG_reclaim : 0)
   k.task.in_lru_fault[k.var.current] = fault ? 1 : 0
   lru_cache_add(k, pfn)

@@ -39,7 +39,7 @@ import { blk_poll, folio_wait_locked, folio_wait_nested } from './page_io'
 import { balance_dirty_pages_ratelimited, folio_account_cleaned, set_page_dirty } from './page_writeback'
 import { do_page_cache_ra, page_cache_async_ra, page_cache_sync_ra } from './readahead'
 import { SHMEM_NODES } from './shmem'
-import { is_isolated, lru_cache_add, mark_page_accessed, release_page } from './swap'
+import { abandon_page, lru_cache_add, mark_page_accessed, release_page } from './swap'
 import {
   FAULT_FLAG_ALLOW_RETRY,
   FAULT_FLAG_TRIED,
@@ -120,7 +120,7 @@ export function __filemap_remove_folio(k: Kernel, pfn: number, shadow: number): 
 /** Takes an unused page out of its file and frees it. */
 export function delete_from_page_cache(k: Kernel, pfn: number): void {
   __filemap_remove_folio(k, pfn, 0)
-  if (!is_isolated(k, pfn)) release_page(k, pfn)
+  abandon_page(k, pfn)
 }
 /** A file that lost a page may now be forgotten. */
 export function inode_may_shrink(k: Kernel, inode: number): void {

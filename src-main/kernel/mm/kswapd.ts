@@ -11,6 +11,7 @@ import { C } from '@shared/counters'
 import {
   __GFP_DIRECT_RECLAIM,
   GFP_KERNEL,
+  LRU_ACTIVE_ANON,
   MAX_NR_ZONES,
   PAGEBLOCK_ORDER,
   PF_KSWAPD,
@@ -18,7 +19,15 @@ import {
   TASK_RUNNING,
   type Kernel,
 } from '../kernel'
-import { kthread_sleep, need_resched, psi_memstall_enter, psi_memstall_leave, threads, trace, wake_kthread } from '../task'
+import {
+  kthread_sleep,
+  need_resched,
+  psi_memstall_enter,
+  psi_memstall_leave,
+  threads,
+  trace,
+  wake_kthread,
+} from '../task'
 import { reset_isolation_suitable } from './compact_control'
 import { wakeup_kcompactd } from './kcompactd'
 import { lru_gen_enabled } from './lru_gen'
@@ -158,6 +167,14 @@ function kswapd_advance(k: Kernel, s: Kswapd, t: number): boolean {
     default:
       return after_short_sleep(k, s, t)
   }
+}
+
+/** Pages that kswapd has isolated while somebody else runs: anonymous ones and those of files. For verify(). */
+export function kswapd_isolated(k: Kernel): readonly [anon: number, file: number] {
+  const lru = kswapd(k).pass?.lru
+  if (lru === null || lru === undefined || 'gen' in lru || lru.inactive === null) return [0, 0]
+  const { nr_taken, lru: list } = lru.inactive
+  return list > LRU_ACTIVE_ANON ? [0, nr_taken] : [nr_taken, 0]
 }
 
 // ---------------------------------------------------------------- sleeping

@@ -328,14 +328,22 @@ export function isolate_lru_page(k: Kernel, pfn: number, reclaiming = false): bo
 export function is_isolated(k: Kernel, pfn: number): boolean {
   return (k.page.flags[pfn]! & (PG_isolated | PG_lru)) === PG_isolated
 }
+/** The mapping of a page that left its file, or tmpfs's swap, while it was isolated. */
+const ABANDONED = -1
+/** Its last user lets go of a page of a file: it is freed, by whoever isolated it if somebody did. */
+export function abandon_page(k: Kernel, pfn: number): void {
+  if (!is_isolated(k, pfn)) return release_page(k, pfn)
+  if ((k.page.flags[pfn]! & PG_anon) === 0) k.page.mapping[pfn] = ABANDONED
+}
 /**
  * A page that nobody else uses any more: its last entry went, or it left its file, while it was isolated. Whoever holds it
  * is its last user.
  */
 export function is_orphan(k: Kernel, pfn: number): boolean {
   const flags = k.page.flags[pfn]!
-  if ((flags & PG_swapcache) !== 0 || k.page.mapcount[pfn] !== 0) return false
-  if ((k.page.mapping[pfn] !== 0) !== ((flags & PG_anon) !== 0)) return false
+  if (k.page.mapping[pfn] === ABANDONED) return true
+  if ((flags & (PG_anon | PG_swapcache)) !== PG_anon || k.page.mapcount[pfn] !== 0 || k.page.mapping[pfn] === 0)
+    return false
   return (flags & PG_head) === 0 || compound_ref_count(k, pfn) === 0
 }
 

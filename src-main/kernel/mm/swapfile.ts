@@ -16,7 +16,7 @@ import { charge, trace } from '../task'
 import { mem_cgroup_uncharge_swap } from './memcontrol'
 import { zswap_invalidate } from './zswap'
 export { mem_cgroup_swap_full } from './memcontrol'
-import { is_isolated, release_page } from './swap'
+import { abandon_page } from './swap'
 import { delete_from_swap_cache } from './swap_state'
 import { swap_cache_store } from './swap_space'
 import { alloc_ssd_cluster, cluster_dec, cluster_inc } from './swap_cluster'
@@ -278,7 +278,7 @@ export function free_swap_and_cache(k: Kernel, slot: number): void {
 function try_to_reclaim_swap(k: Kernel, slot: number): boolean {
   const pfn = k.swap.cache[slot]!
   if (pfn <= 0 || !try_to_free_swap(k, pfn)) return false
-  if (k.page.mapcount[pfn] === 0 && !is_isolated(k, pfn) && k.page.gathered[pfn] === 0) release_page(k, pfn)
+  if (k.page.mapcount[pfn] === 0 && k.page.gathered[pfn] === 0) abandon_page(k, pfn)
   return true
 }
 

@@ -15,7 +15,7 @@ import { shmem_unuse } from './shmem'
 import { xa_find, xa_load } from '../lib/xarray'
 import { setup_clusters } from './swap_cluster'
 import { alloc_swap_maps, alloc_swap_slot_caches, free_swap_maps } from './swap_maps'
-import { is_isolated, release_page } from './swap'
+import { abandon_page } from './swap'
 import { read_swap_header, release_swap_device } from './swap_header'
 import {
   drain_slots_caches,
@@ -161,8 +161,7 @@ function try_to_unuse(k: Kernel, area: number): boolean {
     const pfn = k.swap.cache[slot]!
     if (pfn <= 0) continue
     folio_wait_nested(k, pfn)
-    if (!try_to_free_swap(k, pfn) || k.page.mapcount[pfn] !== 0) continue
-    if (!is_isolated(k, pfn) && k.page.gathered[pfn] === 0) release_page(k, pfn)
+    if (try_to_free_swap(k, pfn) && k.page.mapcount[pfn] === 0 && k.page.gathered[pfn] === 0) abandon_page(k, pfn)
   }
   for (let slot = from + 1; slot <= to; slot++) if ((k.swap.map[slot]! & ~SWAP_HAS_CACHE) !== 0) return false
   return true

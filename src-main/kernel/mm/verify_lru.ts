@@ -11,6 +11,7 @@ import {
   PG_unevictable,
   type Kernel,
 } from '../kernel'
+import { kswapd_isolated } from './kswapd'
 import { lru_gen_enabled } from './lru_gen'
 import { folio_lru_list, folio_nr_pages, folio_zone, PAGEVEC_SIZE } from './swap'
 import { verify_lru_gen } from './verify_lru_gen'
@@ -48,7 +49,11 @@ export function verify_lru(k: Kernel): void {
       assert(k.zone.nr_lru[(zone + 1) * 5 + lru] === zones[zone * NR_LRU_LISTS + lru], 'lru: a zone differs')
   }
   verify_batches(k)
-  assert(k.vmstat[C.nr_isolated_anon] === 0 && k.vmstat[C.nr_isolated_file] === 0, 'lru: isolated pages left over')
+  const [anon, file] = kswapd_isolated(k)
+  assert(
+    k.vmstat[C.nr_isolated_anon] === anon && k.vmstat[C.nr_isolated_file] === file,
+    'lru: isolated pages left over',
+  )
 }
 
 /** Every marked page is on a list, or unevictable. */

@@ -17,7 +17,7 @@ import {
 import { mem_cgroup_flush_stats } from '../../../src-main/kernel/mm/lruvec_stat'
 import { pgdat_balanced, wakeup_kswapd } from '../../../src-main/kernel/mm/kswapd'
 import { get_scan_count, inactive_is_low, scan_control } from '../../../src-main/kernel/mm/scan_count'
-import { shrink_inactive_list } from '../../../src-main/kernel/mm/shrink_list'
+import { isolate_inactive, shrink_inactive_list } from '../../../src-main/kernel/mm/shrink_list'
 import { lru_add_drain_all, lru_row } from '../../../src-main/kernel/mm/swap'
 import { swapon } from '../../../src-main/kernel/mm/swapon'
 import { run_step } from '../../../src-main/kernel/sched/core'
@@ -40,8 +40,9 @@ function with_pages(): { k: Kernel; p: number } {
   return { k, p }
 }
 /** One look at every page of the inactive list. */
-function look(k: Kernel): number {
-  return shrink_inactive_list(k, inactive_anon(k), 0, scan_control({ gfp: GFP_KERNEL }), LRU_INACTIVE_ANON)
+function look(k: Kernel): void {
+  const sc = scan_control({ gfp: GFP_KERNEL })
+  expect(shrink_inactive_list(k, 0, sc, isolate_inactive(k, inactive_anon(k), 0, sc, LRU_INACTIVE_ANON))).toBe(true)
 }
 
 describe('a page of the inactive list', () => {
