@@ -118,6 +118,11 @@ export const DRIVERS = {
 } as const
 export const EXT4_MODULES = ['crc16', 'mbcache', 'crc32c_generic', 'jbd2', 'ext4'] as const
 
+/** Whether a module is there. */
+export function module_loaded(k: Kernel, name: string): boolean {
+  return loaded(k).includes(name)
+}
+
 /** Names of the loaded modules, the first loaded first. */
 function loaded(k: Kernel): readonly string[] {
   return (k.var.mod['modules'] as readonly string[] | undefined) ?? []

@@ -213,7 +213,7 @@ export const SYSCTLS: readonly Sysctl[] = [
   row('kernel.threads-max', 0, 1, 0x3fffffff, 'Threads that the machine may have.'),
   row('kernel.hung_task_timeout_secs', 120, 0, HUNG_TASK_TIMEOUT_MAX, 'A task in D longer than this is reported.'),
   row('kernel.panic', 0, INT_MIN, INT_MAX, 'Seconds to a reboot after a panic.'),
-  row('kernel.randomize_va_space', 2, 0, 2, 'Address space layout randomisation.'),
+  row('kernel.randomize_va_space', 2, INT_MIN, INT_MAX, 'Address space layout randomisation.'),
   row('kernel.sched_child_runs_first', 0, INT_MIN, INT_MAX, 'A new child runs before its parent.'),
   row('vm.nr_hugepages_mempolicy', 0, 0, ULONG_MAX, 'The same under a memory policy.', set_nr_hugepages),
   ...PLAIN.map((args) => row(...args)),

@@ -71,6 +71,8 @@ const LATE_FREED: readonly (FrameRange & { readonly splits: number; readonly wha
 
 interface BootMap {
   initrd: number
+  /** Pages of memory when the first file systems in memory were made, of which each may take a half. */
+  early: number
 }
 
 // ---------------------------------------------------------------- zones
@@ -119,9 +121,9 @@ export function init_zones(k: Kernel): void {
   print_zone_ranges(k, map)
   print_zonelists(k, nr_kernel_pages(k))
   const initrd = reserve_boot_memory(k, block, nr_kernel_pages(k))
-  k.var.mod['boot_map'] = { initrd } satisfies BootMap
   memblock_free_all(k, map, memblock_free_frames(block))
   free_reserved_area(k, EARLY_FREED, 'SMP alternatives')
+  k.var.mod['boot_map'] = { initrd, early: k.var.totalram_pages } satisfies BootMap
   init_per_zone_wmark_min(k)
   hugetlb_init(k, (start, end) => count_managed(k, start, end))
   // hugepage_init asks khugepaged for its recommendation; with less than 512 MiB it switches huge pages off instead.
@@ -236,6 +238,11 @@ function count_managed(k: Kernel, start: number, end: number): void {
   for (let z = ZONE_DMA; z <= ZONE_NORMAL; z++)
     k.zone.managed_pages[z + 1]! += overlap({ start, end }, borders[z]!, borders[z + 1]!)
   k.var.totalram_pages += end - start
+}
+
+/** mm/shmem.c, shmem_default_max_blocks, for the root file system and devtmpfs: the image's last parts are not free yet. */
+export function early_shmem_blocks(k: Kernel): number {
+  return int_div((k.var.mod['boot_map'] as BootMap).early, 2)
 }
 
 /** At the end of boot: initrd and init sections become ordinary memory; the watermarks are not computed again. */

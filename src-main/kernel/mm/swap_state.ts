@@ -175,8 +175,16 @@ export function swapin_alone(k: Kernel, vma: number): boolean {
   return (swap_use_vma_readahead(k) ? k.vma.swap_ra[vma]! >> 8 : swap_vars(k).ra_last_pages) === 1
 }
 
+/** /sys/kernel/mm/swap/vma_ra_enabled. */
+export function vma_ra_enabled(k: Kernel): boolean {
+  return k.var.mod['vma_ra_enabled'] !== false
+}
+export function set_vma_ra_enabled(k: Kernel, on: boolean): void {
+  k.var.mod['vma_ra_enabled'] = on
+}
 /** VMA readahead is off while any area is on a rotating disk. */
 function swap_use_vma_readahead(k: Kernel): boolean {
+  if (!vma_ra_enabled(k)) return false
   const { flags, meta } = k.swap_info
   for (let area = 1; area < meta.high; area++)
     if ((flags[area]! & (SWP_USED | SWP_SOLIDSTATE)) === SWP_USED) return false

@@ -38,13 +38,16 @@ function disk_counts(k: Kernel, i: number): number[] {
 export function device_name(k: Kernel, device: number): string {
   return k.strings.list[k.device.name[device]!]!
 }
+export const SCSI_DISK_MAJOR = 8
+export const VIRTBLK_MAJOR = 254
+export const BLOCK_EXT_MAJOR = 259
 /** SCSI disks are 8:0, 8:16, …; NVMe drives 259:0, 259:1, … */
 export function dev_numbers(k: Kernel, device: number): readonly [number, number] {
   const name = device_name(k, device)
   const nvme = /^nvme(\d+)n1$/.exec(name)
-  if (nvme !== null) return [259, Number(nvme[1])]
+  if (nvme !== null) return [BLOCK_EXT_MAJOR, Number(nvme[1])]
   // virtio_blk has no number of its own: the first free one, on Debian 254.
-  return [name.startsWith('vd') ? 254 : 8, (name.charCodeAt(2) - 97) * 16]
+  return [name.startsWith('vd') ? VIRTBLK_MAJOR : SCSI_DISK_MAJOR, (name.charCodeAt(2) - 97) * 16]
 }
 
 /** /sys/dev/block: `8:0` and so on lead to the device. */

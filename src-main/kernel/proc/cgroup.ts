@@ -14,11 +14,11 @@ import {
   nr_dying_descendants,
 } from '../mm/memcg_tree'
 import { mem_cgroup_in_subtree } from '../mm/memcontrol'
-import { psi_show } from '../sched/psi'
+import { psi_show, psi_trigger_create } from '../sched/psi'
 import { find_task_by_pid, first_task, is_kthread, next_task, send_signal } from '../task'
 import { EAGAIN, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ESRCH, SIGKILL } from '../uapi'
 import { MEMORY, ROOT_MEMORY } from './cgroup_memory'
-import { kstrtoint } from './text'
+import { int_write, kstrtoint } from './text'
 import { file, folder, type DirNode, type Node } from './tree'
 
 export interface CgroupFile {
@@ -30,6 +30,7 @@ export interface CgroupFile {
 const CONTROLLERS = ['cpuset', 'cpu', 'io', 'memory', 'hugetlb', 'pids', 'rdma', 'misc'] as const
 const ALL = (1 << CONTROLLERS.length) - 1
 const MEMORY_BIT = 1 << CONTROLLERS.indexOf('memory')
+const CPU_BIT = 1 << CONTROLLERS.indexOf('cpu')
 
 // ---------------------------------------------------------------- controllers
 
@@ -114,9 +115,11 @@ function bound(column: 'max_depth' | 'max_descendants'): CgroupFile {
   return {
     read: (k, m) => `${m === 0 || k.memcg[column][m] === 0 ? 'max' : k.memcg[column][m]! - 1}\n`,
     write(k, m, text) {
-      const value = text.trim() === 'max' ? -1 : kstrtoint(text)
-      if (value === null || (value < 0 && text.trim() !== 'max')) return -EINVAL
-      if (m !== 0) k.memcg[column][m] = value + 1
+      const set = (value: number): void => {
+        if (m !== 0) k.memcg[column][m] = value + 1
+      }
+      if (text.trim() !== 'max') return int_write(text, 0, Infinity, set)
+      set(-1)
       return 0
     },
   }
@@ -144,7 +147,7 @@ function cpu_stat(k: Kernel, m: number): string {
   }
   const bandwidth = 'nr_periods 0\nnr_throttled 0\nthrottled_usec 0\nnr_bursts 0\nburst_usec 0\n'
   const times = `usage_usec ${usec(user) + usec(system)}\nuser_usec ${usec(user)}\nsystem_usec ${usec(system)}\n`
-  return times + (m === 0 ? bandwidth : '')
+  return times + ((controllers(k, m) & CPU_BIT) !== 0 ? bandwidth : '')
 }
 
 /** Files of every cgroup. */
@@ -161,12 +164,21 @@ const COMMON: Readonly<Record<string, CgroupFile>> = {
   'cpu.stat': { read: cpu_stat },
 }
 const PRESSURE: Readonly<Record<string, CgroupFile>> = {
-  'cgroup.pressure': constant('1\n', (_k, _m, text) => (text.trim() === '1' ? 0 : -EOPNOTSUPP)),
-  'cpu.pressure': { read: (k, m) => psi_show(k, 'cpu', m) },
-  'io.pressure': { read: (k, m) => psi_show(k, 'io', m) },
+  'cgroup.pressure': constant('1\n', (_k, _m, text) => keep_pressure(text)),
+  'cpu.pressure': { read: (k, m) => psi_show(k, 'cpu', m), write: trigger },
+  'io.pressure': { read: (k, m) => psi_show(k, 'io', m), write: trigger },
 }
 const MEMORY_PRESSURE: Readonly<Record<string, CgroupFile>> = {
-  'memory.pressure': { read: (k, m) => psi_show(k, 'memory', m) },
+  'memory.pressure': { read: (k, m) => psi_show(k, 'memory', m), write: trigger },
+}
+function trigger(_k: Kernel, _m: number, text: string): number {
+  return psi_trigger_create(text)
+}
+/** Pressure that is accounted stays so; switching it off for one cgroup is not modelled. */
+function keep_pressure(text: string): number {
+  let on = 1
+  const ret = int_write(text, 0, 1, (value) => (on = value))
+  return on === 1 ? ret : -EOPNOTSUPP
 }
 const ROOT: Readonly<Record<string, CgroupFile>> = {
   'cpuset.cpus.effective': { read: (k) => (k.config.cpus === 1 ? '0\n' : `0-${k.config.cpus - 1}\n`) },
@@ -183,17 +195,17 @@ const CHILD: Readonly<Record<string, CgroupFile>> = {
   'cgroup.freeze': constant('0\n', (_k, _m, text) => freeze(text)),
   'cgroup.kill': {
     write(k, m, text) {
-      if (kstrtoint(text) !== 1) return -EINVAL
-      for (const t of tasks_below(k, m)) send_signal(k, t, SIGKILL)
-      return 0
+      return int_write(text, 1, 1, () => {
+        for (const t of tasks_below(k, m)) send_signal(k, t, SIGKILL)
+      })
     },
   },
 }
 /** Thawing what is not frozen is nothing; the freezer is not modelled. */
 function freeze(text: string): number {
-  const value = kstrtoint(text)
-  if (value === null || value < 0 || value > 1) return -EINVAL
-  return value === 0 ? 0 : -EOPNOTSUPP
+  let frozen = 0
+  const ret = int_write(text, 0, 1, (value) => (frozen = value))
+  return frozen === 0 ? ret : -EOPNOTSUPP
 }
 
 function files_of(k: Kernel, m: number): Readonly<Record<string, CgroupFile>> {
@@ -215,7 +227,8 @@ export function cgroup_folder(k: Kernel, m: number, self = 1): DirNode {
     return child < 0 ? null : cgroup_folder(k, child, self)
   }
   return {
-    ...folder({}, { mode: 0o755, refusal: EPERM }),
+    // The root of a mount is made by kernfs_get_tree, the others by cgroup_mkdir.
+    ...folder({}, { mode: m === 0 ? 0o555 : 0o755, refusal: EPERM }),
     list: () => [...Object.keys(files), ...child_names()],
     find,
     mkdir: (name) => make_child(k, m, name),
@@ -229,8 +242,10 @@ function path_of(k: Kernel, m: number): string[] {
 /** Reading what can only be written, and the reverse, is EINVAL: root may open both. */
 function cgroup_file(k: Kernel, m: number, { read, write }: CgroupFile, self: number): Node {
   const mode = (read === undefined ? 0 : 0o444) | (write === undefined ? 0 : 0o200)
-  const set = write === undefined ? undefined : (text: string): number => write(k, m, text, self)
-  return file(() => (read === undefined ? -EINVAL : read(k, m)), { mode, write: set, refusal: EINVAL })
+  // cgroup_file_write: nothing is what it writes for nothing.
+  const set = write === undefined ? undefined : (text: string): number => (text === '' ? 0 : write(k, m, text, self))
+  const refuse = (text: string): number => (text === '' ? 0 : -EINVAL)
+  return file(() => (read === undefined ? -EINVAL : read(k, m)), { mode, write: set ?? refuse })
 }
 
 function make_child(k: Kernel, parent: number, name: string): number {

@@ -5,7 +5,7 @@ import { memory_stat, NR_MEMCG_EVENTS } from '../mm/memcg_stat'
 import { zswap_of_memcg } from '../mm/zswap'
 import { EINVAL } from '../uapi'
 import type { CgroupFile } from './cgroup'
-import { kstrtoint } from './text'
+import { int_write } from './text'
 
 /** PAGE_COUNTER_MAX: from here on a limit is `max`. */
 const PAGE_COUNTER_MAX = 2 ** 63 / PAGE_SIZE
@@ -21,8 +21,10 @@ function parse_limit(text: string): number {
   if (value === 'max') return Infinity
   const match = /^(0x[0-9a-f]+|\d*)([kmgtpe]?)$/i.exec(value)
   if (match === null || (match[1] === '' && match[2] !== '')) return NaN
-  const number = /^0[0-7]+$/.test(match[1]!) ? parseInt(match[1]!, 8) : Number(match[1])
-  const pages = Math.floor((number * 1024 ** ' kmgtpe'.indexOf(match[2]!.toLowerCase() || ' ')) / PAGE_SIZE)
+  const number = BigInt(match[1]!.replace(/^0(?=[0-7])/, '0o'))
+  const unit = BigInt(10 * ' kmgtpe'.indexOf(match[2]!.toLowerCase() || ' '))
+  // simple_strtoull and the shift drop what 64 bits do not hold.
+  const pages = Number(BigInt.asUintN(64, number << unit) / BigInt(PAGE_SIZE))
   return pages >= PAGE_COUNTER_MAX ? Infinity : pages
 }
 function limit(
@@ -114,8 +116,9 @@ export const MEMORY: Readonly<Record<string, CgroupFile>> = {
   'memory.oom.group': {
     read: (k, m) => `${k.memcg.oom_group[m]}\n`,
     write: (k, m, text) => {
-      const value = kstrtoint(text)
-      if (value !== 0 && value !== 1) return -EINVAL
+      let value = 0
+      const ret = int_write(text, -(2 ** 31), Infinity, (v) => (value = v))
+      if (ret < 0 || (value !== 0 && value !== 1)) return ret < 0 ? ret : -EINVAL
       k.memcg.oom_group[m] = value
       return 0
     },

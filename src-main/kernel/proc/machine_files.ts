@@ -4,13 +4,19 @@
  * all interrupts only the timers' and the disks' are modelled.
  */
 import type { Kernel } from '../kernel'
+import { module_loaded } from '../drivers/modules'
 import { memory_map } from '../e820'
 import { first_task, next_task } from '../task'
+import { BLOCK_EXT_MAJOR, device_name, SCSI_DISK_MAJOR, VIRTBLK_MAJOR } from './block'
 import { DISK_IRQ } from './system'
 import { hex } from './text'
 
 export function filesystems_text(k: Kernel): string {
-  return `${NODEV.map((name) => `nodev\t${name}\n`).join('')}${k.config.bare ? '\text4\n' : '\text3\n\text2\n\text4\n'}`
+  return `${NODEV.map((name) => `nodev\t${name}\n`).join('')}${has_ext4(k) ? '\text3\n\text2\n\text4\n' : ''}`
+}
+/** The module brings its elders along; a lab machine without a disk's file system has not loaded it. */
+function has_ext4(k: Kernel): boolean {
+  return !k.config.bare || module_loaded(k, 'ext4')
 }
 const NODEV = [
   'sysfs',
@@ -72,8 +78,15 @@ const MISC: Readonly<Record<string, number>> = {
   hw_random: 183,
   vga_arbiter: 127,
 }
-export function devices_text(): string {
-  return `Character devices:\n${drivers(CHARACTER)}\nBlock devices:\n${drivers({ sd: 8, blkext: 259 })}`
+/** Block devices by the drivers that are there: disks of SCSI and of virtio have numbers of their own. */
+export function devices_text(k: Kernel): string {
+  const names = Array.from({ length: k.device.meta.high - 1 }, (_, i) => device_name(k, i + 1))
+  const block = {
+    ...(names.some((name) => name.startsWith('sd')) ? { sd: SCSI_DISK_MAJOR } : {}),
+    ...(names.some((name) => name.startsWith('vd')) ? { virtblk: VIRTBLK_MAJOR } : {}),
+    blkext: BLOCK_EXT_MAJOR,
+  }
+  return `Character devices:\n${drivers(CHARACTER)}\nBlock devices:\n${drivers(block)}`
 }
 export function misc_text(): string {
   return drivers(MISC)
@@ -133,15 +146,16 @@ export function interrupts_text(k: Kernel): string {
   const row = ([name, text]: readonly [string, string]): string =>
     `${name}: ${cpus.map((i) => String(name === 'LOC' ? k.cpu.loc[i + 1]! : 0).padStart(10)).join(' ')}   ${text}\n`
   const disk = cpus.map((i) => String(k.cpu.irq[i + 1]).padStart(10)).join(' ')
-  const lines = `${String(DISK_IRQ).padStart(3)}: ${disk}   PCI-MSI 512000-edge      ${disk_handler(k)}\n`
+  const lines = `${String(DISK_IRQ).padStart(3)}: ${disk}   PCI-MSI ${disk_handler(k)}\n`
   const head = `           ${cpus.map((i) => `CPU${i}`.padEnd(11)).join('')}\n`
   const errors = ['ERR', 'MIS'].map((name) => `${name}: ${'0'.padStart(10)}\n`).join('')
   return head + lines + ARCH_IRQS.map(row).join('') + errors + LATE_IRQS.map(row).join('')
 }
 
-/** The driver of the root disk. */
+/** The driver of the root disk, behind the number of its message (arch/x86/kernel/apic/msi.c: device and vector). */
 function disk_handler(k: Kernel): string {
-  return k.config.disk === 'nvme' ? 'nvme0q1' : 'ahci[0000:00:1f.2]'
+  if (k.config.disk === 'virtio') return '32769-edge      virtio0-req.0'
+  return `512000-edge      ${k.config.disk === 'nvme' ? 'nvme0q1' : 'ahci[0000:00:1f.2]'}`
 }
 
 const SOFTIRQS = ['HI', 'TIMER', 'NET_TX', 'NET_RX', 'BLOCK', 'IRQ_POLL', 'TASKLET', 'SCHED', 'HRTIMER', 'RCU'] as const
@@ -198,7 +212,7 @@ export function vmallocinfo_text(k: Kernel): string {
 // ---------------------------------------------------------------- short ones
 
 export const DMA = ' 4: cascade\n'
-export const CONSOLES = 'ttyS0                -W- (EC   a)    4:64\n'
+export const CONSOLES = 'ttyS0                -W- (EC p a)    4:64\n'
 export const EXECDOMAINS = '0-0\tLinux           \t[kernel]\n'
 export const SYSVIPC_SHM =
   '       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n'

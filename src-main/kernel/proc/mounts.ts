@@ -3,6 +3,7 @@
  * a disk beside; others on an ext4 root. Linux: fs/proc_namespace.c.
  */
 import type { Kernel } from '../kernel'
+import { early_shmem_blocks } from '../mm/mm_init'
 import { dev_numbers, device_name } from './block'
 
 interface Mount {
@@ -22,9 +23,10 @@ export function mounts_text(k: Kernel): string {
 }
 
 export function mountinfo_text(k: Kernel): string {
-  const root = FIRST_ID
+  // An initramfs is the very first mount and its own parent; an installed system's root came after the kernel's own.
+  const root = k.config.bare ? 1 : FIRST_ID
   const row = ({ source, at, type, options, more, dev }: Mount, i: number): string => {
-    const ids = at === '/' ? `${root} 1` : `${root + i} ${root}`
+    const ids = at === '/' ? `${root} 1` : `${k.config.bare ? FIRST_ID - 1 + i : FIRST_ID + i} ${root}`
     return `${ids} ${dev} / ${at} ${options} - ${type} ${source} rw${more === '' ? '' : `,${more}`}\n`
   }
   const list = mounts(k)
@@ -41,11 +43,10 @@ export function mountstats_text(k: Kernel): string {
 }
 
 function mounts(k: Kernel): readonly Mount[] {
-  const pages = k.var.totalram_pages
   const disk = `/dev/${device_name(k, ROOT_DISK)}`
   const disk_dev = dev_numbers(k, ROOT_DISK).join(':')
-  const half = `size=${Math.floor(pages / 2) * 4}k`
-  const inodes = `nr_inodes=${Math.floor(pages / 2)}`
+  const half = `size=${early_shmem_blocks(k) * 4}k`
+  const inodes = `nr_inodes=${early_shmem_blocks(k)}`
   const mount = (source: string, at: string, type: string, dev: string, options: string, more = ''): Mount =>
     ({ source, at, type, dev, options, more }) // prettier-ignore
   if (k.config.bare)

@@ -137,7 +137,7 @@ function common(k: Kernel, t: number, self: number): Record<string, Node> {
     ),
     maps: text(with_mm(pid_maps)),
     numa_maps: text(with_mm(numa_maps)),
-    cwd: link(mm === 0 ? '' : '/', owner_of(k, t)),
+    cwd: link('/', owner_of(k, t)),
     root: link('/', owner_of(k, t)),
     exe: link(exe_path(k, t) ?? '', owner_of(k, t)),
     mounts: text(() => mounts_text(k)),
@@ -205,7 +205,8 @@ function pid_cmdline(k: Kernel, t: number): string {
 
 function children_of(k: Kernel, t: number): string {
   let text = ''
-  for (let c = k.task.child[t]!; c !== 0; c = k.task.sibling_next[c]!) text += `${k.task.pid[c]} `
+  // The table has the youngest first, the kernel's list the oldest.
+  for (let c = k.task.child[t]!; c !== 0; c = k.task.sibling_next[c]!) text = `${k.task.pid[c]} ${text}`
   return text
 }
 

@@ -2,7 +2,7 @@
 import { cmdline_text } from '../cmdline'
 import type { Kernel } from '../kernel'
 import { modules_text } from '../drivers/modules'
-import { psi_show } from '../sched/psi'
+import { psi_show, psi_trigger_create } from '../sched/psi'
 import { diskstats_text, partitions_text } from './block'
 import { kmsg_text } from './kmsg'
 import {
@@ -103,6 +103,7 @@ function frames(k: Kernel, pread: Pread): FileNode {
 
 /** Made where the kernel was started with psi=1. */
 function pressure_folder(k: Kernel): Node {
-  const show = (name: 'cpu' | 'io' | 'memory'): FileNode => file(() => psi_show(k, name), { mode: 0o666 })
+  const show = (name: 'cpu' | 'io' | 'memory'): FileNode =>
+    file(() => psi_show(k, name), { mode: 0o666, write: psi_trigger_create })
   return folder({ io: show('io'), cpu: show('cpu'), memory: show('memory') })
 }

@@ -96,7 +96,8 @@ const FILES: Readonly<Record<string, SlabFile>> = {
   total_objects: per_node((k, cache) => k.kmem_cache.total_objects[cache]!),
   trace: OFF,
   usersize: number((k, cache) => (own_name(k, cache).includes('kmalloc') ? k.kmem_cache.object_size[cache]! : 0)),
-  validate: EMPTY,
+  // validate_store: only where the cache is debugged.
+  validate: { ...EMPTY, write: () => -EINVAL },
 }
 
 // ---------------------------------------------------------------- figures
@@ -167,7 +168,7 @@ export function slab_folder(k: Kernel): DirNode {
 
 function cache_folder(k: Kernel, cache: number): DirNode {
   const nodes = Object.entries(FILES).map(([name, { read, write }]): [string, Node] => {
-    const set = write === undefined ? undefined : (text: string): number => write(k, cache, text)
+    const set = write === undefined ? undefined : (text: string): number => (text === '' ? 0 : write(k, cache, text))
     const mode = write === undefined ? 0o400 : 0o600
     return [name, file(() => read(k, cache), { write: set, mode, refusal: EACCES })]
   })

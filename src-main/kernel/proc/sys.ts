@@ -5,6 +5,8 @@
 import type { Kernel } from '../kernel'
 import { device_rotational } from '../block/device'
 import { EACCES, EINVAL, EPERM } from '../uapi'
+import { compact_memory } from '../mm/compaction'
+import { set_vma_ra_enabled, vma_ra_enabled } from '../mm/swap_state'
 import { thp } from '../mm/thp'
 import { khugepaged, khugepaged_defrag, khugepaged_knob, set_khugepaged_knob, type Knob } from '../mm/khugepaged'
 import { start_khugepaged } from '../kthreads'
@@ -17,13 +19,16 @@ import { lru_gen_attributes } from './sys_lru_gen'
 import { zswap_attributes } from './sys_zswap'
 import { hugepages_attributes, kstrtoul, type Attribute, type Tree } from './sys_hugepages'
 import { slab_folder } from './slab'
+import { memory_blocks } from './sys_memory'
+import { kstrtobool } from './text'
 import { file, folder, type DirNode, type Node } from './tree'
 import { extfrag_index_text, unusable_index_text } from './zones'
 
 /** The folder /sys. Attributes are listed anew at each walk, for devices come and go. */
 export function sys_root(k: Kernel, self: number): DirNode {
   const attributes = tree(k)
-  const mounted: Readonly<Record<string, () => DirNode>> = {
+  const mounted: Readonly<Record<string, () => Node>> = {
+    ...memory_blocks(k),
     // Without a mount there is the mount point.
     'fs/cgroup': () =>
       k.config.cgroup === false ? folder({}, { mode: 0o755, refusal: EPERM }) : cgroup_folder(k, 0, self),
@@ -39,7 +44,7 @@ function branch(
   prefix: string,
   paths: readonly string[],
   attributes: Tree,
-  mounted: Readonly<Record<string, () => DirNode>>,
+  mounted: Readonly<Record<string, () => Node>>,
 ): DirNode {
   const below = paths.filter((path) => path.startsWith(prefix))
   const find = (name: string): Node | null => {
@@ -86,10 +91,26 @@ function tree(k: Kernel): Tree {
   map.set('kernel/mm/transparent_hugepage/hpage_pmd_size', { read: () => '2097152\n' })
   map.set('kernel/debug/extfrag/extfrag_index', { read: extfrag_index_text })
   map.set('kernel/debug/extfrag/unusable_index', { read: unusable_index_text })
-  map.set('kernel/mm/swap/vma_ra_enabled', { read: () => 'true\n' })
+  map.set('kernel/mm/swap/vma_ra_enabled', vma_ra)
+  map.set('devices/system/node/node0/compact', { read: () => -EACCES, mode: 0o200, write: compact_store })
   map.set(`${THP}/khugepaged/full_scans`, { read: (k) => `${khugepaged(k).full_scans}\n` })
   map.set(`${THP}/khugepaged/pages_collapsed`, { read: (k) => `${khugepaged(k).pages_collapsed}\n` })
   return map
+}
+
+const vma_ra: Attribute = {
+  read: (k) => `${vma_ra_enabled(k)}\n`,
+  write(k, text) {
+    const on = kstrtobool(text)
+    if (on === null) return -EINVAL
+    set_vma_ra_enabled(k, on)
+    return 0
+  },
+}
+/** mm/compaction.c, compact_store: whatever is written, the node is compacted. */
+function compact_store(k: Kernel): number {
+  compact_memory(k)
+  return 0
 }
 
 function cpu_list(k: Kernel): string {

@@ -5,6 +5,7 @@ import { ksm, ksm_run, ksm_unused, type Ksm } from '../mm/ksm'
 import { remove_all_stable_nodes, stable_node_chains } from '../mm/ksm_stable'
 import { run_store } from '../mm/ksm_merge'
 import { number_file, type Tree } from './sys_hugepages'
+import { kstrtobool } from './text'
 
 const UINT_MAX = 2 ** 32 - 1
 
@@ -27,7 +28,20 @@ export function ksm_attributes(map: Tree): void {
   figure('stable_node_chains', (_s, k) => stable_node_chains(k).chains)
   setting(add, 'stable_node_chains_prune_millisecs', 2000, 0, UINT_MAX)
   figure('stable_node_dups', (_s, k) => stable_node_chains(k).dups)
-  setting(add, 'use_zero_pages', 0, 0, 1)
+  use_zero_pages(map)
+}
+
+/** kstrtobool reads it, the others are numbers. */
+function use_zero_pages(map: Tree): void {
+  map.set('kernel/mm/ksm/use_zero_pages', {
+    read: (k) => `${k.var.sysctl['ksm.use_zero_pages'] ?? 0}\n`,
+    write(k, text) {
+      const on = kstrtobool(text)
+      if (on === null) return -EINVAL
+      k.var.sysctl['ksm.use_zero_pages'] = on ? 1 : 0
+      return 0
+    },
+  })
 }
 
 type Add = (name: string, get: (k: Kernel) => number, set?: (k: Kernel, value: number) => number) => void

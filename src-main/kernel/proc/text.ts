@@ -1,4 +1,5 @@
-/** Number formats of the kernel's seq_file. */
+/** Number formats of the kernel's seq_file, and what its files read of what is written. */
+import { EINVAL, ERANGE } from '../uapi'
 
 /** `MemTotal:         983744 kB` without the unit: name and value in 24 columns (seq_put_decimal_ull_width). */
 export function row24(label: string, value: number): string {
@@ -26,4 +27,21 @@ export function kstrtoint(text: string): number | null {
   if (/^[-+]?(0|[1-9]\d*)$/.test(word)) return Number(word)
   if (/^[-+]?0x[0-9a-f]+$/i.test(word)) return word.startsWith('-') ? -Number(word.slice(1)) : Number(word)
   return /^[-+]?0[0-7]+$/.test(word) ? parseInt(word, 8) : null
+}
+
+const INT_MAX = 2 ** 31 - 1
+
+/** An int that is written, handed to `set`: EINVAL where it is no number, ERANGE where it is not within `min` and `max`. */
+export function int_write(text: string, min: number, max: number, set: (value: number) => void): number {
+  const value = kstrtoint(text)
+  if (value === null) return -EINVAL
+  if (value < min || value > Math.min(max, INT_MAX)) return -ERANGE
+  set(value)
+  return 0
+}
+
+/** lib/kstrtox.c, kstrtobool: by the first letter, of on and off the second; null else. */
+export function kstrtobool(text: string): boolean | null {
+  if (/^([yt1]|on)/i.test(text)) return true
+  return /^([nf0]|of)/i.test(text) ? false : null
 }

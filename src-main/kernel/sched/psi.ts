@@ -4,6 +4,7 @@
  * in the kernel's fixed point; one group for the machine and one a cgroup. Simplified: the groups are updated at the same
  * moments; no triggers.
  */
+import { EINVAL } from '../uapi'
 import { M, type MachineName } from '@shared/counters'
 import { JIFFY_NS, type Kernel } from '../kernel'
 import { timer_add } from '../lib/timer'
@@ -93,6 +94,20 @@ export function psi_show(k: Kernel, resource: 'memory' | 'io' | 'cpu', cgroup = 
   if (resource === 'io') return line('some', PSI_IO_SOME) + line('full', PSI_IO_FULL)
   // Of the machine `full` is 0, for somebody has the CPU while anybody wants it; of a cgroup it need not be.
   return line('some', PSI_CPU_SOME) + line('full', PSI_CPU_FULL)
+}
+
+const WINDOW_MIN_US = 500_000
+const WINDOW_MAX_US = 10_000_000
+
+/**
+ * A write to a pressure file asks to be woken: `some 150000 1000000` for 150 ms of stall within a second. The trigger
+ * goes when the file is closed; nothing here waits with a file open, so a good one is taken and forgotten.
+ */
+export function psi_trigger_create(text: string): number {
+  const [, stall, span] = /^(?:some|full)\s+(\d+)\s+(\d+)/.exec(text.slice(0, 31)) ?? []
+  const [threshold, window] = [Number(stall), Number(span)]
+  if (span === undefined || window < WINDOW_MIN_US || window > WINDOW_MAX_US) return -EINVAL
+  return threshold === 0 || threshold > window ? -EINVAL : 0
 }
 
 function two(hundredths: number): string {
