@@ -3,6 +3,7 @@
  * exactly once in `file` (seen from src-main/kernel) and is replaced by `to` while the tests are loaded; no file is changed.
  */
 
+import { CORE } from './core.mjs'
 import { DEVICES } from './devices.mjs'
 import { MORE } from './more.mjs'
 import { STRUCTURES } from './structures.mjs'
@@ -631,6 +632,7 @@ export const MUTANTS = [
     to: 'if (watermark < 0) return false',
     tests: ['test/kernel/mm/compaction.test.ts', 'test/kernel/mm/fragmentation.test.ts'],
   },
+  ...CORE,
   ...MORE,
   ...DEVICES,
   ...STRUCTURES,

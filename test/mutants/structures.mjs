@@ -116,8 +116,8 @@ export const STRUCTURES = [
       [
         'a leaf may end with a gap',
         'mm/maple_tree.ts',
-        '    if (r_max === w.last && w.entry === 0 && w.last !== LAST_PAGE) return true\n',
-        '',
+        'return !(w.last === max && (w.entry !== 0 || w.last === LAST_PAGE))\n    }\n    if (r_max < w.last) return true\n    if (r_max === w.last && w.entry === 0 && w.last !== LAST_PAGE) return true\n',
+        'return false\n    }\n    if (r_max < w.last) return true\n',
       ],
     ],
   ),

@@ -259,17 +259,6 @@ export function __rmqueue_smallest(k: Kernel, zone: number, order: number, migra
   return pfn
 }
 
-/** Splits a free block that contains `pfn` off its list (alloc_contig_range, memory failure): 0 when it is not free. */
-export function free_block_of(k: Kernel, pfn: number): number {
-  const flags = k.page.flags
-  for (let order = 0; order < MAX_ORDER; order++) {
-    const head = pfn & ~((1 << order) - 1)
-    const f = flags[head]!
-    if ((f & PG_buddy) !== 0 && ((f >>> PG_ORDER_SHIFT) & ORDER_BITS) >= order) return head
-  }
-  return 0
-}
-
 /** Checks every free list of every zone against the frames; returns the number of free pages that are accounted. */
 export function verify_buddy(k: Kernel): void {
   const { page, free_area: area } = k

@@ -19,6 +19,7 @@ import { COST } from '../costs'
 import {
   __GFP_ACCOUNT,
   __GFP_COMP,
+  __GFP_DIRECT_RECLAIM,
   __GFP_DMA,
   __GFP_NOFAIL,
   __GFP_NOMEMALLOC,
@@ -58,6 +59,8 @@ export const ON_NODE = 1
 export const ON_CPU = 2
 /** Its frames wait for a grace period. */
 export const DYING = 3
+/** Slabs with so many free places, or fewer, are put in order when a cache is shrunk. */
+const SHRINK_PROMOTE_MAX = 32
 
 /** Takes an object of the cache; 0 when no memory is to be had under `gfp`. */
 export function kmem_cache_alloc(k: Kernel, cache: number, gfp: number): number {
@@ -139,9 +142,9 @@ function new_slab(k: Kernel, cache: number, gfp: number): number {
   if ((flags & SLAB_RECLAIM_ACCOUNT) !== 0) alloc_gfp |= __GFP_RECLAIMABLE
   let order = kc.order[cache]!
   const min_order = kc.min_order[cache]!
-  // Try the wanted order lightly first: no retry, no warning, no reserves.
+  // Try the wanted order lightly first: no retry, no warning, no reserves. Who cannot wait wakes kswapd all the same.
   let light = (alloc_gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL
-  if (order > min_order && (light & __GFP_RECLAIM) !== 0) light = (light | __GFP_NOMEMALLOC) & ~__GFP_RECLAIM
+  if (order > min_order && (light & __GFP_DIRECT_RECLAIM) !== 0) light = (light | __GFP_NOMEMALLOC) & ~__GFP_RECLAIM
   let pfn = alloc_pages(k, order > 0 ? light | __GFP_COMP : light, order)
   if (pfn === 0) {
     order = min_order
@@ -311,15 +314,26 @@ function deactivate_slab(k: Kernel, cache: number, slab: number): void {
   else if (s.inuse[slab]! < s.objects[slab]!) add_partial(k, cache, slab, false)
 }
 
-/** kmem_cache_shrink: flushes the CPUs and frees every empty slab. */
+/**
+ * kmem_cache_shrink: flushes the CPUs, frees every empty slab, and puts those with the fewest free places in front, so that
+ * the others may become empty. Linux: __kmem_cache_do_shrink.
+ */
 export function kmem_cache_shrink(k: Kernel, cache: number): void {
   flush_cpu_slabs(k, cache)
-  for (let slab = k.kmem_cache.partial_head[cache]!; slab !== 0;) {
-    const next = k.slab.next[slab]!
-    if (k.slab.inuse[slab] === 0) {
+  const { slab: s, kmem_cache: kc } = k
+  const empty: number[] = []
+  const promoted: number[][] = Array.from({ length: SHRINK_PROMOTE_MAX }, () => [])
+  for (let slab = kc.partial_head[cache]!; slab !== 0;) {
+    const next = s.next[slab]!
+    const free = s.objects[slab]! - s.inuse[slab]!
+    const list = s.inuse[slab] === 0 ? empty : promoted[free - 1]
+    if (list !== undefined) {
       remove_partial(k, cache, slab)
-      discard_slab(k, cache, slab)
+      list.push(slab)
     }
     slab = next
   }
+  // Each was put to the head of its list: the last one that was found is the first.
+  for (const list of promoted.reverse()) for (const slab of list) add_partial(k, cache, slab, false)
+  for (const slab of empty.reverse()) discard_slab(k, cache, slab)
 }

@@ -69,6 +69,8 @@ function io_done(k: Kernel, at: number): void {
 
 function write({ k, model }: World<Model>, task: Task, page: number): void {
   touch(k, page, true)
+  // A byte is written: the others are what they were.
+  expect(page_content(k, pfn_of(k, page)), `page ${page} of task ${task.pid}`).toBe(task.pages.get(page) ?? 0)
   const content = filled_with(++model.written)
   set_page_content(k, pfn_of(k, page), content)
   task.pages.set(page, content)

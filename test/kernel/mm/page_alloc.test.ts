@@ -14,12 +14,13 @@ import {
   MIGRATE_MOVABLE,
   MIGRATE_RECLAIMABLE,
   MIGRATE_UNMOVABLE,
+  PG_buddy,
   PG_head,
   PG_lru,
   PG_tail,
   type Kernel,
 } from '../../../src-main/kernel/kernel'
-import { area_nr_free, free_block_of } from '../../../src-main/kernel/mm/buddy'
+import { area_nr_free, free_list, rotate_free_list } from '../../../src-main/kernel/mm/buddy'
 import { move_freepages_block } from '../../../src-main/kernel/mm/fallback'
 import {
   __free_pages_ok,
@@ -43,6 +44,12 @@ import { init_zones } from '../../../src-main/kernel/mm/page_alloc'
 /** Free memory wherever it is. */
 function free_everywhere(k: Kernel): number {
   return nr_free_pages(k) + nr_pcp_pages(k, 0) + nr_pcp_pages(k, 1) + nr_pcp_pages(k, 2)
+}
+/** Free blocks of a list, the head first. */
+function blocks(k: Kernel, row: number): number[] {
+  const list: number[] = []
+  for (let pfn = k.free_area.head[row]!; pfn !== 0; pfn = k.page.next[pfn]!) list.push(pfn)
+  return list
 }
 /** Takes all that GFP_NOWAIT may have, in single movable frames. */
 function fill(k: Kernel, gfp = GFP_NOWAIT | (GFP_HIGHUSER_MOVABLE & 0x10a)): number[] {
@@ -91,6 +98,40 @@ describe('alloc_pages', () => {
     free_pages(k, pages[quad]!, 4)
     expect(take()).toBe(pages[other])
     expect(take()).toBe(pages[quad])
+    verifyMemory(k)
+  })
+
+  test('a block of half the largest waits for nobody: the largest do not merge', () => {
+    const k = machine(128)
+    init_zones(k)
+    const pages: number[] = []
+    for (let pfn = alloc_pages(k, GFP_NOWAIT, 10); pfn !== 0; pfn = alloc_pages(k, GFP_NOWAIT, 10)) pages.push(pfn)
+    const pair = pages.find((pfn) => pfn % 2048 === 0 && pages.includes(pfn + 1024))!
+    const other = pages.find((pfn) => pfn > pair + 2047 || pfn < pair)!
+    free_pages(k, pair + 1024, 10)
+    __free_pages_ok(k, other, 9, 0)
+    __free_pages_ok(k, pair, 9, 0)
+    const row = free_list(zone_of(k, pair), get_pageblock_migratetype(k, pair), 9)
+    expect(blocks(k, row).slice(0, 2)).toEqual([pair, other])
+  })
+
+  test('boot hands out low addresses first', () => {
+    const k = machine(128)
+    init_zones(k)
+    const list = blocks(k, free_list(1, MIGRATE_MOVABLE, 10))
+    expect(list.length).toBeGreaterThan(8)
+    expect(list).toEqual([...list].sort((a, b) => a - b))
+  })
+
+  test('a list that is turned begins elsewhere, and has all its blocks', () => {
+    const k = machine(128)
+    init_zones(k)
+    const row = free_list(1, MIGRATE_MOVABLE, 10)
+    const list = blocks(k, row)
+    rotate_free_list(k, row, list[5]!)
+    expect(blocks(k, row)).toEqual([...list.slice(5), ...list.slice(0, 5)])
+    rotate_free_list(k, row, list[5]!)
+    expect(blocks(k, row)[0]).toBe(list[5])
     verifyMemory(k)
   })
 
@@ -266,6 +307,14 @@ describe('migrate types', () => {
     __free_pages_ok(k, pfn + 512, 9, 0)
     expect(area_nr_free(k, 1, 9)).toBe(before + 2)
     verifyMemory(k)
+    // Of one type they are one.
+    const both = alloc_pages(k, GFP_KERNEL, 10)
+    for (const half of [both, both + 512]) {
+      set_pageblock_migratetype(k, half, MIGRATE_HIGHATOMIC)
+      __free_pages_ok(k, half, 9, 0)
+    }
+    expect(area_nr_free(k, 1, 9)).toBe(before + 2)
+    expect(blocks(k, free_list(1, MIGRATE_HIGHATOMIC, 10))).toEqual([both])
   })
 
   test('mixing types raises the watermark boost, and the next request asks kswapd to look', () => {
@@ -303,7 +352,7 @@ describe('under random load', () => {
           if (pfn !== 0) {
             live.push([pfn, order])
             taken += 1 << order
-            expect(free_block_of(k, pfn)).toBe(0)
+            expect(k.page.flags[pfn]! & PG_buddy).toBe(0)
           }
           for (let i = 0; i < back && live.length > 0; i++) {
             const [p, o] = live.shift()!

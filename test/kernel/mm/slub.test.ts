@@ -10,9 +10,17 @@ import {
   __GFP_MEMALLOC,
   __GFP_NOWARN,
   __GFP_RECLAIMABLE,
+  MIGRATE_RECLAIMABLE,
+  MIGRATE_UNMOVABLE,
   type Kernel,
 } from '../../../src-main/kernel/kernel'
-import { alloc_page, free_page, nr_free_pages, drain_all_pages } from '../../../src-main/kernel/mm/page_alloc'
+import {
+  alloc_page,
+  free_page,
+  get_pageblock_migratetype,
+  nr_free_pages,
+  drain_all_pages,
+} from '../../../src-main/kernel/mm/page_alloc'
 import {
   all_caches,
   cache_by_name,
@@ -26,6 +34,8 @@ import {
 } from '../../../src-main/kernel/mm/slub'
 import { objects_in_use, slabinfo_row } from '../../../src-main/kernel/mm/slabinfo'
 import { calculate_order } from '../../../src-main/kernel/mm/slab_common'
+import { pgdat } from '../../../src-main/kernel/mm/throttle'
+import { bare_machine, MiB } from '../../support/bare'
 import { bootMemory, verifyMemory } from './machine'
 
 interface Slabinfo {
@@ -90,6 +100,13 @@ describe('kmem_cache_alloc', () => {
   const fresh = (): [Kernel, number] => {
     const k = bootMemory(128)
     return [k, cache_by_name(k, 'task_struct')]
+  }
+
+  /** The node's list of partial slabs. */
+  function node_list(k: Kernel, cache: number): number[] {
+    const list: number[] = []
+    for (let slab = k.kmem_cache.partial_head[cache]!; slab !== 0; slab = k.slab.next[slab]!) list.push(slab)
+    return list
   }
 
   test('fills one slab before it takes the next', () => {
@@ -173,21 +190,99 @@ describe('kmem_cache_alloc', () => {
     verifyMemory(k)
   })
 
-  test('where memory is in small blocks only, slabs are smaller and hold fewer objects', () => {
+  test('shrinking puts the slabs in order: the fullest in front, of those alike the last one', () => {
     const [k, cache] = fresh()
+    const handles = Array.from({ length: 30 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    const slabs = [0, 1, 2, 3, 4, 5].map((i) => Math.floor(handles[i * 5]! / 512))
+    flush_cpu_slabs(k, cache)
+    // Free places of each of the six slabs; the third is full, the fourth empty.
+    ;[3, 1, 0, 5, 1, 4].forEach((free, slab) => {
+      for (let i = 0; i < free; i++) kmem_cache_free(k, cache, handles[slab * 5 + i]!)
+    })
+    flush_cpu_slabs(k, cache)
+    kmem_cache_shrink(k, cache)
+    expect(node_list(k, cache).map((slab) => slabs.indexOf(slab))).toEqual([4, 1, 0, 5])
+    expect(k.kmem_cache.nr_slabs[cache]).toBe(5)
+    verifyMemory(k)
+  })
+
+  /** Memory of which only blocks of four frames are free, no two of them together. */
+  function fragmented(): [Kernel, number] {
+    const k = bare_machine({ ram: 128 * MiB })
     const gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_MEMALLOC | 0x10a
     const taken: number[] = []
     drain_all_pages(k)
     for (let pfn = alloc_page(k, gfp); pfn !== 0; pfn = alloc_page(k, gfp)) taken.push(pfn)
-    // Blocks of four frames, no two of them together.
     for (const pfn of taken) if (pfn % 16 < 4) free_page(k, pfn)
     drain_all_pages(k)
+    pgdat(k).kswapd_order = 0
+    const cache = cache_by_name(k, 'task_struct')
+    kmem_cache_shrink(k, cache)
+    return [k, cache]
+  }
+  const stalls = (k: Kernel): number[] =>
+    [C.allocstall_dma32, C.allocstall_normal, C.compact_stall, C.compact_fail].map((item) => k.vmstat[item]!)
+
+  test('where memory is in small blocks only, slabs are smaller and hold fewer objects', () => {
+    const [k, cache] = fragmented()
+    const before = slabinfo_row(k, cache)
     for (let i = 0; i < 10; i++) expect(kmem_cache_alloc(k, cache, GFP_NOWAIT)).toBeGreaterThan(0)
     const row = slabinfo_row(k, cache)
-    expect(row.num_objs).toBeLessThan(row.num_slabs * row.objperslab)
     const smallest = 4096 << k.kmem_cache.min_order[cache]!
-    expect(row.num_objs).toBe(row.num_slabs * Math.floor(smallest / k.kmem_cache.size[cache]!))
+    const slabs = row.num_slabs - before.num_slabs
+    expect(slabs).toBeGreaterThan(1)
+    expect(row.num_objs - before.num_objs).toBe(slabs * Math.floor(smallest / k.kmem_cache.size[cache]!))
+    // Who cannot wait asks kswapd for blocks of the wanted order.
+    expect(pgdat(k).kswapd_order).toBe(k.kmem_cache.order[cache])
     verifyMemory(k)
+  })
+
+  test('who may wait does not for a large slab, and wakes nobody', () => {
+    const [k, cache] = fragmented()
+    const before = stalls(k)
+    for (let i = 0; i < 10; i++) expect(kmem_cache_alloc(k, cache, GFP_KERNEL)).toBeGreaterThan(0)
+    expect(stalls(k)).toEqual(before)
+    expect(pgdat(k).kswapd_order).toBeLessThan(k.kmem_cache.order[cache]!)
+  })
+
+  test('objects that can be reclaimed keep together in pageblocks of their own', () => {
+    const k = bootMemory(256)
+    for (const [name, type] of [
+      ['dentry', MIGRATE_RECLAIMABLE],
+      ['filp', MIGRATE_UNMOVABLE],
+    ] as const) {
+      const cache = cache_by_name(k, name)
+      const handles = Array.from({ length: 20_000 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+      expect(get_pageblock_migratetype(k, k.slab.pfn[Math.floor(handles.at(-1)! / 512)]!)).toBe(type)
+    }
+  })
+
+  test('the slab that a CPU leaves goes to the head of the node’s list, its others to the tail', () => {
+    const [k, cache] = fresh()
+    const handles = Array.from({ length: 60 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    for (let i = 0; i < 60; i++) if (i % 5 < 2) kmem_cache_free(k, cache, handles[i]!)
+    flush_cpu_slabs(k, cache)
+    const before = node_list(k, cache)
+    kmem_cache_alloc(k, cache, GFP_KERNEL)
+    const left = node_list(k, cache)
+    expect(left).toEqual(before.slice(-left.length))
+    const taken = before.slice(1, before.length - left.length)
+    flush_cpu_slabs(k, cache)
+    expect(node_list(k, cache)).toEqual([before[0], ...left, ...taken.reverse()])
+    verifyMemory(k)
+  })
+
+  test('who reclaims hears how many pages came back with slabs', () => {
+    const k = bare_machine({ ram: 128 * MiB })
+    const cache = cache_by_name(k, 'task_struct')
+    const handles = Array.from({ length: 50 }, () => kmem_cache_alloc(k, cache, GFP_KERNEL))
+    for (const handle of handles) kmem_cache_free(k, cache, handle)
+    const before = k.kmem_cache.nr_slabs[cache]!
+    k.task.reclaimed_slab[k.var.current] = 0
+    kmem_cache_shrink(k, cache)
+    const gone = before - k.kmem_cache.nr_slabs[cache]!
+    expect(gone).toBeGreaterThan(0)
+    expect(k.task.reclaimed_slab[k.var.current]).toBe(gone << k.kmem_cache.order[cache]!)
   })
 
   test('wastes up to a quarter of a slab to have more objects in it', () => {

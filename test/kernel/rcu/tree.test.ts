@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { C } from '@shared/counters'
 import { boot } from '../../../src-main/kernel/boot'
 import { GFP_KERNEL, JIFFY_NS, type Kernel } from '../../../src-main/kernel/kernel'
-import { cache_by_name, kmem_cache_alloc } from '../../../src-main/kernel/mm/slub'
+import { cache_by_name, kmem_cache_alloc, kmem_cache_free, kmem_cache_shrink } from '../../../src-main/kernel/mm/slub'
 import { objects_in_use } from '../../../src-main/kernel/mm/slabinfo'
 import { kmem_cache_free_rcu, put_task_struct_rcu } from '../../../src-main/kernel/rcu/callbacks'
 import { rcu_busy } from '../../../src-main/kernel/rcu/tree'
@@ -39,6 +40,23 @@ describe('a callback', () => {
     }
     expect(left).toEqual([3, 3, 0, 0])
     expect(rcu_busy(k)).toBe(false)
+  })
+
+  it('has the frames of slabs that are looked at without a lock; others go at once', () => {
+    const k = machine()
+    const pages = (): number => k.vmstat[C.nr_slab_unreclaimable]!
+    const shrunk = (name: string): number => {
+      for (const obj of objects(k, 2000, name)) kmem_cache_free(k, cache_by_name(k, name), obj)
+      const before = pages()
+      kmem_cache_shrink(k, cache_by_name(k, name))
+      return before - pages()
+    }
+    expect(shrunk('filp')).toBeGreaterThan(0)
+    expect(shrunk('anon_vma')).toBe(0)
+    const before = pages()
+    for (let tick = 0; tick < 4; tick++) run_step(k, quiet)
+    expect(pages()).toBeLessThan(before)
+    verify(k)
   })
 
   it('that comes while a grace period runs waits for the next one', () => {
