@@ -61,7 +61,9 @@ function count_unevictable(k: Kernel, on_list: Uint8Array, sums: number[], zones
   for (let pfn = 1; pfn < k.page.meta.high; pfn++) {
     const flags = k.page.flags[pfn]!
     if ((flags & PG_lru) === 0) {
-      assert((flags & (PG_unevictable | PG_active)) === 0 || k.page.prev[pfn]! < 0, 'lru: active, but nowhere')
+      // In a batch on its way to its list, or judged by kswapd, which has not put it back yet.
+      const on_its_way = k.page.prev[pfn]! < 0 || (flags & PG_isolated) !== 0
+      assert((flags & (PG_unevictable | PG_active)) === 0 || on_its_way, 'lru: active, but nowhere')
       continue
     }
     if ((flags & PG_unevictable) === 0) {
