@@ -54,7 +54,13 @@ import {
   SWAP_CLUSTER_MAX,
   type ScanControl,
 } from './scan_count'
-import { isolate_inactive, reclaim_pages, shrink_active_list, shrink_inactive_list, type InactiveScan } from './shrink_list'
+import {
+  isolate_inactive,
+  reclaim_pages,
+  shrink_active_list,
+  shrink_inactive_list,
+  type InactiveScan,
+} from './shrink_list'
 import { shrink_slab } from './shrinker'
 import { nr_swap_pages, total_swap_pages } from './swapfile'
 import {
