@@ -17,6 +17,9 @@ export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64] as const
 
 /** What pressure is made of: the kinds of `memhog`. */
 export const PRESSURE_KINDS = ['anonymous', 'file', 'tmpfs', 'mlock', 'slab', 'fragmentation'] as const
+export type PressureKind = (typeof PRESSURE_KINDS)[number]
+/** The task that holds pressure is found again by its name; comm has 15 characters. */
+export const pressureName = (kind: PressureKind): string => `pressure-${kind}`.slice(0, 15)
 
 export const commandSchema = z.discriminatedUnion('type', [
   // time

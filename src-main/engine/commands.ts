@@ -2,7 +2,7 @@
  * What a user can do to the machine, as system calls and writes to /proc. Everything that fails says its errno. A process
  * is named by PID and start time, so that a command never hits a later process of the same PID.
  */
-import type { CommandOf, Result } from '@shared/protocol'
+import { pressureName, type CommandOf, type Result } from '@shared/protocol'
 import { errno_name } from '../kernel/entry/errno'
 import { proc_mkdir, proc_read, proc_rmdir, proc_write } from '../kernel/proc'
 import { find_task_by_pid, send_signal } from '../kernel/task'
@@ -133,14 +133,12 @@ function spawn(k: Kernel, command: CommandOf<'spawn'>): Result {
   return { ok: true, value: { pids } }
 }
 
-/** The task that holds pressure is found again by its name; a new target changes what it holds. */
-const PRESSURE_NAME = 'pressure'
-
+/** A new target changes what the task of that kind holds. */
 function pressure(m: Machine, command: CommandOf<'pressure'>): Result {
   const k = m.k
   const bytes =
     command.percent === undefined ? (command.mib ?? 0) * 2 ** 20 : (k.var.totalram_pages * 4096 * command.percent) / 100
-  const name = `${PRESSURE_NAME}-${command.kind}`.slice(0, 15)
+  const name = pressureName(command.kind)
   const held = taskNamed(k, name)
   if (bytes === 0) {
     // Files outlive who made them: it removes them itself.

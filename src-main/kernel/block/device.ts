@@ -14,7 +14,7 @@ import { COST } from '../costs'
 import { row_alloc } from '../lib/arena'
 import { timer_add } from '../lib/timer'
 import { TIMER_BIO } from '../task'
-import { wbt_done, wbt_issue, wbt_throttled } from './wbt'
+import { wbt_done, wbt_init, wbt_issue, wbt_throttled } from './wbt'
 
 export type DeviceKind = 'hdd' | 'ssd' | 'nvme' | 'virtio'
 export const DEVICE_KINDS: readonly DeviceKind[] = ['hdd', 'ssd', 'nvme', 'virtio']
@@ -89,6 +89,7 @@ export function add_device(k: Kernel, kind: DeviceKind, name: string, pages: num
   k.device.kind[row] = DEVICE_KINDS.indexOf(kind)
   k.device.name[row] = string_id(k, name)
   k.device.pages[row] = pages
+  wbt_init(k, row, NR_REQUESTS, PRESETS[kind].rotational)
   return row
 }
 
@@ -139,7 +140,7 @@ function completion_ns(k: Kernel, device: number, bios: number): number {
 export function blk_mq_get_request(k: Kernel, bio: number): void {
   const device = k.bio.device[bio]!
   const dir = k.bio.write[bio]!
-  wbt_issue(k, device, dir, NR_REQUESTS, device_rotational(k, device))
+  wbt_issue(k, device, dir)
   k.device.inflight[device]!++
   k.device.inflight_writes[device]! += dir
   k.device.inflight_kswapd[device]! += dir & k.bio.kswapd[bio]!
@@ -230,7 +231,7 @@ export function may_merge(k: Kernel, queue: number, block: number, nr: number, a
 
 /** True when one more request of a direction has to wait: no tags left, or too many writes under way. */
 export function queue_congested(k: Kernel, device: number, dir: number, kswapd: boolean): boolean {
-  if (dir === WRITE && wbt_throttled(k, device, kswapd, NR_REQUESTS, device_rotational(k, device))) return true
+  if (dir === WRITE && wbt_throttled(k, device, kswapd)) return true
   return k.device.inflight[device]! >= NR_REQUESTS
 }
 
@@ -299,8 +300,7 @@ export function dequeue_bio(k: Kernel, bio: number): void {
   // The bios of a merged request are done at one time and leave together.
   if (next !== 0 && k.bio.first[next] === k.bio.first[bio]) return
   blk_mq_put_request(k, bio)
-  const latency = k.bio.done_ns[bio]! - k.bio.start_ns[bio]!
-  wbt_done(k, device, k.bio.write[bio]!, latency, NR_REQUESTS, device_rotational(k, device))
+  wbt_done(k, device, k.bio.write[bio]!, k.bio.done_ns[bio]! - k.bio.start_ns[bio]!)
 }
 
 /** One timer per queue, for its head. */

@@ -25,24 +25,29 @@ const MIN_LATENCY_NS = [2_000_000, 75_000_000] as const
 /** HZ/10. */
 const CLOSE_NS = 100_000_000
 
-/** What may be under way at this step of the depth (rq_depth_calc_max_depth), of a queue of so many requests. */
-function max_depth(step: number, queue_depth: number): number {
+/** A queue of so many requests. Linux: wbt_init. */
+export function wbt_init(k: Kernel, device: number, queue_depth: number, rotates: boolean): void {
+  k.device.wbt_queue_depth[device] = queue_depth
+  k.device.wbt_min_latency_ns[device] = MIN_LATENCY_NS[rotates ? 1 : 0]
+}
+
+/** What the step of the depth comes to, and whether three quarters of the queue bound it (rq_depth_calc_max_depth). */
+function calc_max_depth(k: Kernel, device: number): { readonly depth: number; readonly scaled_max: boolean } {
+  const queue_depth = k.device.wbt_queue_depth[device]!
+  const step = k.device.wbt_step[device]!
   const depth = Math.min(DEFAULT_DEPTH, queue_depth)
-  if (step > 0) return 1 + ((depth - 1) >> Math.min(31, step))
-  return Math.min(1 + (depth - 1) * 2 ** -step, step < 0 ? Math.floor((3 * queue_depth) / 4) : depth)
+  if (step > 0) return { depth: 1 + ((depth - 1) >> Math.min(31, step)), scaled_max: false }
+  if (step === 0) return { depth, scaled_max: false }
+  const scaled = 1 + (depth - 1) * 2 ** -step
+  const most = Math.floor((3 * queue_depth) / 4)
+  return { depth: Math.min(scaled, most), scaled_max: scaled > most }
 }
 
 /** True when one more request that writes has to wait. */
-export function wbt_throttled(
-  k: Kernel,
-  device: number,
-  kswapd: boolean,
-  queue_depth: number,
-  rotates: boolean,
-): boolean {
+export function wbt_throttled(k: Kernel, device: number, kswapd: boolean): boolean {
   const d = k.device
-  look(k, device, queue_depth, rotates)
-  const depth = max_depth(d.wbt_step[device]!, queue_depth)
+  look(k, device)
+  const { depth } = calc_max_depth(k, device)
   if (kswapd) return d.inflight_kswapd[device]! >= depth
   const close = k.var.now < d.wbt_read_ns[device]! + CLOSE_NS
   const [normal, background] = depth <= 2 ? [depth, 1] : [(depth + 1) >> 1, (depth + 3) >> 2]
@@ -50,24 +55,17 @@ export function wbt_throttled(
 }
 
 /** wbt_wait after its wait: a write starts the window. */
-export function wbt_issue(k: Kernel, device: number, dir: number, queue_depth: number, rotates: boolean): void {
+export function wbt_issue(k: Kernel, device: number, dir: number): void {
   const d = k.device
-  look(k, device, queue_depth, rotates)
+  look(k, device)
   if (dir === READ) d.wbt_read_ns[device] = k.var.now
   else if (d.wbt_window_ns[device] === 0) activate(k, device, k.var.now)
 }
 
 /** A request is done: a sample of the window. */
-export function wbt_done(
-  k: Kernel,
-  device: number,
-  dir: number,
-  latency_ns: number,
-  queue_depth: number,
-  rotates: boolean,
-): void {
+export function wbt_done(k: Kernel, device: number, dir: number, latency_ns: number): void {
   const d = k.device
-  look(k, device, queue_depth, rotates)
+  look(k, device)
   if (dir === READ) d.wbt_read_ns[device] = k.var.now
   if (d.wbt_window_ns[device] === 0) return
   if (dir !== READ) d.wbt_writes[device]!++
@@ -86,40 +84,37 @@ function activate(k: Kernel, device: number, from: number): void {
 }
 
 /** Ends the windows that are over (wb_timer_fn). */
-function look(k: Kernel, device: number, queue_depth: number, rotates: boolean): void {
+function look(k: Kernel, device: number): void {
   const d = k.device
   while (d.wbt_window_ns[device] !== 0 && k.var.now >= d.wbt_window_ns[device]!) {
-    end_window(k, device, queue_depth, MIN_LATENCY_NS[rotates ? 1 : 0])
+    end_window(k, device)
     const ended = d.wbt_window_ns[device]!
     d.wbt_window_ns[device] = 0
     if (d.wbt_step[device] !== 0 || d.inflight_writes[device]! > 0) activate(k, device, ended)
   }
 }
 
-function end_window(k: Kernel, device: number, queue_depth: number, min_latency_ns: number): void {
+function end_window(k: Kernel, device: number): void {
   const d = k.device
   const [reads, writes] = [d.wbt_reads[device]!, d.wbt_writes[device]!]
   const step = d.wbt_step[device]!
-  if (reads > 0 && writes >= MIN_WRITE_SAMPLES && d.wbt_read_min_ns[device]! > min_latency_ns) {
+  if (reads > 0 && writes >= MIN_WRITE_SAMPLES && d.wbt_read_min_ns[device]! > d.wbt_min_latency_ns[device]!) {
     d.wbt_unknown[device] = 0
-    if (max_depth(step, queue_depth) > 1) d.wbt_step[device] = step < 0 ? 0 : step + 1
+    if (calc_max_depth(k, device).depth > 1) d.wbt_step[device] = step < 0 ? 0 : step + 1
     return
   }
-  const known = (reads > 0 && writes >= MIN_WRITE_SAMPLES) || writes > 0 || d.inflight_writes[device]! > 0
-  if (known) return scale_up(k, device, queue_depth)
+  // LAT_OK and LAT_UNKNOWN_WRITES: reads were quick beside the writes, or there were writes alone.
+  if (writes > 0 || d.inflight_writes[device]! > 0) return scale_up(k, device)
   if (++d.wbt_unknown[device]! < UNKNOWN_BUMP) return
-  if (step > 0) scale_up(k, device, queue_depth)
+  if (step > 0) scale_up(k, device)
   else if (step < 0) {
     d.wbt_step[device] = step + 1
     d.wbt_unknown[device] = 0
   }
 }
 
-/** Not beyond the step at which three quarters of the queue are reached. */
-function scale_up(k: Kernel, device: number, queue_depth: number): void {
-  const d = k.device
-  const step = d.wbt_step[device]!
-  d.wbt_unknown[device] = 0
-  const scaled_max = step < 0 && 1 + (Math.min(DEFAULT_DEPTH, queue_depth) - 1) * 2 ** -step > (3 * queue_depth) / 4
-  if (!scaled_max) d.wbt_step[device] = step - 1
+/** Not beyond the step at which the queue bounds the depth. */
+function scale_up(k: Kernel, device: number): void {
+  k.device.wbt_unknown[device] = 0
+  if (!calc_max_depth(k, device).scaled_max) k.device.wbt_step[device]!--
 }

@@ -118,9 +118,10 @@ function submit_bio(
   k.bio.pfn[bio] = pfn
   k.bio.obj[bio] = obj
   k.bio.index[bio] = index
-  k.bio.kswapd[bio] = is_kswapd(k) ? 1 : 0
+  const kswapd = is_kswapd(k)
+  k.bio.kswapd[bio] = kswapd ? 1 : 0
   take_bio(k, bio)
-  if (!would_merge(k, bio)) while (queue_congested(k, device, dir, is_kswapd(k))) wait_for_request(k, device, dir)
+  if (!would_merge(k, bio)) while (queue_congested(k, device, dir, kswapd)) wait_for_request(k, device, dir)
   k.vmstat[dir === READ ? C.pgpgin : C.pgpgout]! += kib
   if (kind === BIO_FILE_READ) k.machine[M.disk_read_bytes]! += kib * 1024
   else if (kind === BIO_FILE_WRITE) k.machine[M.disk_write_bytes]! += kib * 1024

@@ -57,6 +57,7 @@ import {
   folio_nr_pages,
   folio_zone,
   free_released,
+  is_isolated,
   is_orphan,
   isolate_lru_page,
   lru_add_drain,
@@ -369,8 +370,7 @@ function shrink_folio(
 function split_isolated(k: Kernel, pfn: number, list: number[]): boolean {
   const nr = folio_nr_pages(k, pfn)
   if (!split_huge_page(k, pfn, true)) return false
-  for (let p = pfn + 1; p < pfn + nr; p++)
-    if ((k.page.flags[p]! & PG_isolated) !== 0 && (k.page.flags[p]! & PG_lru) === 0) list.push(p)
+  for (let p = pfn + 1; p < pfn + nr; p++) if (is_isolated(k, p)) list.push(p)
   return true
 }
 

@@ -330,7 +330,7 @@ export function is_isolated(k: Kernel, pfn: number): boolean {
 }
 /** The mapping of a page that left its file, or tmpfs's swap, while it was isolated. */
 const ABANDONED = -1
-/** Its last user lets go of a page of a file: it is freed, by whoever isolated it if somebody did. */
+/** Its last user lets go of a page: it is freed, by whoever isolated it if somebody did. */
 export function abandon_page(k: Kernel, pfn: number): void {
   if (!is_isolated(k, pfn)) return release_page(k, pfn)
   if ((k.page.flags[pfn]! & PG_anon) === 0) k.page.mapping[pfn] = ABANDONED
@@ -378,8 +378,7 @@ export function free_page_and_swap_cache(k: Kernel, pfn: number): void {
   if (k.page.mapcount[pfn] !== 0) return
   const flags = k.page.flags[pfn]!
   if ((flags & PG_swapcache) !== 0 && !try_to_free_swap(k, pfn)) return
-  if (is_isolated(k, pfn)) return
-  if ((k.page.flags[pfn]! & PG_anon) !== 0) release_page(k, pfn)
+  if ((k.page.flags[pfn]! & PG_anon) !== 0) abandon_page(k, pfn)
 }
 
 // ---------------------------------------------------------------- costs

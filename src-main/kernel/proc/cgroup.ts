@@ -19,7 +19,7 @@ import { find_task_by_pid, first_task, is_kthread, next_task, send_signal } from
 import { EAGAIN, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ESRCH, SIGKILL } from '../uapi'
 import { MEMORY, ROOT_MEMORY } from './cgroup_memory'
 import { int_write, kstrtoint } from './text'
-import { file, folder, type DirNode, type Node } from './tree'
+import { file, folder, kernfs_write, type DirNode, type Node } from './tree'
 
 export interface CgroupFile {
   readonly read?: (k: Kernel, m: number) => string
@@ -164,7 +164,7 @@ const COMMON: Readonly<Record<string, CgroupFile>> = {
   'cpu.stat': { read: cpu_stat },
 }
 const PRESSURE: Readonly<Record<string, CgroupFile>> = {
-  'cgroup.pressure': constant('1\n', (_k, _m, text) => keep_pressure(text)),
+  'cgroup.pressure': constant('1\n', (_k, _m, text) => keep(1, text)),
   'cpu.pressure': { read: (k, m) => psi_show(k, 'cpu', m), write: trigger },
   'io.pressure': { read: (k, m) => psi_show(k, 'io', m), write: trigger },
 }
@@ -174,11 +174,11 @@ const MEMORY_PRESSURE: Readonly<Record<string, CgroupFile>> = {
 function trigger(_k: Kernel, _m: number, text: string): number {
   return psi_trigger_create(text)
 }
-/** Pressure that is accounted stays so; switching it off for one cgroup is not modelled. */
-function keep_pressure(text: string): number {
-  let on = 1
-  const ret = int_write(text, 0, 1, (value) => (on = value))
-  return on === 1 ? ret : -EOPNOTSUPP
+/** 0 or 1 that stays what it is: pressure is accounted in every cgroup, and the freezer is not modelled. */
+function keep(is: 0 | 1, text: string): number {
+  let wanted: number = is
+  const ret = int_write(text, 0, 1, (value) => (wanted = value))
+  return wanted === is ? ret : -EOPNOTSUPP
 }
 const ROOT: Readonly<Record<string, CgroupFile>> = {
   'cpuset.cpus.effective': { read: (k) => (k.config.cpus === 1 ? '0\n' : `0-${k.config.cpus - 1}\n`) },
@@ -192,7 +192,7 @@ const ROOT: Readonly<Record<string, CgroupFile>> = {
 const CHILD: Readonly<Record<string, CgroupFile>> = {
   'cgroup.type': constant('domain\n', (_k, _m, text) => (text.trim() === 'threaded' ? -EOPNOTSUPP : -EINVAL)),
   'cgroup.events': { read: (k, m) => `populated ${tasks_below(k, m).length > 0 ? 1 : 0}\nfrozen 0\n` },
-  'cgroup.freeze': constant('0\n', (_k, _m, text) => freeze(text)),
+  'cgroup.freeze': constant('0\n', (_k, _m, text) => keep(0, text)),
   'cgroup.kill': {
     write(k, m, text) {
       return int_write(text, 1, 1, () => {
@@ -200,12 +200,6 @@ const CHILD: Readonly<Record<string, CgroupFile>> = {
       })
     },
   },
-}
-/** Thawing what is not frozen is nothing; the freezer is not modelled. */
-function freeze(text: string): number {
-  let frozen = 0
-  const ret = int_write(text, 0, 1, (value) => (frozen = value))
-  return frozen === 0 ? ret : -EOPNOTSUPP
 }
 
 function files_of(k: Kernel, m: number): Readonly<Record<string, CgroupFile>> {
@@ -242,10 +236,8 @@ function path_of(k: Kernel, m: number): string[] {
 /** Reading what can only be written, and the reverse, is EINVAL: root may open both. */
 function cgroup_file(k: Kernel, m: number, { read, write }: CgroupFile, self: number): Node {
   const mode = (read === undefined ? 0 : 0o444) | (write === undefined ? 0 : 0o200)
-  // cgroup_file_write: nothing is what it writes for nothing.
-  const set = write === undefined ? undefined : (text: string): number => (text === '' ? 0 : write(k, m, text, self))
-  const refuse = (text: string): number => (text === '' ? 0 : -EINVAL)
-  return file(() => (read === undefined ? -EINVAL : read(k, m)), { mode, write: set ?? refuse })
+  const set = (text: string): number => (write === undefined ? -EINVAL : write(k, m, text, self))
+  return file(() => (read === undefined ? -EINVAL : read(k, m)), { mode, write: kernfs_write(set) })
 }
 
 function make_child(k: Kernel, parent: number, name: string): number {

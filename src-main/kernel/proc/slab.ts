@@ -19,7 +19,7 @@ import {
 import { kmem_cache_shrink } from '../mm/slub'
 import { slabinfo_row } from '../mm/slabinfo'
 import { EACCES, EINVAL, EPERM } from '../uapi'
-import { file, folder, link, type DirNode, type Node } from './tree'
+import { file, folder, kernfs_write, link, type DirNode, type Node } from './tree'
 
 const CPUS_MAX = 64
 interface SlabFile {
@@ -168,9 +168,9 @@ export function slab_folder(k: Kernel): DirNode {
 
 function cache_folder(k: Kernel, cache: number): DirNode {
   const nodes = Object.entries(FILES).map(([name, { read, write }]): [string, Node] => {
-    const set = write === undefined ? undefined : (text: string): number => (text === '' ? 0 : write(k, cache, text))
+    const set = write && ((text: string): number => write(k, cache, text))
     const mode = write === undefined ? 0o400 : 0o600
-    return [name, file(() => read(k, cache), { write: set, mode, refusal: EACCES })]
+    return [name, file(() => read(k, cache), { write: kernfs_write(set), mode, refusal: EACCES })]
   })
   return folder(Object.fromEntries(nodes), { mode: 0o755, refusal: EPERM })
 }

@@ -20,8 +20,8 @@ import { zswap_attributes } from './sys_zswap'
 import { hugepages_attributes, kstrtoul, type Attribute, type Tree } from './sys_hugepages'
 import { slab_folder } from './slab'
 import { memory_blocks } from './sys_memory'
-import { kstrtobool } from './text'
-import { file, folder, type DirNode, type Node } from './tree'
+import { bool_write } from './text'
+import { file, folder, kernfs_write, type DirNode, type Node } from './tree'
 import { extfrag_index_text, unusable_index_text } from './zones'
 
 /** The folder /sys. Attributes are listed anew at each walk, for devices come and go. */
@@ -60,9 +60,8 @@ function branch(
 }
 
 function attribute_file(k: Kernel, { read, write, mode }: Attribute): Node {
-  // kernfs does not call a store function for nothing.
-  const set = write === undefined ? undefined : (text: string): number => (text === '' ? 0 : write(k, text))
-  return file(() => read(k), { write: set, refusal: EACCES, ...(mode === undefined ? {} : { mode }) })
+  const set = write && ((text: string): number => write(k, text))
+  return file(() => read(k), { write: kernfs_write(set), refusal: EACCES, ...(mode === undefined ? {} : { mode }) })
 }
 
 // ---------------------------------------------------------------- attributes
@@ -100,12 +99,7 @@ function tree(k: Kernel): Tree {
 
 const vma_ra: Attribute = {
   read: (k) => `${vma_ra_enabled(k)}\n`,
-  write(k, text) {
-    const on = kstrtobool(text)
-    if (on === null) return -EINVAL
-    set_vma_ra_enabled(k, on)
-    return 0
-  },
+  write: (k, text) => bool_write(text, (on) => set_vma_ra_enabled(k, on)),
 }
 /** mm/compaction.c, compact_store: whatever is written, the node is compacted. */
 function compact_store(k: Kernel): number {

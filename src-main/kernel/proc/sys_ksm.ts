@@ -5,7 +5,7 @@ import { ksm, ksm_run, ksm_unused, type Ksm } from '../mm/ksm'
 import { remove_all_stable_nodes, stable_node_chains } from '../mm/ksm_stable'
 import { run_store } from '../mm/ksm_merge'
 import { number_file, type Tree } from './sys_hugepages'
-import { kstrtobool } from './text'
+import { bool_write } from './text'
 
 const UINT_MAX = 2 ** 32 - 1
 
@@ -35,12 +35,10 @@ export function ksm_attributes(map: Tree): void {
 function use_zero_pages(map: Tree): void {
   map.set('kernel/mm/ksm/use_zero_pages', {
     read: (k) => `${k.var.sysctl['ksm.use_zero_pages'] ?? 0}\n`,
-    write(k, text) {
-      const on = kstrtobool(text)
-      if (on === null) return -EINVAL
-      k.var.sysctl['ksm.use_zero_pages'] = on ? 1 : 0
-      return 0
-    },
+    write: (k, text) =>
+      bool_write(text, (on) => {
+        k.var.sysctl['ksm.use_zero_pages'] = on ? 1 : 0
+      }),
   })
 }
 

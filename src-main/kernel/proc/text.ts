@@ -40,8 +40,16 @@ export function int_write(text: string, min: number, max: number, set: (value: n
   return 0
 }
 
+/** A word for yes or no that is written, handed to `set`; EINVAL where it is none. */
+export function bool_write(text: string, set: (on: boolean) => void): number {
+  const on = kstrtobool(text)
+  if (on === null) return -EINVAL
+  set(on)
+  return 0
+}
+
 /** lib/kstrtox.c, kstrtobool: by the first letter, of on and off the second; null else. */
-export function kstrtobool(text: string): boolean | null {
+function kstrtobool(text: string): boolean | null {
   if (/^([yt1]|on)/i.test(text)) return true
   return /^([nf0]|of)/i.test(text) ? false : null
 }

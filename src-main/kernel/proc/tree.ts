@@ -49,6 +49,10 @@ export function file(read: () => string | number, more: Partial<FileNode> = {}):
 export function link(target: string, more: Partial<LinkNode> = {}): LinkNode {
   return { kind: 'link', mode: 0o777, ...ROOT, target, ...more }
 }
+/** kernfs: nothing is what a file writes for nothing, whatever it makes of other texts. */
+export function kernfs_write<W extends ((text: string) => number) | undefined>(write: W): W {
+  return (write === undefined ? undefined : (text: string): number => (text === '' ? 0 : write(text))) as W
+}
 /** A folder whose names are all known. */
 export function folder(entries: Readonly<Record<string, Node>>, more: Partial<DirNode> = {}): DirNode {
   const find = (name: string): Node | null => (Object.hasOwn(entries, name) ? entries[name]! : null)

@@ -53,8 +53,10 @@ export const DEVICE = {
   request_pages: ['i32', 2],
   request_bios: ['i32', 2],
   inflight_writes: 'i32',
-  /** Write throttling: those of kswapd, the step of the depth, the end of the window (0: none) and what ended in it. */
+  /** Write throttling: those of kswapd, how many the queue takes, how slow reads may be, the step of the depth, the end of the window (0: none) and what ended in it. */
   inflight_kswapd: 'i32',
+  wbt_queue_depth: 'i32',
+  wbt_min_latency_ns: 'f64',
   wbt_step: 'i32',
   wbt_window_ns: 'f64',
   wbt_reads: 'i32',

@@ -6,6 +6,7 @@
  *   slab               empty files of a tmpfs: each pins an inode and a dentry, which no shrinker can take
  *   fragmentation      private pages, of which every second goes back in the end: what stays lies between holes of one page
  */
+import { PRESSURE_KINDS } from '@shared/protocol'
 import * as calls from '../calls'
 import { ns_of, num, pages, random, sleep, exit, write, type Proc } from '../process'
 import { choice, duration, int, rate, size, type Program } from '../program'
@@ -130,7 +131,7 @@ export const memhog: Program = {
   params: {
     size: size('256MiB', 'how much; 0 gives all back and ends'),
     rate: rate('0', 'how fast; 0 is at once'),
-    kind: choice(['anonymous', 'file', 'tmpfs', 'mlock', 'slab', 'fragmentation'], 'what kind of memory'),
+    kind: choice(PRESSURE_KINDS, 'what kind of memory'),
     for: duration('0s', 'how long; 0 is until it is ended'),
     touch: int(1, '1 keeps using it, 0 leaves it alone'),
   },

@@ -11,17 +11,17 @@ interface Kept {
   /** Samples that come while the past is on its way; null when it is there. */
   waiting: Sample[] | null
 }
-const kept = new WeakMap<Session, Kept>()
+const keptBy = new WeakMap<Session, Kept>()
 
 export function slabTrack(session: Session): SlabTrack {
   return keptOf(session).track
 }
 
 function keptOf(session: Session): Kept {
-  const known = kept.get(session)
+  const known = keptBy.get(session)
   if (known) return known
   const made: Kept = { track: new Track(3600), waiting: null }
-  kept.set(session, made)
+  keptBy.set(session, made)
   session.client.subscribe((push) => {
     if (push.type !== 'sample') return
     const sample = new Sample(push.data)
@@ -33,15 +33,16 @@ function keptOf(session: Session): Kept {
 
 /** Another machine or recording is shown: its past, then what came meanwhile. */
 export async function beginSlabTrack(session: Session): Promise<void> {
-  const { track } = keptOf(session)
-  const mine: Sample[] = (keptOf(session).waiting = [])
+  const kept = keptOf(session)
+  const { track } = kept
+  const mine: Sample[] = (kept.waiting = [])
   track.clear()
   const result = await session.request<{ readonly samples: readonly Float64Array[] }>(
     { type: 'slabHistory', from: 0, to: session.state.liveMs, points: POINTS },
     { quiet: true },
   )
-  if (keptOf(session).waiting !== mine) return
-  keptOf(session).waiting = null
+  if (kept.waiting !== mine) return
+  kept.waiting = null
   const past = (result.ok ? result.value.samples : []).map((data) => new Sample(data))
   const lastMs = past.at(-1)?.ms ?? -1
   const spacing = past.length > 1 ? (lastMs - past[0]!.ms) / (past.length - 1) : 0
