@@ -139,7 +139,12 @@ export const CORE = [
   ),
   ...of(
     'copy on write',
-    ['test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/faults.test.ts', 'test/kernel/mm/fork_copy.test.ts'],
+    [
+      'test/kernel/mm/fork_copy.test.ts',
+      'test/kernel/mm/rmap.test.ts',
+      'test/kernel/mm/faults.test.ts',
+      'test/kernel/mm/content.fuzz.test.ts',
+    ],
     [
       [
         'a page written over the zero page does not count',
@@ -166,7 +171,7 @@ export const CORE = [
   ),
   ...of(
     'rmap',
-    ['test/kernel/mm/vmscan.test.ts', 'test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/shmem_dirty.test.ts'],
+    ['test/kernel/mm/rmap.test.ts'],
     [
       ['a sequential reader makes pages hot', 'mm/rmap.ts', 'if (advice !== VM_SEQ_READ) count++', 'count++'],
       ['programs are as cold as data', 'mm/rmap.ts', 'if ((flags & VM_EXEC) !== 0) bits |= REFERENCED_EXEC', ''],

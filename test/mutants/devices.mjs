@@ -23,14 +23,14 @@ export const DEVICES = [
       [
         'a request that became part of another keeps its tag',
         'block/device.ts',
-        'if (merged) blk_mq_put_request(k, device, dir)',
+        '    blk_mq_put_request(k, head)\n',
         '',
       ],
       [
         'everybody may have as many writes under way as kswapd',
-        'block/device.ts',
-        'kswapd ? WBT_MAX_DEPTH : WBT_NORMAL',
-        'WBT_MAX_DEPTH',
+        'block/wbt.ts',
+        '(close ? background : normal)',
+        'depth',
       ],
       ['what the device works on still grows', 'block/device.ts', 'return k.bio.start_ns[tail]! > at', 'return true'],
       [

@@ -198,8 +198,8 @@ export const MUTANTS = [
     module: 'copy on write',
     what: 'a page that others share is re-used',
     file: 'mm/wp.ts',
-    from: '|| compound_ref_count(k, head) > 1) return false',
-    to: '|| compound_ref_count(k, head) > 99) return false',
+    from: '|| compound_ref_count(k, head) > 1 ||',
+    to: '|| compound_ref_count(k, head) > 99 ||',
     tests: ['test/kernel/mm/content.fuzz.test.ts', 'test/kernel/mm/faults.test.ts'],
   },
   {

@@ -36,10 +36,20 @@ test('a page that both map may be written by none, and the child has not used it
   const bits = PTE_W | PTE_A | PTE_D
   expect(mapped_entry(k, parent, p) & bits).toBe(PTE_A | PTE_D)
   expect(mapped_entry(k, child, p) & bits).toBe(PTE_D)
-  // A copy is written from the start.
+  // Who writes gets a copy.
   expect(access_range(k, p, 1, 4096, true)).toBe(1)
   expect(mapped_entry(k, parent, p) >>> PTE_SHIFT).not.toBe(mapped_entry(k, child, p) >>> PTE_SHIFT)
   expect(mapped_entry(k, parent, p) & bits).toBe(bits)
+})
+
+test('a copy that is made before anybody writes it, for mlock, is dirty', () => {
+  const k = bare_machine()
+  const p = written(k, 4096)
+  const [parent, child] = fork(k)
+  expect(sys.sys_mlock(k, p, 4096)).toBe(0)
+  expect(mapped_entry(k, parent, p) >>> PTE_SHIFT).not.toBe(mapped_entry(k, child, p) >>> PTE_SHIFT)
+  expect(mapped_entry(k, parent, p) & (PTE_W | PTE_D)).toBe(PTE_W | PTE_D)
+  verify_mm(k)
 })
 
 test('a slot that both name is nobody’s alone', () => {

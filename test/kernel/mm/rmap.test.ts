@@ -50,7 +50,7 @@ function anon(k: Kernel, pages = 1): number {
   return p
 }
 /** A page of a file, mapped and read. */
-function of_file(k: Kernel, prot = u.PROT_READ, fs: 1 | 2 = FS_EXT4): number {
+function of_file(k: Kernel, prot = u.PROT_READ, fs: typeof FS_EXT4 | typeof FS_TMPFS = FS_EXT4): number {
   sys_create(k, '/tmp/f', 0, fs)
   const fd = sys_open(k, '/tmp/f', O_RDWR, fs)
   expect(sys_write(k, fd, PG)).toBe(PG)
