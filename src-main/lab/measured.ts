@@ -20,10 +20,10 @@ import * as own from './measuringProgram'
 import type { Context, Outcome } from './operations'
 import type { LabTask, Running } from './runner'
 
-/** An operation between two looks at the figures, which the main task takes; the others only do their work. */
+/** An operation between two looks at the figures, which the program takes; others only do their work. */
 export function* measured(c: Context, operation: Running): Running {
   const { lab, k, task } = c
-  if (task === lab.main && has_program(k)) return yield* looked(c, operation)
+  if (has_program(k) && takes_figures(c)) return yield* looked(c, operation)
   yield* runOn(k, task === lab.main ? own_pages(k) : own_code(k))
   if (task.running !== null) task.running.since = before(k, task.row)
   const from = k.var.now
@@ -41,8 +41,11 @@ function* looked(c: Context, operation: Running): Running {
   const { k, task } = c
   const named = task.running?.step.label !== undefined
   if (task.running !== null && begins_line(task)) {
-    yield* runOn(k, own.print(k))
-    if (named) yield* printed(k)
+    // A child's first look finds nothing to print, and the pages of the code for it not yet mapped.
+    const first = task !== c.lab.main && !task.looked
+    task.looked = true
+    yield* runOn(k, first ? [...own.leave(k), ...own.look(k), ...own.parse(k)] : own.print(k))
+    if (named && !first) yield* printed(k)
     const { vmstat } = before(k, task.row)
     yield* runOn(k, own.enter(k))
     if (named) yield* work(k, own.ENTER_NS + own.walk_ns(k))
@@ -62,6 +65,17 @@ function* looked(c: Context, operation: Running): Running {
   return { ...outcome, us, flt, vmstat: change }
 }
 
+/**
+ * The main task does, and a forked child for lines of its own: steps with a label that the main task's beside them do not
+ * have, whose line they would else be part of.
+ */
+function takes_figures({ lab, task }: Context): boolean {
+  if (task === lab.main) return true
+  const label = task.running?.step.label
+  const around = lab.main.work.at(-1)
+  if (label === undefined || !task.stays || around === undefined) return false
+  return label !== around.steps[around.at - 2]?.label && label !== around.steps[around.at]?.label
+}
 /**
  * Steps with one label, side by side, are one to the reader: the program looks before the first and after the last. It
  * takes no time for steps without a label, for which it prints no line.

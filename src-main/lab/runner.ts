@@ -46,6 +46,8 @@ export interface LabTask {
   readonly stays: boolean
   readonly areas: Map<string, Area>
   readonly files: Map<string, OpenFile>
+  /** It has taken its figures before. */
+  looked: boolean
   /** The task that waits until the list handed over by `in` is done. */
   running: Doing | null
   gone: boolean
@@ -216,6 +218,7 @@ export function add(
     stays,
     areas: new Map(from?.areas ?? imageAreas(lab.k, row)),
     files: new Map(from?.files),
+    looked: false,
     running: null,
     gone: false,
   }
@@ -228,7 +231,7 @@ export function add(
 /** A task that could not be made: steps that name it find nobody. */
 export function addStillborn(lab: Lab, name: string): void {
   const nothing = { work: [], areas: new Map<string, Area>(), files: new Map<string, OpenFile>(), running: null }
-  lab.names.set(name, { name, row: 0, pid: 0, stays: false, gone: true, ...nothing })
+  lab.names.set(name, { name, row: 0, pid: 0, stays: false, looked: false, gone: true, ...nothing })
 }
 
 /** Hands `steps` to `task` and wakes it; `waiter` is woken when they are done. */

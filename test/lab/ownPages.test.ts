@@ -137,3 +137,21 @@ test('a program without such a buffer reads without one', () => {
   expect(lines[1]!.minflt).toBe(0)
   expect(lines[1]!.RssAnon).toBe(lines[0]!.RssAnon)
 })
+
+test('a child that takes its own figures runs the code for it: to look at them, then to print the line', () => {
+  const { lines } = lab(`
+  - touch: { area: bss, access: write, length: 444KiB }
+  - mmap: { as: a, length: 1MiB }
+  - fork: { as: c }
+  - in: { task: c, steps: [ { label: x, touch: { area: a, access: write, length: 4KiB } }, { label: y, touch: { area: a, access: write, length: 4KiB } }, { label: z, munlockall: {} } ] }
+  - { label: f, fork: { as: d } }
+  - in: { task: d, steps: [ { label: f, touch: { area: a, access: write, length: 4KiB } } ] }
+  - { label: f, munlockall: {} }
+`)
+  const rss = lines.map((line) => line.RssFile + line.RssShmem)
+  const of = (label: string, task: string) => rss[lines.findIndex((l) => l.label === label && l.task === task)]!
+  expect([of('x', 'c'), of('y', 'c'), of('z', 'c')]).toEqual([324, 568, 568])
+  // A step of the child under the parent's label is part of the parent's line.
+  expect(of('f', 'd')).toBeLessThan(100)
+  expect(lines.find((line) => line.label === 'y')!.minflt).toBe(0)
+})

@@ -266,8 +266,8 @@ export const CORE = [
       [
         'an unmapped page stays in the cache',
         'mm/swapfile.ts',
-        '  if (k.swap.map[slot] === SWAP_HAS_CACHE) try_to_reclaim_swap(k, slot)\n}',
-        '}',
+        '  if (!page_mapped(k, pfn) || mem_cgroup_swap_full(k, pfn)) try_to_reclaim_swap(k, slot)\n',
+        '',
       ],
       [
         'a page that loses its slot stays clean',

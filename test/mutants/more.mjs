@@ -214,7 +214,7 @@ export const MORE = [
       [
         'used pages give their promise back once more',
         'mm/hugetlb.ts',
-        'if (map.used[i] === undefined) unused++',
+        'if (is_promised(map, i)) unused++',
         'unused++',
       ],
       [
@@ -228,6 +228,61 @@ export const MORE = [
         'mm/hugetlb.ts',
         'if (k.page.mapcount[old] === 1 ||',
         'if (k.page.mapcount[old]! <= 2 ||',
+      ],
+      ['a hole keeps its promise', 'mm/hugetlb.ts', '    map.holes[offset] = true\n', ''],
+      [
+        'a hole is made for who asks alone',
+        'mm/hugetlb.ts',
+        'is_vm_hugetlb_page(k, other) && k.vma.swap_ra[other] === id)',
+        'other === vma && k.vma.swap_ra[other] === id)',
+      ],
+      [
+        'a move gives the promise back',
+        'mm/hugetlb.ts',
+        '  map.users--\n  k.vma.swap_ra[vma] = s.next\n',
+        '  return\n',
+      ],
+      [
+        'a part of shared memory that goes takes its promise along',
+        'mm/hugetlb.ts',
+        'give_back(k, h, map, 0, map.pages)',
+        'give_back(k, h, map, 0, 1)',
+      ],
+    ],
+  ),
+  ...of(
+    'locked parts',
+    ['test/lab/lockedParts.test.ts'],
+    [
+      [
+        'a huge page that is unmapped stays locked',
+        'mm/huge_memory.ts',
+        '  page_remove_compound_rmap(k, pfn)\n  munlock_vma_huge_page(k, pfn, vma)\n',
+        '  page_remove_compound_rmap(k, pfn)\n',
+      ],
+      [
+        'a huge page whose entry is split stays locked',
+        'mm/huge_memory.ts',
+        '    munlock_vma_huge_page(k, pfn, vma)\n  }\n',
+        '  }\n',
+      ],
+      [
+        'a page from swap is not locked',
+        'mm/rmap.ts',
+        '  if ((k.vma.vm_flags[vma]! & VM_LOCKED) !== 0) mlock_page(k, pfn)\n}\n/** A page that others',
+        '}\n/** A page that others',
+      ],
+      [
+        'shared memory in the swap cache is not resident',
+        'mm/mincore.ts',
+        'return slot > 0 && k.swap.cache[slot]! > 0',
+        'return false',
+      ],
+      [
+        'an entry that goes takes the slot of a mapped page',
+        'mm/swapfile.ts',
+        'if (!page_mapped(k, pfn) || mem_cgroup_swap_full(k, pfn)) try',
+        'if (pfn > 0) try',
       ],
     ],
   ),

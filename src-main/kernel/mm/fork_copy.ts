@@ -30,8 +30,9 @@ import { is_cow_mapping } from './vma'
 /** Copies what a child needs of one area; false when memory is out. */
 export function copy_page_range(k: Kernel, child: number, dst_vma: number, src_vma: number): boolean {
   const flags = k.vma.vm_flags[src_vma]!
-  if ((flags & VM_HUGETLB) !== 0) return copy_hugetlb_page_range(k, child, dst_vma, src_vma)
+  // vma_needs_copy: what has no pages of its own is left to the child's faults, huge pages too.
   if ((flags & VM_PFNMAP) === 0 && k.vma.anon_vma[src_vma] === 0) return true
+  if ((flags & VM_HUGETLB) !== 0) return copy_hugetlb_page_range(k, child, dst_vma, src_vma)
   const parent = k.vma.mm[src_vma]!
   const end = k.vma.vm_end[src_vma]!
   for (let addr = k.vma.vm_start[src_vma]!; addr < end;) {

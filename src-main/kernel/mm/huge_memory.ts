@@ -34,6 +34,7 @@ import {
   PTE_SHIFT,
   PTE_SPECIAL,
   PTE_W,
+  VM_LOCKED,
   type Kernel,
 } from '../kernel'
 import { COST } from '../costs'
@@ -45,6 +46,7 @@ import { deferred_split_huge_page } from './deferred_split'
 import { khugepaged_enter_vma } from './khugepaged'
 import { mem_cgroup_charge, mem_cgroup_uncharge } from './memcontrol'
 import { maybe_mkwrite, mem_cgroup_of_mm, vm_page_prot, ZERO_PFN } from './memory'
+import { munlock_page } from './mlock'
 import { tlb_remove_entry, tlb_remove_page, type MmuGather } from './mmu_gather'
 import { alloc_pages, compound_head, free_page, free_pages } from './page_alloc'
 import { pmd_populate, pt_alloc, pt_release } from './pgalloc'
@@ -218,7 +220,7 @@ function flush_huge(k: Kernel, mm: number, addr: number): void {
 // ---------------------------------------------------------------- taking away, splitting, moving
 
 /** Unmaps a whole huge page. */
-export function zap_huge_pmd(k: Kernel, tlb: MmuGather, pmd: number, addr: number): void {
+export function zap_huge_pmd(k: Kernel, tlb: MmuGather, vma: number, pmd: number, addr: number): void {
   const entry = k.pt.entry[pmd]!
   set_entry(k, pmd, 0)
   tlb_remove_entry(tlb, addr, PMD_SIZE)
@@ -226,6 +228,7 @@ export function zap_huge_pmd(k: Kernel, tlb: MmuGather, pmd: number, addr: numbe
   if ((entry & PTE_SPECIAL) !== 0) return
   const pfn = entry >>> PTE_SHIFT
   page_remove_compound_rmap(k, pfn)
+  munlock_vma_huge_page(k, pfn, vma)
   k.mm.rss_anon[tlb.mm]! -= HPAGE_PMD_NR
   tlb_remove_page(k, tlb, pfn)
   charge(k, COST.zap_page)
@@ -241,6 +244,11 @@ export function page_remove_compound_rmap(k: Kernel, pfn: number): void {
   for (let i = pfn; i < pfn + HPAGE_PMD_NR; i++) if (page.mapcount[i] === 0) unmapped++
   k.vmstat[C.nr_anon_pages]! -= unmapped
   if (unmapped > 0 && unmapped < HPAGE_PMD_NR) deferred_split_huge_page(k, pfn)
+}
+
+/** A huge page is locked through its PMD entries only: with a locked area's entry its lock goes. */
+function munlock_vma_huge_page(k: Kernel, pfn: number, vma: number): void {
+  if ((k.vma.vm_flags[vma]! & VM_LOCKED) !== 0) munlock_page(k, pfn, vma)
 }
 
 /** Replaces a huge PMD entry by 512 small ones to the same frames. */
@@ -270,6 +278,7 @@ export function __split_huge_pmd(k: Kernel, vma: number, pmd: number, haddr: num
     // The head's count held the PMD entry; it holds the PTE now.
     page.mapcount[pfn]!--
     if (--page.index[pfn + 1]! === 0) k.vmstat[C.nr_anon_transparent_hugepages]!--
+    munlock_vma_huge_page(k, pfn, vma)
   }
   k.pt.nr[table] = PTRS
   pmd_populate(k, pmd, table)

@@ -48,6 +48,7 @@ import { tlb_remove_entry, type MmuGather } from './mmu_gather'
 import { pmd_alloc, pud_alloc } from './pgalloc'
 import { FAULT_FLAG_WRITE, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './vm_fault'
 import { is_vm_hugetlb_page, linear_page_index, vma_address } from './vma'
+import { zap_page_range } from './zap'
 
 // ---------------------------------------------------------------- mappings
 
@@ -85,22 +86,34 @@ export function hugetlb_reserve_pages(k: Kernel, vma: number, index: number): nu
   if (reserved && !hugetlb_acct_memory(k, h, pages)) return -ENOMEM
   k.vma.vm_pgoff[vma] = 0
   k.vma.swap_ra[vma] = s.next
-  s.maps[s.next++] = { h: index, shared: (flags & VM_SHARED) !== 0, reserved, users: 1, used: {}, unmapped: false }
+  s.maps[s.next++] = new_map(index, (flags & VM_SHARED) !== 0, reserved, pages)
   publish(k, s)
   return 0
 }
-/** fork or a split: another area of the same mapping. A child does not own its parent's private reservation. */
+function new_map(h: number, shared: boolean, reserved: boolean, pages: number): HugeMap {
+  return { h, shared, reserved, pages, users: 1, used: {}, holes: {}, unmapped: false }
+}
+/** fork, a split or a move: another area of the same mapping. A child does not own its parent's private reservation. */
 export function hugetlb_dup(k: Kernel, vma: number, from: number, child: boolean): void {
   if ((k.vma.vm_flags[from]! & VM_HUGETLB) === 0) return
   const s = huge_state(k)
   const map = map_of(s, k, from)
   if (child && !map.shared) {
     k.vma.swap_ra[vma] = s.next
-    s.maps[s.next++] = { h: map.h, shared: false, reserved: false, users: 1, used: {}, unmapped: false }
+    s.maps[s.next++] = new_map(map.h, false, false, map.pages)
     return
   }
   k.vma.swap_ra[vma] = k.vma.swap_ra[from]!
   map.users++
+}
+/** clear_vma_resv_huge_pages: a moved area leaves its private reservation to the new one. */
+export function clear_vma_resv_huge_pages(k: Kernel, vma: number): void {
+  const s = huge_state(k)
+  const map = map_of(s, k, vma)
+  if (map.shared) return
+  map.users--
+  k.vma.swap_ra[vma] = s.next
+  s.maps[s.next++] = new_map(map.h, false, false, map.pages)
 }
 
 /** An area goes: what it reserved and did not use is given back; shared pages go with their last area. */
@@ -110,19 +123,26 @@ export function hugetlb_unreserve(k: Kernel, vma: number): void {
   const map = s.maps[id]
   if (map === undefined) return
   const h = s.hstates[map.h]!
-  const first = huge_offset(k, vma, h, k.vma.vm_start[vma]!)
-  const last = huge_offset(k, vma, h, k.vma.vm_end[vma]!)
   map.users--
   if (!map.shared) {
-    let unused = 0
-    for (let i = first; i < last; i++) if (map.used[i] === undefined) unused++
-    if (map.reserved && unused > 0) hugetlb_acct_memory(k, h, -unused)
+    const first = huge_offset(k, vma, h, k.vma.vm_start[vma]!)
+    give_back(k, h, map, first, huge_offset(k, vma, h, k.vma.vm_end[vma]!))
   } else if (map.users === 0) {
     for (const pfn of Object.values(map.used)) free_huge_page(k, h, pfn)
-    if (map.reserved) hugetlb_acct_memory(k, h, -(last - first - Object.keys(map.used).length))
+    give_back(k, h, map, 0, map.pages)
   }
   if (map.users === 0) delete s.maps[id]
   publish(k, s)
+}
+
+/** What is promised to offsets [first, last) of a mapping is promised no longer. */
+function give_back(k: Kernel, h: Hstate, map: HugeMap, first: number, last: number): void {
+  let unused = 0
+  for (let i = first; i < last; i++) if (is_promised(map, i)) unused++
+  if (unused > 0) hugetlb_acct_memory(k, h, -unused)
+}
+function is_promised(map: HugeMap, offset: number): boolean {
+  return map.reserved && map.used[offset] === undefined && map.holes[offset] === undefined
 }
 
 function huge_offset(k: Kernel, vma: number, h: Hstate, addr: number): number {
@@ -140,7 +160,7 @@ function huge_pte_offset(k: Kernel, mm: number, addr: number, size: number): num
 
 /** alloc_huge_page: with the reservation where there is one; 0: none to be had. */
 function alloc_huge_page(k: Kernel, h: Hstate, map: HugeMap, offset: number, owner: boolean): number {
-  const promised = owner && map.reserved && map.used[offset] === undefined
+  const promised = owner && is_promised(map, offset)
   if (!promised && h.free.length - h.resv <= 0 && !alloc_surplus_huge_page(k, h)) return 0
   const pfn = h.free.pop()
   assert(pfn !== undefined, 'hugetlb: a reserved page is missing')
@@ -298,6 +318,56 @@ export function __unmap_hugepage_range(k: Kernel, tlb: MmuGather, vma: number, f
     if (--k.page.mapcount[pfn]! === 0 && (k.vma.vm_flags[vma]! & VM_SHARED) === 0) free_huge_page(k, h, pfn)
   }
   publish(k, s)
+}
+
+/**
+ * hugetlbfs_punch_hole: the whole huge pages of [start, end) leave shared memory, and their reservation with them; every
+ * area that maps them has them no longer.
+ */
+export function hugetlb_punch_hole(k: Kernel, vma: number, start: number, end: number): void {
+  const s = huge_state(k)
+  const id = k.vma.swap_ra[vma]!
+  const map = map_of(s, k, vma)
+  const h = s.hstates[map.h]!
+  const first = Math.ceil(huge_offset(k, vma, h, start))
+  const last = Math.floor(huge_offset(k, vma, h, end))
+  if (first >= last) return
+  for (let other = 1; other < k.vma.meta.high; other++)
+    if (k.vma.mm[other] !== 0 && is_vm_hugetlb_page(k, other) && k.vma.swap_ra[other] === id)
+      hugetlb_vmdelete(k, other, h, first, last)
+  for (let offset = first; offset < last; offset++) {
+    const pfn = map.used[offset]
+    if (pfn === undefined) continue
+    delete map.used[offset]
+    map.holes[offset] = true
+    free_huge_page(k, h, pfn)
+  }
+  publish(k, s)
+}
+/** hugetlb_vmdelete_list, for one area: takes the offsets [first, last) of its mapping out of it. */
+function hugetlb_vmdelete(k: Kernel, vma: number, h: Hstate, first: number, last: number): void {
+  const { vm_start, vm_end } = k.vma
+  const base = vm_start[vma]! - huge_offset(k, vma, h, vm_start[vma]!) * huge_page_size(h)
+  const from = Math.max(vm_start[vma]!, base + first * huge_page_size(h))
+  const to = Math.min(vm_end[vma]!, base + last * huge_page_size(h))
+  if (from < to) zap_page_range(k, vma, from, to)
+}
+
+/** mremap: moves the entries of `len` bytes, each on its own; how many bytes were moved. */
+export function move_hugetlb_page_tables(k: Kernel, vma: number, from: number, to: number, len: number): number {
+  const mm = k.vma.mm[vma]!
+  const size = huge_page_size(hstate_vma(k, vma))
+  let done = 0
+  for (; done < len; done += size) {
+    const src = huge_pte_offset(k, mm, from + done, size)
+    if (src === 0 || k.pt.entry[src] === 0) continue
+    const dst = huge_pte_alloc(k, mm, to + done, size)
+    if (dst === 0) break
+    set_entry(k, dst, k.pt.entry[src]!)
+    set_entry(k, src, 0)
+  }
+  flush_tlb_range(k, mm, from, from + len)
+  return done
 }
 
 /** mprotect of huge pages: each entry as `modify` says; returns the base pages changed. */

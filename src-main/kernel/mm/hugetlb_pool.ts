@@ -46,10 +46,14 @@ export interface HugeMap {
   readonly h: number
   readonly shared: boolean
   readonly reserved: boolean
+  /** Huge pages that it was made with: what a shared one has reserved, however much of it is still mapped. */
+  readonly pages: number
   /** Areas that hold it. */
   users: number
   /** Offsets whose reservation is used up; for shared memory also their frames. */
   readonly used: Record<number, number>
+  /** Offsets of shared memory at which a hole was made: their reservation went with their page. */
+  readonly holes: Record<number, true>
   /** It lost a page to who had reserved it (HPAGE_RESV_UNMAPPED). */
   unmapped: boolean
 }

@@ -60,7 +60,7 @@ import {
 } from '../uapi'
 import { force_page_cache_ra } from './readahead'
 import { faultin_vma_page_range } from './gup'
-import { vma_kernel_pagesize } from './hugetlb'
+import { hugetlb_punch_hole, vma_kernel_pagesize } from './hugetlb'
 import { khugepaged_enter_vma, madvise_collapse } from './khugepaged'
 import { __ksm_enter } from './ksm'
 import { unmerge_ksm_pages } from './ksm_merge'
@@ -223,8 +223,13 @@ function madvise_populate(k: Kernel, vma: number, start: number, end: number, wr
 function madvise_remove(k: Kernel, vma: number, start: number, end: number): number {
   const flags = k.vma.vm_flags[vma]!
   const file = k.vma.vm_file[vma]!
-  if ((flags & VM_LOCKED) !== 0 || file === 0) return -EINVAL
+  const huge = (flags & VM_HUGETLB) !== 0
+  if ((flags & VM_LOCKED) !== 0 || (file === 0 && !huge)) return -EINVAL
   if ((flags & (VM_SHARED | VM_MAYWRITE)) !== (VM_SHARED | VM_MAYWRITE)) return -EACCES
+  if (huge) {
+    hugetlb_punch_hole(k, vma, start, end)
+    return 0
+  }
   const first = linear_page_index(k, vma, start)
   punch_hole(k, k.file.inode[file]!, first, first + (end - start) / 4096 - 1)
   return 0

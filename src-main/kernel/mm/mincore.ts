@@ -1,8 +1,10 @@
 /** mincore: which pages of a range are in memory. Linux: mm/mincore.c. */
 import { PG_uptodate, PTE_P, PTE_PROTNONE, PTE_PS, PTE_SHIFT, PTE_SWAP, type Kernel } from '../kernel'
+import { xa_load } from '../lib/xarray'
 import { EINVAL, ENOMEM } from '../uapi'
 import { find_page } from './filemap'
 import { mapped_entry } from './gup'
+import { is_shmem } from './inode'
 import { page_align } from './mmap'
 import { blk_poll } from './page_io'
 import { find_vma, linear_page_index } from './vma'
@@ -34,6 +36,13 @@ function page_resident(k: Kernel, mm: number, vma: number, addr: number): boolea
   if ((entry & (PTE_P | PTE_PROTNONE | PTE_PS)) !== 0) return true
   if ((entry & PTE_SWAP) !== 0) return k.swap.cache[entry >>> PTE_SHIFT]! > 0
   const file = k.vma.vm_file[vma]!
-  const pfn = file === 0 ? 0 : find_page(k, k.file.inode[file]!, linear_page_index(k, vma, addr))
-  return pfn !== 0 && (k.page.flags[pfn]! & PG_uptodate) !== 0
+  return file !== 0 && incore(k, k.file.inode[file]!, linear_page_index(k, vma, addr))
+}
+
+/** find_get_incore_page: in the page cache, or, of shared memory, in the swap cache. */
+function incore(k: Kernel, inode: number, index: number): boolean {
+  const pfn = find_page(k, inode, index)
+  if (pfn !== 0) return (k.page.flags[pfn]! & PG_uptodate) !== 0
+  const slot = is_shmem(k, inode) ? -xa_load(k, inode, index) : 0
+  return slot > 0 && k.swap.cache[slot]! > 0
 }

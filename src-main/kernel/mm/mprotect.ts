@@ -106,7 +106,8 @@ export function change_protection(k: Kernel, vma: number, start: number, end: nu
   let changed = 0
   let from = start
   if (is_vm_hugetlb_page(k, vma)) {
-    changed = hugetlb_change_protection(k, vma, start, end, (entry) => new_protection(k, vma, entry, prot))
+    // What becomes writable is left to the next write, which faults.
+    changed = hugetlb_change_protection(k, vma, start, end, (entry) => modified(entry, prot))
     from = end
   }
   for (let addr = from; addr < end;) {

@@ -8,7 +8,6 @@ import {
   PTE_SHIFT,
   VM_ACCOUNT,
   VM_DONTEXPAND,
-  VM_HUGETLB,
   VM_LOCKED,
   VM_LOCKONFAULT,
   VM_MAYSHARE,
@@ -25,6 +24,7 @@ import { EAGAIN, EFAULT, EINVAL, ENOMEM, MAP_FIXED, MREMAP_DONTUNMAP, MREMAP_FIX
 import { anon_vma_clone, unlink_anon_vmas } from './anon_vma'
 import { get_file } from './file_table'
 import { mm_populate } from './gup'
+import { clear_vma_resv_huge_pages, hugetlb_dup, move_hugetlb_page_tables, vma_kernel_pagesize } from './hugetlb'
 import { move_huge_pmd, __split_huge_pmd } from './huge_memory'
 import { mlock_future_check } from './mlock'
 import { unmerge_ksm_pages } from './ksm_merge'
@@ -36,6 +36,7 @@ import { security_vm_enough_memory_mm, vm_unacct_memory } from './util'
 import {
   find_vma,
   find_vma_prev,
+  is_vm_hugetlb_page,
   linear_page_index,
   vm_area_dup,
   vm_area_free,
@@ -67,11 +68,18 @@ export function do_mremap(
   if ((flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP)) !== 0 || addr % 4096 !== 0) return -EINVAL
   if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0 && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL
   if ((flags & MREMAP_DONTUNMAP) !== 0 && old_length !== new_length) return -EINVAL
-  const old_len = page_align(old_length)
-  const new_len = page_align(new_length)
+  let old_len = page_align(old_length)
+  let new_len = page_align(new_length)
   if (new_len === 0) return -EINVAL
   const vma = find_vma(k, mm, addr)
   if (vma === 0 || k.vma.vm_start[vma]! > addr) return -EFAULT
+  if (is_vm_hugetlb_page(k, vma)) {
+    const size = vma_kernel_pagesize(k, vma)
+    old_len = Math.ceil(old_len / size) * size
+    new_len = Math.ceil(new_len / size) * size
+    // A reservation does not grow.
+    if (addr % size !== 0 || new_addr % size !== 0 || new_len > old_len) return -EINVAL
+  }
   if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0)
     return mremap_to(k, mm, addr, old_len, new_addr, new_len, flags)
   if (old_len >= new_len) {
@@ -135,7 +143,6 @@ function vma_to_resize(
 ): number {
   const flags = k.vma.vm_flags[vma]!
   if (old_len === 0 && (flags & (VM_SHARED | VM_MAYSHARE)) === 0) return -EINVAL
-  if ((flags & VM_HUGETLB) !== 0) return -EINVAL
   if ((how & MREMAP_DONTUNMAP) !== 0 && (flags & (VM_DONTEXPAND | VM_PFNMAP)) !== 0) return -EINVAL
   if (old_len > k.vma.vm_end[vma]! - addr) return -EFAULT
   if (new_len === old_len) return 0
@@ -217,6 +224,7 @@ function move_vma(
     do_munmap(k, mm, to, new_len)
     return -ENOMEM
   }
+  if (is_vm_hugetlb_page(k, vma)) clear_vma_resv_huge_pages(k, vma)
   vm_stat_account(k, mm, flags, pages)
   if (keeps) {
     keep_empty(k, vma, addr, old_len)
@@ -260,7 +268,7 @@ function unmap_moved(k: Kernel, mm: number, vma: number, addr: number, len: numb
 /** An area like `vma` at another place; an untouched anonymous one gets the page offsets of its new place. */
 function copy_vma(k: Kernel, mm: number, vma: number, to: number, len: number, pgoff: number, keeps: boolean): number {
   const v = k.vma
-  const untouched = v.vm_file[vma] === 0 && v.anon_vma[vma] === 0
+  const untouched = v.vm_file[vma] === 0 && v.anon_vma[vma] === 0 && !is_vm_hugetlb_page(k, vma)
   if (untouched) pgoff = to / 4096
   // A source that stays must not become one with its copy.
   const beside = keeps && untouched && (to === v.vm_end[vma] || to + len === v.vm_start[vma])
@@ -294,6 +302,7 @@ function copy_vma(k: Kernel, mm: number, vma: number, to: number, len: number, p
   v.vm_start[copy] = to
   v.vm_end[copy] = end
   v.vm_pgoff[copy] = pgoff
+  hugetlb_dup(k, copy, vma, false)
   v.anon_vma[copy] = anon_vma
   if (!anon_vma_clone(k, copy, vma)) {
     v.anon_vma[copy] = 0
@@ -319,6 +328,7 @@ function move_page_tables(
   to: number,
   len: number,
 ): number {
+  if (is_vm_hugetlb_page(k, vma)) return move_hugetlb_page_tables(k, vma, from, to, len)
   const entry = k.pt.entry
   let done = 0
   while (done < len) {

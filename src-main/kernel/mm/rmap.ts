@@ -88,6 +88,7 @@ export function page_add_anon_rmap(k: Kernel, pfn: number, vma: number, addr: nu
     page.index[pfn] = linear_page_index(k, vma, addr) | 0
   }
   page.flags[pfn]! |= exclusive ? PG_anon | PG_swapbacked | PG_anon_exclusive : PG_anon | PG_swapbacked
+  if ((k.vma.vm_flags[vma]! & VM_LOCKED) !== 0) mlock_page(k, pfn)
 }
 /** A page that others may map too hangs on the root: every area that could map it is there. */
 function anon_vma_for(k: Kernel, vma: number, exclusive: boolean): number {
@@ -125,7 +126,9 @@ export function page_remove_rmap(k: Kernel, pfn: number, vma: number): void {
       if ((flags & (PG_head | PG_tail)) !== 0) deferred_split_huge_page(k, pfn)
     } else k.vmstat[C.nr_mapped]!--
   }
-  if ((flags & PG_mlocked) !== 0 && (k.vma.vm_flags[vma]! & VM_LOCKED) !== 0) munlock_page(k, pfn)
+  if ((flags & PG_mlocked) === 0 || (k.vma.vm_flags[vma]! & VM_LOCKED) === 0) return
+  // Small entries do not count for the lock of a huge page.
+  if ((flags & (PG_head | PG_tail)) === 0) munlock_page(k, pfn)
 }
 
 // ---------------------------------------------------------------- walking

@@ -367,10 +367,18 @@ export function release_page(k: Kernel, pfn: number): void {
 export function free_released(k: Kernel, pfn: number): void {
   const flags = k.page.flags[pfn]!
   if ((flags & PG_head) !== 0) undo_deferred_split(k, pfn)
+  if ((flags & PG_mlocked) !== 0) clear_mlocked(k, pfn)
   mem_cgroup_uncharge(k, pfn)
   k.page.flags[pfn] = flags & ~(PG_lru | PG_active | PG_unevictable | PG_workingset | PG_isolated | PG_mlocked)
   k.page.lru_gen[pfn] = 0
   free_pages(k, pfn, (flags & PG_head) === 0 ? 0 : (flags >>> PG_ORDER_SHIFT) & 15)
+}
+
+/** A page that is freed with its lock, because no entry that counts for it was left to take it back. */
+function clear_mlocked(k: Kernel, pfn: number): void {
+  const nr = folio_nr_pages(k, pfn)
+  mod_zone_page_state(k, folio_zone(k, pfn), C.nr_mlock, -nr)
+  k.vmstat[C.unevictable_pgs_cleared]! += nr
 }
 
 /** An anonymous page lost an entry: when it was the last one, the page goes, from the swap cache too if it can. */

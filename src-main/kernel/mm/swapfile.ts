@@ -13,7 +13,8 @@ import { assert } from '@shared/assert'
 import { PG_dirty, PG_isolated, PG_locked, PG_swapcache, PG_writeback, type Kernel } from '../kernel'
 import { COST } from '../costs'
 import { charge, trace } from '../task'
-import { mem_cgroup_uncharge_swap } from './memcontrol'
+import { mem_cgroup_swap_full, mem_cgroup_uncharge_swap } from './memcontrol'
+import { page_mapped } from './rmap'
 import { zswap_invalidate } from './zswap'
 export { mem_cgroup_swap_full } from './memcontrol'
 import { abandon_page } from './swap'
@@ -268,10 +269,15 @@ export function swap_free(k: Kernel, slot: number): void {
   k.swap.map[slot]!--
   if (k.swap.map[slot] === 0) free_swap_slot(k, slot)
 }
-/** An entry is zapped: its slot, and with the last entry its unmapped page in the swap cache, are freed. */
+/**
+ * An entry is zapped: its slot, and with the last entry its page in the swap cache, are freed. A page that somebody maps
+ * keeps its slot while there is room for others.
+ */
 export function free_swap_and_cache(k: Kernel, slot: number): void {
   swap_free(k, slot)
-  if (k.swap.map[slot] === SWAP_HAS_CACHE) try_to_reclaim_swap(k, slot)
+  const pfn = k.swap.cache[slot]!
+  if (k.swap.map[slot] !== SWAP_HAS_CACHE || pfn <= 0) return
+  if (!page_mapped(k, pfn) || mem_cgroup_swap_full(k, pfn)) try_to_reclaim_swap(k, slot)
 }
 
 /** Gives back the slot of an unmapped page of the swap cache, with the page (__try_to_reclaim_swap). */

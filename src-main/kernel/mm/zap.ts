@@ -94,7 +94,7 @@ function zap_pmd(
 ): void {
   if ((k.pt.entry[pmd]! & PTE_PS) !== 0) {
     if (end - addr === PMD_SIZE) {
-      zap_huge_pmd(k, tlb, pmd, addr)
+      zap_huge_pmd(k, tlb, vma, pmd, addr)
       return
     }
     __split_huge_pmd(k, vma, pmd, Math.floor(addr / PMD_SIZE) * PMD_SIZE)

@@ -101,3 +101,78 @@ test('shared huge pages are one for parent and child; areas split between pages 
   expect(pool(k)).toEqual([8, 8, 0, 0])
   verify_mm(k)
 })
+
+const SHARED = u.MAP_SHARED | u.MAP_ANONYMOUS | u.MAP_HUGETLB
+
+test('shared memory that is cut keeps its whole reservation until the last of it goes', () => {
+  const k = bare_machine({ ram: 512 * MiB })
+  set(k, 'nr_hugepages', 8)
+  const p = sys.sys_mmap(k, 0, 16 * MiB, RW, SHARED)
+  write(k, p, 4 * MiB, 2 * MiB)
+  sys.sys_munmap(k, p + 6 * MiB, 4 * MiB)
+  expect(pool(k)).toEqual([8, 6, 6, 0])
+  sys.sys_munmap(k, p, 6 * MiB)
+  expect(pool(k)).toEqual([8, 6, 6, 0])
+  sys.sys_munmap(k, p + 10 * MiB, 6 * MiB)
+  expect(pool(k)).toEqual([8, 8, 0, 0])
+  verify_mm(k)
+})
+
+test('MADV_REMOVE makes a hole in shared memory: the pages go from everybody, and their reservation with them', () => {
+  const k = bare_machine({ ram: 512 * MiB })
+  set(k, 'nr_hugepages', 8)
+  const p = sys.sys_mmap(k, 0, 8 * MiB, RW, SHARED)
+  write(k, p, 4 * MiB, 2 * MiB)
+  const parent = k.var.current
+  const child = find_task_by_pid(k, sys.sys_fork(k))
+  run_as(k, child)
+  expect(step(k, () => write(k, p, 4 * MiB, 2 * MiB)).minflt).toBe(2)
+  run_as(k, parent)
+  expect(sys.sys_madvise(k, p + MiB, 5 * MiB, u.MADV_REMOVE)).toBe(0)
+  expect(pool(k)).toEqual([8, 7, 2, 0])
+  expect(step(k, () => write(k, p, 4 * MiB, 2 * MiB)).minflt).toBe(1)
+  expect(pool(k)).toEqual([8, 6, 2, 0])
+  run_as(k, child)
+  expect(step(k, () => write(k, p, 4 * MiB, 2 * MiB)).minflt).toBe(1)
+  sys.sys_exit(k, 0)
+  run_as(k, parent)
+  sys.sys_wait4(k, -1)
+  sys.sys_munmap(k, p, 8 * MiB)
+  expect(pool(k)).toEqual([8, 8, 0, 0])
+  const q = sys.sys_mmap(k, 0, 4 * MiB, RW, HUGE)
+  expect(sys.sys_madvise(k, q, 4 * MiB, u.MADV_REMOVE)).toBe(-u.EACCES)
+  verify_mm(k)
+})
+
+test('what mprotect makes writable again faults once more', () => {
+  const k = bare_machine({ ram: 512 * MiB })
+  set(k, 'nr_hugepages', 8)
+  const [p, s] = [sys.sys_mmap(k, 0, 2 * MiB, RW, HUGE), sys.sys_mmap(k, 0, 2 * MiB, RW, SHARED)]
+  for (const at of [p, s]) {
+    write(k, at, 4096)
+    sys.sys_mprotect(k, at, 2 * MiB, u.PROT_READ)
+    sys.sys_mprotect(k, at, 2 * MiB, RW)
+  }
+  expect(step(k, () => write(k, p, 4096)).minflt).toBe(1)
+  expect(step(k, () => write(k, s, 4096)).minflt).toBe(0)
+})
+
+test('mremap moves huge pages with their reservation, shrinks them by whole pages, and does not grow them', () => {
+  const k = bare_machine({ ram: 512 * MiB })
+  set(k, 'nr_hugepages', 8)
+  const p = sys.sys_mmap(k, 0, 8 * MiB, RW, HUGE)
+  write(k, p, 4 * MiB, 2 * MiB)
+  const move = u.MREMAP_MAYMOVE | u.MREMAP_FIXED
+  expect(sys.sys_mremap(k, p, 8 * MiB, 10 * MiB, u.MREMAP_MAYMOVE, 0)).toBe(-u.EINVAL)
+  expect(sys.sys_mremap(k, p, 8 * MiB, 8 * MiB, move, 0x400100000)).toBe(-u.EINVAL)
+  expect(sys.sys_mremap(k, p, 8 * MiB, 8 * MiB, u.MREMAP_MAYMOVE | u.MREMAP_DONTUNMAP, 0)).toBe(-u.EINVAL)
+  expect(sys.sys_mremap(k, p, 8 * MiB, 5 * MiB, 0, 0)).toBe(p)
+  expect(pool(k)).toEqual([8, 6, 1, 0])
+  expect(sys.sys_mremap(k, p, 6 * MiB, 6 * MiB, move, 0x400000000)).toBe(0x400000000)
+  expect(pool(k)).toEqual([8, 6, 1, 0])
+  expect(step(k, () => write(k, 0x400000000, 6 * MiB, 2 * MiB)).minflt).toBe(1)
+  expect(pool(k)).toEqual([8, 5, 0, 0])
+  verify_mm(k)
+  sys.sys_munmap(k, 0x400000000, 6 * MiB)
+  expect(pool(k)).toEqual([8, 8, 0, 0])
+})

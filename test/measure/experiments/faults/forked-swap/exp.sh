@@ -1,0 +1,4 @@
+mods; mkswap /dev/vda >/dev/null; swapon /dev/vda
+snap before
+run forked.jsonl forked swap
+snap after

@@ -1,0 +1,3 @@
+snap before
+run huge.jsonl huge child
+snap after

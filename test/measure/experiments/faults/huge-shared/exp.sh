@@ -1,0 +1,3 @@
+snap before
+run huge.jsonl huge shared
+snap after

@@ -1,0 +1,3 @@
+snap before
+run huge.jsonl huge surplus
+snap after

@@ -1,0 +1,3 @@
+snap before
+run moved.jsonl moved limits
+snap after

@@ -1,0 +1,3 @@
+snap before
+run forked.jsonl forked locked
+snap after

@@ -1,0 +1,3 @@
+snap before
+run moved.jsonl moved huge
+snap after
